@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/core/error.h"
+
+namespace minivault {
+
+enum class AuthMode { kNone, kWrites, kAll };
+
+/// What an acknowledged write has survived (DESIGN.md §5).
+struct SyncMode {
+  enum class Kind { kAlways, kInterval, kNone };
+  Kind kind = Kind::kAlways;
+  std::chrono::milliseconds interval{0};  ///< kInterval only: at most this much acknowledged work is at risk
+
+  bool operator==(const SyncMode&) const = default;
+};
+
+/// The node's whole configuration, validated, immutable once loaded. Sizes are bytes.
+/// Read by every process; the supervisor loads it before the first fork and again on SIGHUP.
+struct Config {
+  std::uint16_t port = 3000;
+  std::uint16_t http_port = 0;  ///< 0: no listener for HTTP alone
+  std::string bind = "0.0.0.0";
+  std::string public_url;  ///< host:port, scheme stripped; default localhost:PORT
+  std::string data_directory = "/data";
+  std::string auth_key;  ///< empty: none
+  AuthMode auth_mode = AuthMode::kNone;
+  std::uint64_t rate_limit = 0;  ///< operations a second over all workers; 0: unlimited
+  std::uint64_t cache_bytes = 512ULL << 20;
+  std::uint64_t log_bytes = 512ULL << 20;
+  unsigned replication_connections = 50;
+  unsigned worker_processes = 1;
+  SyncMode sync;
+  bool async = false;
+  std::chrono::milliseconds write_timeout{5'000};
+  std::uint64_t max_value_bytes = 100'000'000;  ///< as configured; the store may allow less (ring/4)
+  std::vector<std::string> cluster_nodes;       ///< host:port each, this node's own address left out
+  bool accept_loss = false;                     ///< start although acknowledged writes are damaged or gone
+};
+
+}  // namespace minivault

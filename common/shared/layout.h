@@ -1,0 +1,151 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+
+/// The memory that every process of one node shares. One anonymous mapping, made by the supervisor before
+/// the first fork and inherited; it dies with the node, so nothing in it needs a version or a checksum.
+///
+///   offset            what                              written by
+///   0                 Watermarks, a cache line each     see each
+///   ...               AppendLock                        whoever holds it
+///   ...               Limits, Totals, flags             checkpointer (before it says ready) and as noted
+///   ...               ChildSlot[kMaxChildren]           the child that owns the slot; supervisor after its death
+///   index_offset      index words (common/store/index)  holder of the append lock
+///
+/// What a death at any instruction leaves behind, and who mends it, is in README.md beside this file.
+/// Every word is a lock-free atomic: a reader sees an old value or a new one, never half of one.
+namespace minivault::shared {
+
+/// A byte position in the node's log since the node was born. Only grows; never handed out twice.
+using Lsn = std::uint64_t;
+
+inline constexpr Lsn kNoLsn = std::numeric_limits<Lsn>::max();
+inline constexpr unsigned kMaxChildren = 256;
+inline constexpr std::size_t kCacheLine = 64;
+
+enum class Role : std::uint32_t { kNone = 0, kWorker, kCheckpointer, kReplicator };
+
+/// A child's life as its slot tells it. Free -> Starting (supervisor, before fork) -> Ready (the child) ->
+/// Draining (the child, once asked) -> Free (supervisor, after it was reaped and cleared).
+enum class ChildState : std::uint32_t { kFree = 0, kStarting, kReady, kDraining };
+
+/// Why the node no longer takes writes. Sticky: only a restart of the node clears it (ENGINE.md rule 6).
+enum class Failure : std::uint32_t { kNone = 0, kLogSync, kLogWrite, kBaseSync };
+
+/// window <= checkpoint <= durable <= tail. Each only grows while the node runs.
+struct Watermarks {
+  /// First LSN whose index slot is alive. Stored by compare-and-swap-max: append lock holder, checkpointer.
+  alignas(kCacheLine) std::atomic<Lsn> window;
+  /// The base holds everything below. Checkpointer, release, after the synced commit; partner: Base readers.
+  alignas(kCacheLine) std::atomic<Lsn> checkpoint;
+  /// Everything below is on disk. Syncer thread, release, after fdatasync; partner: parked answers.
+  alignas(kCacheLine) std::atomic<Lsn> durable;
+  /// End of the log. Append lock holder, release, after bytes and slots; partner: checkpointer, replicator.
+  alignas(kCacheLine) std::atomic<Lsn> tail;
+};
+
+/// Guarded by `mutex` (robust, process-shared) unless said otherwise.
+struct AppendLock {
+  alignas(kCacheLine) pthread_mutex_t mutex;
+  /// Bytes below this LSN may be written without looking at pins again: min(window, pins) + ring size.
+  std::atomic<Lsn> writable_end;
+  /// Largest hybrid logical clock value stamped or seen.
+  std::atomic<std::uint64_t> last_hlc;
+  /// Arrival order among writers that wait for room.
+  std::atomic<std::uint64_t> next_ticket;
+  /// How many slots hold a ticket; a hint, counted anew from the slots whenever it is not 0.
+  std::atomic<std::uint32_t> waiting;
+  /// Acquisitions, and the slot of the holder + 1 (0: free). The supervisor reads both without the lock: a
+  /// holder whose count stands still for 5 s is killed (ENGINE.md rule 20).
+  std::atomic<std::uint64_t> acquisitions;
+  std::atomic<std::uint32_t> holder;
+};
+
+/// Set by the checkpointer before it says ready, constant afterwards.
+struct Limits {
+  alignas(kCacheLine) std::atomic<std::uint64_t> ring_bytes;
+  std::atomic<std::uint64_t> largest_record_bytes;  ///< header, key and value: ring / 4
+  std::atomic<std::uint64_t> base_map_bytes;        ///< LMDB map size every process uses
+  std::atomic<std::uint64_t> node_id;               ///< origin of records written here
+  std::atomic<std::uint64_t> index_seed;            ///< of the index hash, new at each start
+};
+
+/// Published by the checkpointer after each checkpoint.
+struct Totals {
+  alignas(kCacheLine) std::atomic<std::uint64_t> keys;  ///< in the base, tombstones not counted
+  std::atomic<std::uint64_t> base_bytes;                ///< pages in use
+  std::atomic<std::uint64_t> checkpoints;
+  std::atomic<std::uint64_t> last_checkpoint_us;
+  std::atomic<std::uint64_t> last_sync_us;  ///< the last fdatasync of the log
+};
+
+/// How writers wake the syncer thread. A store/load pair on both sides with a full fence between (rule 7).
+struct SyncerBell {
+  alignas(kCacheLine) std::atomic<std::uint32_t> asleep;
+  std::atomic<std::uint32_t> rings;  ///< futex word
+  /// Wall-clock-free age of the oldest write that no finished fdatasync covers, ns; 0: none (`interval`).
+  std::atomic<std::uint64_t> oldest_unsynced_ns;
+  std::atomic<std::uint64_t> syncing_since_ns;  ///< the same for the fdatasync under way
+  std::atomic<std::uint32_t> sync_requested;    ///< the checkpointer wants a sync whatever the mode
+};
+
+/// Monotonic counts of one slot. They outlive the child: the slot's next owner counts on.
+struct Counters {
+  std::atomic<std::uint64_t> gets;
+  std::atomic<std::uint64_t> sets;
+  std::atomic<std::uint64_t> deletes;
+  std::atomic<std::uint64_t> errors;
+  std::atomic<std::uint64_t> connections_accepted;
+  std::atomic<std::uint64_t> connections_open;  ///< a gauge; cleared by the supervisor after a death
+};
+
+struct ChildSlot {
+  alignas(kCacheLine) std::atomic<std::int32_t> pid;  ///< 0: free
+  std::atomic<Role> role;
+  std::atomic<ChildState> state;
+  std::atomic<std::uint32_t> number;    ///< worker 1, worker 2, …
+  std::atomic<std::uint32_t> restarts;  ///< of this role and number since the node started
+
+  /// The ring may not be overwritten at or beyond this LSN while the turn lasts; kNoLsn: no turn (rule 10).
+  alignas(kCacheLine) std::atomic<Lsn> pin;
+  std::atomic<std::uint64_t> turns;  ///< grows with each turn: a pin that stands still for 2 s is fatal
+
+  /// The lowest LSN a parked answer waits for to be durable; kNoLsn: none. Wanted by the child, taken by the syncer.
+  alignas(kCacheLine) std::atomic<Lsn> durable_want;
+  /// Place in the queue for room in the ring; 0: not waiting.
+  std::atomic<std::uint64_t> space_ticket;
+
+  alignas(kCacheLine) Counters counters;
+};
+
+struct State {
+  Watermarks marks;
+  AppendLock append;
+  Limits limits;
+  Totals totals;
+  SyncerBell bell;
+  /// Sticky; see Failure. Anyone sets it once, nobody clears it.
+  alignas(kCacheLine) std::atomic<Failure> failure;
+  /// Not sticky: the last checkpoint failed for want of disk. Waiting writers get an error at once.
+  std::atomic<std::uint32_t> base_full;
+  /// -ratelimit: the virtual time, ns, at which the next operation would be due (GCRA).
+  alignas(kCacheLine) std::atomic<std::uint64_t> rate_due_ns;
+  std::atomic<std::uint64_t> started_ms;  ///< monotonic_ms() when the supervisor started
+  /// Slots at and beyond this one were never used. Supervisor only; grows.
+  std::atomic<std::uint32_t> slots_used;
+  /// LMDB environments are opened one at a time (PEERS.md: concurrent opens have failed). Robust.
+  alignas(kCacheLine) pthread_mutex_t base_open;
+  ChildSlot slots[kMaxChildren];
+};
+
+static_assert(std::atomic<Lsn>::is_always_lock_free);
+static_assert(std::atomic<Role>::is_always_lock_free && std::atomic<Failure>::is_always_lock_free);
+static_assert(sizeof(Watermarks) == 4 * kCacheLine, "each watermark has a cache line of its own");
+static_assert(offsetof(State, marks) == 0 && alignof(State) == kCacheLine);
+static_assert(sizeof(ChildSlot) == 4 * kCacheLine, "no two children write one cache line");
+
+}  // namespace minivault::shared

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/core/error.h"
+#include "common/shared/layout.h"
+#include "common/store/operation.h"
+#include "common/store/version.h"
+
+namespace minivault::store {
+
+using shared::Lsn;
+
+/// What must hold of the key's newest record for a write to happen. Checked atomically with the write.
+enum class Condition : std::uint8_t {
+  kNone,
+  kAbsent,        ///< no value: never written, or deleted
+  kPresent,       ///< a value of any version
+  kVersionIs,     ///< exactly Write::expected
+  kNewerThanHeld  ///< Write::version is larger than what the key holds (replicated records)
+};
+
+/// One write as a caller hands it in. `key` is 1 to 65,535 bytes.
+struct Write {
+  Operation operation = Operation::kSet;
+  std::uint8_t flags = 0;
+  std::string_view key;
+  std::string_view value;
+  Condition condition = Condition::kNone;
+  Version expected;  ///< kVersionIs
+  Version version;   ///< zero: stamp it here and now; else a record that another node stamped
+};
+
+/// What became of one write of a committed batch.
+struct WriteResult {
+  enum class Outcome : std::uint8_t {
+    kPending,  ///< not yet: Store::commit() stopped before it
+    kDone,
+    kRefused,  ///< its condition does not hold; nothing happened
+    kFailed    ///< nothing was written; see Store::commit()'s error
+  };
+  Outcome outcome = Outcome::kPending;
+  /// The answer may be sent once Store::durable() >= this; 0: at once. Also for refusals: nobody is told of a
+  /// record that a power cut can still take back.
+  Lsn answer_after = 0;
+  Lsn end = 0;       ///< end of the record in the log (kDone): what a quorum must have acknowledged
+  Version version;   ///< of the record written, or of the one that was in the way
+};
+
+/// The writes of one turn, committed together. Filled by one process, reused turn after turn.
+/// Keys and values of up to kInlineValue bytes are copied in; a larger value is referenced, and its bytes
+/// must stay put until its result is no longer kPending or the batch is cleared.
+class Batch {
+ public:
+  static constexpr std::size_t kInlineValue = 4096;
+
+  void add(const Write& write);
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  /// Bytes the batch will take in the log.
+  [[nodiscard]] std::uint64_t log_bytes() const { return log_bytes_; }
+  /// Writes before this one have their result.
+  [[nodiscard]] std::size_t settled() const { return settled_; }
+  [[nodiscard]] const WriteResult& result(std::size_t index) const { return entries_[index].result; }
+  void clear();
+
+ private:
+  friend class LogWriter;
+  friend class Store;
+
+  struct Entry {
+    Operation operation;
+    std::uint8_t flags;
+    Condition condition;
+    bool checked_absent_from_index;  ///< the condition was judged by the base, valid while checked_at >= window
+    std::uint16_t key_size;
+    std::uint32_t value_size;
+    std::size_t arena_offset;        ///< of the encoded header, followed by the key and an inline value
+    const char* outside_value;       ///< a large value, or nullptr
+    std::uint64_t key_hash;
+    std::uint64_t payload_hash;
+    Version expected;
+    Version version;
+    Lsn checked_at;
+    bool base_has_value;             ///< what the base held then
+    Version base_version;
+    WriteResult result;
+  };
+
+  std::vector<Entry> entries_;
+  std::string arena_;
+  std::uint64_t log_bytes_ = 0;
+  std::size_t settled_ = 0;
+};
+
+}  // namespace minivault::store

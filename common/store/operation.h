@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+namespace minivault::store {
+
+/// What a record does. Values are stored in the log and in the base: never renumber.
+enum class Operation : std::uint8_t {
+  kSet = 1,
+  kDelete = 2,  ///< leaves a tombstone
+  kNote = 3,    ///< a small fact of the cluster under a name of its own, invisible to clients
+};
+
+/// Bits of a record's flags. Stored: never renumber.
+inline constexpr std::uint8_t kFlagJson = 1;  ///< the value is the text of one JSON value
+
+}  // namespace minivault::store
