@@ -122,7 +122,8 @@ struct ChildSlot {
   alignas(kCacheLine) Counters counters;
 };
 
-struct State {
+/// Aligned so that the index words behind it start on a pair of cache lines, which are fetched together.
+struct alignas(2 * kCacheLine) State {
   Watermarks marks;
   AppendLock append;
   Limits limits;
@@ -145,7 +146,7 @@ struct State {
 static_assert(std::atomic<Lsn>::is_always_lock_free);
 static_assert(std::atomic<Role>::is_always_lock_free && std::atomic<Failure>::is_always_lock_free);
 static_assert(sizeof(Watermarks) == 4 * kCacheLine, "each watermark has a cache line of its own");
-static_assert(offsetof(State, marks) == 0 && alignof(State) == kCacheLine);
+static_assert(offsetof(State, marks) == 0 && sizeof(State) % (2 * kCacheLine) == 0);
 static_assert(sizeof(ChildSlot) == 4 * kCacheLine, "no two children write one cache line");
 
 }  // namespace minivault::shared

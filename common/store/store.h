@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,12 +13,14 @@
 
 namespace minivault::store {
 
-/// A value that was read. The view is valid until the turn ends.
+/// What a read found. The view is valid until the turn ends.
 struct Found {
+  bool present = false;  ///< false: never written, or deleted
   std::string_view value;
   std::uint8_t flags = 0;
   Version version;
-  /// The answer may be sent once durable() >= this; 0: at once.
+  /// The answer may be sent once durable() >= this; 0: at once. An absence can have to wait too: nobody is
+  /// told of a delete that a power cut can still take back.
   Lsn answer_after = 0;
 };
 
@@ -54,9 +55,8 @@ class Store {
   void begin_turn();
   void end_turn();
 
-  /// The newest value of `key`; nullopt where there is none or it was deleted.
-  /// REQUIRES: in a turn. Errors: kCorrupt, kIo, kUnavailable.
-  [[nodiscard]] Result<std::optional<Found>> get(std::string_view key);
+  /// The newest value of `key`. REQUIRES: in a turn. Errors: kCorrupt, kIo, kUnavailable.
+  [[nodiscard]] Result<Found> get(std::string_view key);
 
   /// Appends the batch's writes in order, as many as there is room for now; batch.settled() tells. Never
   /// blocks for room. REQUIRES: in a turn (conditions are read).
