@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+/// HTTP/1.1 requests. One parser a connection, used by the thread that owns the connection.
+namespace minivault::protocol {
+
+enum class HttpMethod { kGet, kHead, kPut, kPost, kDelete, kOther };
+
+/// One request. The views are good until the caller changes its input or calls the parser again.
+/// A header that is absent is an empty view.
+struct HttpRequest {
+  HttpMethod method = HttpMethod::kOther;
+  std::string_view method_text;
+  std::string_view target;  ///< as sent; see http_target.h
+  int version = 11;         ///< 10 or 11
+  bool keep_alive = false;
+  bool expect_continue = false;
+  std::string_view authorization;
+  std::string_view content_type;
+  std::string_view accept;
+  std::string_view range;
+  std::string_view if_match;
+  std::string_view if_none_match;
+  std::string_view x_minivault_consistency;
+  std::string_view body;
+};
+
+struct HttpLimits {
+  std::size_t largest_target = 256 * 1024;  ///< 65,535 bytes of key, each as %XX, and room for the rest
+  std::size_t largest_fields = 64 * 1024;   ///< the header block after the request line
+  std::uint64_t largest_body = 0;           ///< after chunks are joined
+};
+
+struct HttpParse {
+  enum class Kind {
+    kNeedMore,
+    kContinue,  ///< head complete, body not, and the client waits: look at request(), then send kHttpContinue (or
+                ///< refuse and close) and call parse() again. Said once a request.
+    kRequest,   ///< request() is complete
+    kError,     ///< answer `status` and `error`; go on only if `size` is not 0
+  };
+  Kind kind;
+  std::size_t consumed = 0;  ///< bytes the caller now drops from the front of its input (after kRequest: when it is done
+                             ///< with the request's views). Not 0 after kNeedMore only while chunks are gathered.
+  std::uint64_t size = 0;    ///< kNeedMore: bytes the input must hold before anything new can come of it, as far as
+                             ///< known, 0 = unknown (a claim: grow buffers as bytes arrive). kError: length of the whole
+                             ///< request if known, to read past and keep the connection; 0 = close it.
+  int status = 0;            ///< kError: 400, 411, 413, 414, 431 or 501
+  std::string_view error;    ///< kError: static text
+};
+
+inline constexpr std::string_view kHttpContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Whether a connection's first byte announces HTTP: the capital letter of a method.
+[[nodiscard]] constexpr bool is_http_start(std::uint8_t byte) { return byte >= 'A' && byte <= 'Z'; }
+
+/// Finds requests in a contiguous input that the caller owns, one at a time, however they are cut.
+///
+/// Each call gets the input from the first byte not yet consumed; bytes beyond the request are left alone (pipelining).
+/// A body with Content-Length stays where it is; a chunked one is gathered here as it comes. Nothing is allocated for a
+/// request without a chunked body. Whatever could be read in two ways is refused: both Content-Length and
+/// Transfer-Encoding, differing lengths, folded lines, bare LF, codings other than chunked.
+class HttpParser {
+ public:
+  explicit HttpParser(const HttpLimits& limits);
+  ~HttpParser();
+  HttpParser(HttpParser&&) noexcept;
+  HttpParser& operator=(HttpParser&&) noexcept;
+
+  /// After kRequest the next call begins the next request. After kError with size 0 the parser is of no more use.
+  [[nodiscard]] HttpParse parse(std::string_view input);
+
+  /// Complete after kRequest; all but the body after kContinue.
+  [[nodiscard]] const HttpRequest& request() const { return request_; }
+
+  /// Whether a request has begun: an end of the connection now cuts one in two.
+  [[nodiscard]] bool in_request() const { return begun_; }
+
+ private:
+  class HeadParser;
+  struct Head;
+
+  void begin();
+  HttpParse find_head(std::string_view input);
+  HttpParse parse_head(std::string_view input);
+  HttpParse take_plain_body(std::string_view input, std::uint64_t body_bytes);
+  HttpParse start_chunked_body(std::string_view input);
+  HttpParse take_chunks(std::string_view input);
+
+  HttpLimits limits_;
+  HttpRequest request_;
+  std::size_t line_bytes_ = 0;     ///< request line with its CRLF, 0 = its end is not found yet
+  std::size_t scanned_ = 0;        ///< bytes of the head already searched for its end
+  std::size_t head_bytes_ = 0;     ///< 0 = end of the head not found yet
+  std::uint64_t needed_ = 0;       ///< whole length of a request with Content-Length
+  bool begun_ = false;
+  bool continue_told_ = false;
+  std::string head_;               ///< of a request whose body comes in chunks
+  std::string body_;
+  std::unique_ptr<HeadParser> chunked_;
+};
+
+}  // namespace minivault::protocol
