@@ -45,12 +45,12 @@ struct HttpParse {
     kError,     ///< answer `status` and `error`; go on only if `size` is not 0
   };
   Kind kind;
-  std::size_t consumed = 0;  ///< bytes the caller now drops from the front of its input (after kRequest: when it is done
-                             ///< with the request's views). Not 0 after kNeedMore only while chunks are gathered.
+  std::size_t consumed = 0;  ///< bytes the caller now drops from the front of its input, whatever the kind (after kRequest:
+                             ///< when it is done with the request's views)
   std::uint64_t size = 0;    ///< kNeedMore: bytes the input must hold before anything new can come of it, as far as
                              ///< known, 0 = unknown (a claim: grow buffers as bytes arrive). kError: length of the whole
                              ///< request if known, to read past and keep the connection; 0 = close it.
-  int status = 0;            ///< kError: 400, 411, 413, 414, 431 or 501
+  int status = 0;            ///< kError: 400, 411, 413, 414, 431, 501, or 503 when memory is out
   std::string_view error;    ///< kError: static text
 };
 
@@ -82,27 +82,32 @@ class HttpParser {
   [[nodiscard]] bool in_request() const { return begun_; }
 
  private:
-  class HeadParser;
-  struct Head;
+  class Message;
 
+  HttpParse parse_from_first_byte(std::string_view input);
   void begin();
   HttpParse find_head(std::string_view input);
+  HttpParse end_line(std::string_view input, std::size_t newline);
+  HttpParse need_more_of_head(std::string_view input);
   HttpParse parse_head(std::string_view input);
   HttpParse take_plain_body(std::string_view input, std::uint64_t body_bytes);
   HttpParse start_chunked_body(std::string_view input);
   HttpParse take_chunks(std::string_view input);
+  [[nodiscard]] bool client_waits(bool body_begun);
+  void finish() { begun_ = false; }
 
   HttpLimits limits_;
   HttpRequest request_;
-  std::size_t line_bytes_ = 0;     ///< request line with its CRLF, 0 = its end is not found yet
-  std::size_t scanned_ = 0;        ///< bytes of the head already searched for its end
-  std::size_t head_bytes_ = 0;     ///< 0 = end of the head not found yet
-  std::uint64_t needed_ = 0;       ///< whole length of a request with Content-Length
-  bool begun_ = false;
+  bool begun_ = false;              ///< a byte of a request has been seen; the members below are about this request
   bool continue_told_ = false;
-  std::string head_;               ///< of a request whose body comes in chunks
+  std::size_t scanned_ = 0;         ///< bytes of the head already searched for line ends
+  std::size_t line_begin_ = 0;      ///< of the line being searched for its end
+  std::size_t first_line_bytes_ = 0;  ///< request line with its CRLF, 0 = end not found yet
+  std::size_t head_bytes_ = 0;      ///< 0 = end not found yet
+  std::uint64_t whole_bytes_ = 0;   ///< head and body of a request with Content-Length, 0 = not known yet
+  std::string head_;                ///< of a request whose body comes in chunks: the caller has dropped it by then
   std::string body_;
-  std::unique_ptr<HeadParser> chunked_;
+  std::unique_ptr<Message> chunked_;
 };
 
 }  // namespace minivault::protocol

@@ -1,0 +1,221 @@
+#include "common/protocol/json_value.h"
+
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace minivault::protocol {
+namespace {
+
+using rapidjson::SizeType;
+
+/// Nesting is kept on the heap at several bytes a level, so a body of brackets alone would grow eightfold.
+constexpr unsigned kDeepestNesting = 10'000;
+
+/// Numbers stay text: what matters is whether they are written right, not whether they fit a double.
+constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+                            rapidjson::kParseNumbersAsStringsFlag;
+
+/// Follows the nesting; `Derived` hears of each value's end at depth 1 and of each name there.
+template <typename Derived>
+class DepthHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Derived> {
+ public:
+  bool Default() { return derived().value_ended(depth_, 0); }
+  bool Key(const char* text, SizeType length, bool) { return derived().name(depth_, {text, length}); }
+  bool StartObject() { return depth_++ < kDeepestNesting; }
+  bool StartArray() { return depth_++ < kDeepestNesting; }
+  // The reader reports the end of an object or array just before it takes the closing bracket.
+  bool EndObject(SizeType) { return derived().value_ended(--depth_, 1); }
+  bool EndArray(SizeType) { return derived().value_ended(--depth_, 1); }
+
+ private:
+  Derived& derived() { return static_cast<Derived&>(*this); }
+  unsigned depth_ = 0;
+};
+
+class AnyValue : public DepthHandler<AnyValue> {
+ public:
+  bool name(unsigned, std::string_view) { return true; }
+  bool value_ended(unsigned, std::size_t) { return true; }
+};
+
+/// Remembers where the last member "value" of the outermost object lies.
+class ValueField : public DepthHandler<ValueField> {
+ public:
+  explicit ValueField(const rapidjson::MemoryStream& stream) : stream_(stream) {}
+
+  bool name(unsigned depth, std::string_view name) {
+    if (depth != 1) return true;
+    in_value_ = name == "value";
+    if (in_value_) name_end_ = stream_.Tell();
+    return true;
+  }
+
+  bool value_ended(unsigned depth, std::size_t bracket) {
+    if (depth != 1 || !in_value_) return true;
+    in_value_ = false;
+    found_ = true;
+    begin_ = name_end_;
+    end_ = stream_.Tell() + bracket;
+    return true;
+  }
+
+  [[nodiscard]] bool found() const { return found_; }
+
+  /// The text between the name and the value's end, without the colon.
+  [[nodiscard]] std::string_view text(std::string_view body) const {
+    std::string_view text = body.substr(begin_, end_ - begin_);
+    text.remove_prefix(text.find(':') + 1);
+    text.remove_prefix(text.find_first_not_of(" \t\r\n"));
+    return text;
+  }
+
+ private:
+  const rapidjson::MemoryStream& stream_;
+  bool in_value_ = false;
+  bool found_ = false;
+  std::size_t name_end_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+template <typename Handler>
+bool parses(rapidjson::MemoryStream& stream, std::size_t size, Handler& handler) {
+  rapidjson::Reader reader;
+  // The reader takes a zero byte for the end: all of the text must have been read.
+  return !reader.Parse<kFlags>(stream, handler).IsError() && stream.Tell() == size;
+}
+
+char first_of_value(std::string_view text) {
+  const std::size_t at = text.find_first_not_of(" \t\r\n");
+  return at == std::string_view::npos ? '\0' : text[at];
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::string_view group = bytes.substr(i, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      bits = bits << 8U | (k < group.size() ? static_cast<std::uint8_t>(group[k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out.push_back(k <= group.size() ? kDigits[bits >> (18 - 6 * k) & 63U] : '=');
+    }
+  }
+}
+
+/// Bytes of the character that a lead byte announces, 0 if it announces none.
+std::size_t utf8_length(std::uint8_t lead) {
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return 2;
+  if (lead >= 0xE0 && lead <= 0xEF) return 3;
+  if (lead >= 0xF0 && lead <= 0xF4) return 4;
+  return 0;
+}
+
+/// The second byte's range is narrower after four leads: no overlong form, no surrogate, nothing above U+10FFFF.
+bool is_second_byte(std::uint8_t lead, std::uint8_t byte) {
+  const std::uint8_t lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const std::uint8_t highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  return byte >= lowest && byte <= highest;
+}
+
+bool is_utf8_character(std::string_view character) {
+  const auto lead = static_cast<std::uint8_t>(character[0]);
+  if (character.size() > 1 && !is_second_byte(lead, static_cast<std::uint8_t>(character[1]))) return false;
+  for (std::size_t i = 2; i < character.size(); ++i) {
+    if ((static_cast<std::uint8_t>(character[i]) & 0xC0U) != 0x80U) return false;
+  }
+  return true;
+}
+
+std::size_t ascii_prefix(std::string_view text) {
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, sizeof(word));
+    if ((word & 0x8080808080808080U) != 0) break;
+  }
+  return at;
+}
+
+void append_escape(std::string& out, char c) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  switch (c) {
+    case '"':  out += "\\\""; return;
+    case '\\': out += "\\\\"; return;
+    case '\n': out += "\\n"; return;
+    case '\r': out += "\\r"; return;
+    case '\t': out += "\\t"; return;
+    default: break;
+  }
+  out += "\\u00";
+  out.push_back(kHex[static_cast<std::uint8_t>(c) >> 4U]);
+  out.push_back(kHex[static_cast<std::uint8_t>(c) & 15U]);
+}
+
+bool needs_escape(char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == '"' || c == '\\'; }
+
+}  // namespace
+
+Result<std::string_view> find_value_field(std::string_view body) {
+  rapidjson::MemoryStream stream(body.data(), body.size());
+  ValueField field(stream);
+  const bool object = first_of_value(body) == '{';
+  if (!object || !parses(stream, body.size(), field)) {
+    return fail(Code::kInvalidArgument, std::string(kInvalidJson));
+  }
+  if (!field.found()) return fail(Code::kInvalidArgument, std::string(kMissingValue));
+  return field.text(body);
+}
+
+bool is_json(std::string_view text) {
+  // Most values that are not JSON show it in their first byte, and cost no parser.
+  if (std::string_view("{[\"-0123456789tfn").find(first_of_value(text)) == std::string_view::npos) return false;
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  AnyValue any;
+  return parses(stream, text.size(), any);
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    text.remove_prefix(ascii_prefix(text));
+    if (text.empty()) return true;
+    const std::size_t length = utf8_length(static_cast<std::uint8_t>(text[0]));
+    if (length == 0 || length > text.size() || !is_utf8_character(text.substr(0, length))) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out.push_back('"');
+  std::size_t plain = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!needs_escape(text[i])) continue;
+    out.append(text.substr(plain, i - plain));
+    append_escape(out, text[i]);
+    plain = i + 1;
+  }
+  out.append(text.substr(plain));
+  out.push_back('"');
+}
+
+void append_data(std::string& out, std::string_view value, bool marked_json) {
+  out += "{\"success\":true,\"data\":";
+  if (marked_json || is_json(value)) {
+    out.append(value);
+  } else if (is_utf8(value)) {
+    append_json_string(out, value);
+  } else {
+    out.push_back('"');
+    append_base64(out, value);
+    out += "\",\"encoding\":\"base64\"";
+  }
+  out.push_back('}');
+}
+
+}  // namespace minivault::protocol
