@@ -26,7 +26,7 @@ struct Config {
   std::uint16_t port = 3000;
   std::uint16_t http_port = 0;  ///< 0: no listener for HTTP alone
   std::string bind = "0.0.0.0";
-  std::string public_url;  ///< host:port, scheme stripped; default localhost:PORT
+  std::string public_url;  ///< host:port, scheme stripped; default localhost:PORT (the configured one, 0 too)
   std::string data_directory = "/data";
   std::string auth_key;  ///< empty: none
   AuthMode auth_mode = AuthMode::kNone;
@@ -38,9 +38,11 @@ struct Config {
   SyncMode sync;
   bool async = false;
   std::chrono::milliseconds write_timeout{5'000};
-  std::uint64_t max_value_bytes = 100'000'000;  ///< as configured; the store may allow less (ring/4)
-  std::vector<std::string> cluster_nodes;       ///< host:port each, this node's own address left out
-  bool accept_loss = false;                     ///< start although acknowledged writes are damaged or gone
+  std::uint64_t max_value_bytes = 100ULL << 20;  ///< as configured; the store may allow less (ring/4)
+  std::vector<std::string> cluster_nodes;        ///< host:port each, this node's own address left out
+  bool accept_loss = false;                      ///< start although acknowledged writes are damaged or gone
+
+  bool operator==(const Config&) const = default;
 };
 
 }  // namespace minivault
