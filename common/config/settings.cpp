@@ -38,7 +38,7 @@ constexpr Setting kSettings[] = {
     {.name = "port",
      .value_name = "PORT",
      .default_text = "3000",
-     .help = "port for the binary protocol and, told apart by the first byte, HTTP; 0: the kernel chooses",
+     .help = "port for both protocols; 0: the kernel chooses",
      .accepted = "a number from 0 to 65535",
      .apply = [](Draft& draft,
                  std::string_view text) { return keep(draft.config.port, parse_number(text, 0, 65'535)); }},
@@ -67,7 +67,7 @@ constexpr Setting kSettings[] = {
     {.name = "cluster-nodes",
      .value_name = "ADDRESS,...",
      .default_text = "",
-     .help = "the members of the cluster, with or without this node; this build knows no other node yet",
+     .help = "the members of the cluster; this build takes no other node yet",
      .accepted = "addresses separated by commas, each host:port, http://host[:port] or https://host[:port]",
      .apply =
          [](Draft& draft, std::string_view text) {
@@ -117,7 +117,7 @@ constexpr Setting kSettings[] = {
          }},
     {.name = "cache",
      .value_name = "SIZE",
-     .default_text = "512",
+     .default_text = "512MB",
      .help = "read cache over all workers",
      .accepted = "a size from 0 to 1024GB; a plain number is MB",
      .apply =
@@ -126,7 +126,7 @@ constexpr Setting kSettings[] = {
          }},
     {.name = "log",
      .value_name = "SIZE",
-     .default_text = "512",
+     .default_text = "512MB",
      .help = "change log",
      .accepted = "a size from 16MB to 64GB in whole MB; a plain number is MB",
      .apply =
@@ -156,7 +156,7 @@ constexpr Setting kSettings[] = {
     {.name = "sync",
      .value_name = "MODE",
      .default_text = "always",
-     .help = "what an acknowledged write has survived: always, interval:MS or none",
+     .help = "when the log reaches the disk: always, interval:MS or none",
      .accepted = "always, none or interval:MS with MS from 1 to 60000",
      .apply = [](Draft& draft,
                  std::string_view text) { return keep(draft.config.sync, parse_sync_mode(text)); }},
@@ -182,7 +182,7 @@ constexpr Setting kSettings[] = {
     {.name = "max-value",
      .value_name = "SIZE",
      .default_text = "100MB",
-     .help = "largest value; a quarter of -log at most, whatever is asked for",
+     .help = "largest value, where a quarter of -log is not less",
      .accepted = "a size from 1B to 4095MB; a plain number is MB",
      .apply =
          [](Draft& draft, std::string_view text) {
@@ -191,7 +191,7 @@ constexpr Setting kSettings[] = {
     {.name = "accept-loss",
      .value_name = "",
      .default_text = "false",
-     .help = "start although acknowledged writes in the log are damaged; for this once, so not in the file",
+     .help = "start although acknowledged writes are damaged; never in the file",
      .accepted = "true or false",
      .apply = [](Draft& draft,
                  std::string_view text) { return keep(draft.config.accept_loss, parse_switch(text)); },
@@ -199,8 +199,8 @@ constexpr Setting kSettings[] = {
      .reach = Reach::kNotInFile},
     {.name = "config",
      .value_name = "FILE",
-     .default_text = "/etc/minivault/minivault.conf if it exists",
-     .help = "configuration file; an empty name: none",
+     .default_text = "/etc/minivault/minivault.conf",
+     .help = "settings as name = value lines",
      .accepted = "a path without control characters",
      .apply = [](Draft&, std::string_view text) { return is_plain_text(text); },
      .reach = Reach::kNotInFile},
@@ -264,7 +264,8 @@ std::string help_text() {
     std::string flag(setting.name);
     if (setting.kind == Kind::kValue) flag.append(" ").append(setting.value_name);
     add_line(text, std::move(flag), setting.help);
-    if (!setting.default_text.empty()) text.append(" (default ").append(setting.default_text).append(")");
+    const bool has_default = setting.kind == Kind::kValue && !setting.default_text.empty();
+    if (has_default) text.append(" (default ").append(setting.default_text).append(")");
     text += '\n';
   }
   text += "Instead of running:\n";

@@ -81,7 +81,7 @@ class LoaderTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT((loaded.given.at("port") == Given{"100", "flag -port"}));
     CPPUNIT_ASSERT((loaded.given.at("http") == Given{"20", "environment MINIVAULT_HTTP"}));
     CPPUNIT_ASSERT((loaded.given.at("cache") == Given{"3", "/etc/minivault/minivault.conf:4"}));
-    CPPUNIT_ASSERT((loaded.given.at("log") == Given{"512", "default"}));
+    CPPUNIT_ASSERT((loaded.given.at("log") == Given{"512MB", "default"}));
   }
 
   void a_switch_can_be_turned_off_from_above() {

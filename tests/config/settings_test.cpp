@@ -160,9 +160,13 @@ class SettingsTest : public CppUnit::TestFixture {
     for (const ActionFlag& flag : all_action_flags()) {
       CPPUNIT_ASSERT(help.find("\n  -" + std::string(flag.name) + " ") != std::string::npos);
     }
-    CPPUNIT_ASSERT(help.find("\n  -port PORT                 port for") != std::string::npos);
+    CPPUNIT_ASSERT(help.find("\n  -port PORT   ") != std::string::npos);
     CPPUNIT_ASSERT(help.find("(default 3000)\n") != std::string::npos);
     CPPUNIT_ASSERT(help.ends_with('\n'));
+    constexpr std::size_t kTerminalWidth = 110;
+    for (std::size_t start = 0; start < help.size(); start = help.find('\n', start) + 1) {
+      CPPUNIT_ASSERT_MESSAGE(help.substr(start, 40), help.find('\n', start) - start <= kTerminalWidth);
+    }
   }
 };
 
