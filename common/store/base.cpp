@@ -1,0 +1,90 @@
+#include "common/store/base.h"
+
+#include "common/core/assert.h"
+#include "common/core/log.h"
+#include "common/store/base_impl.h"
+
+namespace minivault::store {
+namespace {
+
+constexpr std::uint64_t kWholeMap = std::uint64_t{1} << 40U;
+
+}  // namespace
+
+Base::Base(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Base::Base(Base&&) noexcept = default;
+Base& Base::operator=(Base&&) noexcept = default;
+Base::~Base() = default;
+
+Result<Base> Base::open_writer(const std::string& data_directory, std::uint64_t map_bytes) {
+  auto environment = base::Environment::open(data_directory, base::Access::kWrite, map_bytes);
+  if (!environment) return tl::unexpected(environment.error());
+  if (map_bytes == 0 && (*environment)->map_bytes() < kWholeMap) {
+    log_line(LogLevel::kWarning, "address space is limited: the base cannot grow beyond its map",
+             {{"map_bytes", (*environment)->map_bytes()}, {"wanted_bytes", kWholeMap}});
+  }
+  return Base(std::make_unique<Impl>(Impl{std::move(*environment)}));
+}
+
+Result<Base> Base::open_reader(const std::string& data_directory, std::uint64_t map_bytes) {
+  auto environment = base::Environment::open(data_directory, base::Access::kRead, map_bytes);
+  if (!environment) return tl::unexpected(environment.error());
+  return Base(std::make_unique<Impl>(Impl{std::move(*environment)}));
+}
+
+std::uint64_t Base::map_bytes() const {
+  return impl_->environment->map_bytes();
+}
+
+std::uint64_t Base::used_bytes() const {
+  const auto view = snapshot();
+  if (!view) return 0;
+  return impl_->environment->used_bytes(view->impl_->transaction.get()).value_or(0);
+}
+
+Result<Base::Snapshot> Base::snapshot() const {
+  const auto& environment = impl_->environment;
+  MDB_txn* begun = nullptr;
+  const auto begin = [&] { return ::mdb_txn_begin(environment->get(), nullptr, MDB_RDONLY, &begun); };
+  if (const int code = environment->begin_reading(begin))
+    return environment->failure("beginning to read", code);
+  environment->reading_began();
+  auto impl = std::make_unique<Snapshot::Impl>();
+  impl->environment = environment;
+  impl->transaction.reset(begun);
+  impl->live = true;
+  return Snapshot(std::move(impl));
+}
+
+Result<Base::Transaction> Base::begin() {
+  const auto& environment = impl_->environment;
+  MV_ASSERT(environment->access() == base::Access::kWrite);
+  MV_ASSERT(!environment->writing);  // LMDB would wait for itself
+  if (environment->failed_to_sync) {
+    return fail(Code::kIo, "the base failed to sync: only a restart tells what is on disk");
+  }
+  MDB_txn* begun = nullptr;
+  const int begin_code = ::mdb_txn_begin(environment->get(), nullptr, 0, &begun);
+  if (begin_code != 0) return environment->failure("beginning to write", begin_code);
+  auto impl = std::make_unique<Transaction::Impl>();
+  environment->writing = true;
+  impl->environment = environment;
+  impl->transaction.reset(begun);
+  const auto meta = environment->read_meta(begun);
+  if (!meta) return tl::unexpected(meta.error());
+  impl->meta = *meta;
+  if (const int code = ::mdb_cursor_open(begun, environment->data(), &impl->data)) {
+    return environment->failure("beginning to write", code);
+  }
+  return Transaction(std::move(impl));
+}
+
+Result<unsigned> Base::reap_readers() const {
+  int dead = 0;
+  if (const int code = ::mdb_reader_check(impl_->environment->get(), &dead)) {
+    return impl_->environment->failure("reaping readers", code);
+  }
+  return static_cast<unsigned>(dead);
+}
+
+}  // namespace minivault::store

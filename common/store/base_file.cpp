@@ -1,0 +1,98 @@
+#include "common/store/base_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "common/core/mapping.h"
+#include "common/core/unique_fd.h"
+#include "common/store/base_pages.h"
+
+namespace minivault::store::base {
+namespace {
+
+constexpr std::uint64_t kLargestMap = std::uint64_t{1} << 40U;
+constexpr std::uint64_t kSmallestMap = std::uint64_t{1} << 30U;
+
+Result<std::uint64_t> length_of(int fd) {
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0) return fail_errno("fstat", errno);
+  if (!S_ISREG(facts.st_mode)) return fail(Code::kCorrupt, "not a regular file");
+  return static_cast<std::uint64_t>(facts.st_size);
+}
+
+Result<FileState> check_open_file(int fd) {
+  auto file_bytes = length_of(fd);
+  if (!file_bytes) return tl::unexpected(file_bytes.error());
+  if (*file_bytes == 0) return FileState::kEmpty;
+  const auto meta = read_newest_meta(fd, *file_bytes);
+  if (!meta) return tl::unexpected(meta.error());
+  // Only now: a commit between the two could have lengthened the file.
+  file_bytes = length_of(fd);
+  if (!file_bytes) return tl::unexpected(file_bytes.error());
+  const std::uint64_t claimed_bytes = (meta->last_page + 1) * meta->free.pad;
+  if (*file_bytes < claimed_bytes && !missing_pages_are_free(fd, *meta, *file_bytes)) {
+    return fail(Code::kCorrupt, "truncated: " + std::to_string(*file_bytes) + " bytes of " +
+                                    std::to_string(claimed_bytes) + " are there");
+  }
+  return FileState::kSound;
+}
+
+}  // namespace
+
+std::optional<std::string_view> network_file_system(std::uint32_t type) {
+  static constexpr std::array<std::pair<std::uint32_t, std::string_view>, 5> kTypes{{
+      {0x00006969U, "NFS"},
+      {0x01021997U, "9p"},
+      {0xFF534D42U, "CIFS"},
+      {0xFE534D42U, "SMB2"},
+      {0x0000517BU, "SMB"},
+  }};
+  for (const auto& [known, name] : kTypes) {
+    if (known == type) return name;
+  }
+  return std::nullopt;
+}
+
+Status refuse_network_file_system(const std::string& directory) {
+  struct statfs facts {};
+  if (::statfs(directory.c_str(), &facts) != 0) return fail_errno(directory, errno);
+  if (const auto name = network_file_system(static_cast<std::uint32_t>(facts.f_type))) {
+    return fail(Code::kUnavailable, directory + ": is on " + std::string(*name) +
+                                        ", a network file system: LMDB needs a local one");
+  }
+  return {};
+}
+
+Result<FileState> check_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) return FileState::kAbsent;
+  if (!file) return fail_errno(path, errno);
+  // A meta page that is being written may be read half old and half new: damage is what stays.
+  constexpr int kAttempts = 3;
+  auto state = check_open_file(file.get());
+  for (int i = 1; i < kAttempts && !state; ++i) state = check_open_file(file.get());
+  if (!state) return fail(state.error().code, path + ": " + state.error().message);
+  return state;
+}
+
+bool address_space_for(std::uint64_t bytes) {
+  void* const address = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) return false;
+  const Mapping given_back(address, bytes);
+  return true;
+}
+
+std::uint64_t largest_map() {
+  for (std::uint64_t bytes = kLargestMap; bytes >= kSmallestMap; bytes /= 4) {
+    if (address_space_for(bytes)) return bytes;
+  }
+  return 0;
+}
+
+}  // namespace minivault::store::base

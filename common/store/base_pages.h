@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "common/core/error.h"
+
+/// LMDB's file as bytes (data version 1, 64 bits), read with pread(2): just enough to tell a truncated file.
+/// Layout by LMDB 0.9's mdb.c; unchanged since 2012.
+namespace minivault::store::base {
+
+/// A B+tree as a meta page describes it.
+struct PageTree {
+  std::uint32_t pad;
+  std::uint16_t flags;
+  std::uint16_t depth;
+  std::uint64_t branch_pages;
+  std::uint64_t leaf_pages;
+  std::uint64_t overflow_pages;
+  std::uint64_t entries;
+  std::uint64_t root;  ///< kNoPage: empty
+};
+
+inline constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
+
+struct MetaPage {
+  std::uint64_t page_number;
+  std::uint16_t unused;
+  std::uint16_t page_flags;
+  std::uint32_t bounds;
+  std::uint32_t magic;
+  std::uint32_t version;
+  std::uint64_t address;
+  std::uint64_t map_bytes;
+  PageTree free;  ///< transaction -> pages it freed; `pad` is the size of a page
+  PageTree main;
+  std::uint64_t last_page;
+  std::uint64_t transaction;
+};
+static_assert(sizeof(PageTree) == 48 && sizeof(MetaPage) == 152);
+
+/// The newer of the two meta pages of the open file. Errors: kCorrupt, saying what is wrong; kIo.
+[[nodiscard]] Result<MetaPage> read_newest_meta(int fd, std::uint64_t file_bytes);
+
+/// True if every page from `file_bytes` to the last one is on the free list. LMDB does not write pages that a
+/// transaction allocated and freed again, so such a file is shorter than its meta page says, and sound.
+[[nodiscard]] bool missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_bytes);
+
+}  // namespace minivault::store::base

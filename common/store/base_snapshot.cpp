@@ -1,0 +1,101 @@
+#include <array>
+
+#include "common/core/assert.h"
+#include "common/store/base_format.h"
+#include "common/store/base_impl.h"
+
+namespace minivault::store {
+namespace {
+
+using base::Environment;
+using base::StoredKey;
+using base::Table;
+
+struct CloseCursor {
+  void operator()(MDB_cursor* cursor) const { ::mdb_cursor_close(cursor); }
+};
+using CursorHandle = std::unique_ptr<MDB_cursor, CloseCursor>;
+
+Result<std::optional<BaseRecord>> find(const Environment& environment, MDB_txn* transaction, Table table,
+                                       std::string_view key) {
+  constexpr const char* kReading = "reading a record";
+  if (key.empty() || key.size() > base::kMaxKey) return std::nullopt;  // nothing can be stored under it
+  const StoredKey stored_key(key, environment.key_hash_seed());
+  MDB_val stored_under = base::to_val(stored_key.bytes());
+  MDB_val value{};
+  const MDB_dbi dbi = table == Table::kData ? environment.data() : environment.notes();
+  const int code = ::mdb_get(transaction, dbi, &stored_under, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != 0) return environment.failure(kReading, code);
+  const auto stored = base::decode_record(table, stored_key.bytes(), base::to_view(value));
+  if (!stored) return environment.corrupt(kReading, stored.error().message);
+  if (!stored_key.beside_value().empty() && stored->key != key) {
+    return environment.corrupt(kReading, "two long keys have the same hash");
+  }
+  return stored->record;
+}
+
+}  // namespace
+
+Base::Snapshot::Snapshot(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Base::Snapshot::Snapshot(Snapshot&&) noexcept = default;
+Base::Snapshot& Base::Snapshot::operator=(Snapshot&&) noexcept = default;
+Base::Snapshot::~Snapshot() = default;
+
+void Base::Snapshot::reset() {
+  if (!impl_->live) return;
+  ::mdb_txn_reset(impl_->transaction.get());
+  impl_->let_go();
+}
+
+Status Base::Snapshot::renew() {
+  reset();
+  const auto again = [this] { return ::mdb_txn_renew(impl_->transaction.get()); };
+  int code = again();
+  if (code != 0) [[unlikely]]
+    code = impl_->environment->begin_reading(again);
+  if (code != 0) return impl_->environment->failure("renewing a snapshot", code);
+  impl_->environment->reading_began();
+  impl_->live = true;
+  return {};
+}
+
+Result<std::optional<BaseRecord>> Base::Snapshot::get(std::string_view key) const {
+  MV_ASSERT(impl_->live);
+  return find(*impl_->environment, impl_->transaction.get(), Table::kData, key);
+}
+
+Result<BaseMeta> Base::Snapshot::meta() const {
+  MV_ASSERT(impl_->live);
+  return impl_->environment->read_meta(impl_->transaction.get());
+}
+
+Result<std::optional<BaseRecord>> Base::Snapshot::note(std::string_view name) const {
+  MV_ASSERT(impl_->live);
+  return find(*impl_->environment, impl_->transaction.get(), Table::kNotes, name);
+}
+
+Status Base::Snapshot::scan(std::string_view from,
+                            const std::function<bool(std::string_view, const BaseRecord&)>& visit) const {
+  constexpr const char* kScanning = "scanning";
+  MV_ASSERT(impl_->live && from.size() <= base::kMaxKey);
+  const Environment& environment = *impl_->environment;
+  MDB_cursor* opened = nullptr;
+  if (const int code = ::mdb_cursor_open(impl_->transaction.get(), environment.data(), &opened)) {
+    return environment.failure(kScanning, code);
+  }
+  const CursorHandle cursor(opened);
+  const StoredKey first(from, environment.key_hash_seed());
+  MDB_val key = base::to_val(first.bytes());
+  MDB_val value{};
+  int code = ::mdb_cursor_get(opened, &key, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+  for (; code == 0; code = ::mdb_cursor_get(opened, &key, &value, MDB_NEXT)) {
+    const auto stored = base::decode_record(Table::kData, base::to_view(key), base::to_view(value));
+    if (!stored) return environment.corrupt(kScanning, stored.error().message);
+    if (!visit(stored->key, stored->record)) return {};
+  }
+  if (code != MDB_NOTFOUND) return environment.failure(kScanning, code);
+  return {};
+}
+
+}  // namespace minivault::store

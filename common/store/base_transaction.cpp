@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "common/core/assert.h"
+#include "common/store/base_format.h"
+#include "common/store/base_impl.h"
+
+namespace minivault::store {
+namespace {
+
+using base::Environment;
+using base::StoredKey;
+using base::Table;
+
+constexpr const char* kWriting = "writing a record";
+
+/// What one apply did to a key: the operation it held before and holds now, nullopt for none.
+struct Outcome {
+  std::optional<Operation> before;
+  std::optional<Operation> after;
+};
+
+/// Writes records of one table through a cursor that stays where the last one went: for sorted keys the next
+/// is on the same page, and no tree is walked.
+class TableWriter {
+ public:
+  TableWriter(const Environment& environment, MDB_cursor* cursor, Table table)
+      : environment_(environment), cursor_(cursor), table_(table) {}
+
+  Result<Outcome> put(const StoredKey& key, const BaseRecord& record) {
+    // One walk both finds out whether the key is there and, if not, makes room for it.
+    MDB_val stored_under = base::to_val(key.bytes());
+    MDB_val room{base::record_bytes(key, record), nullptr};
+    int code = ::mdb_cursor_put(cursor_, &stored_under, &room, MDB_NOOVERWRITE | MDB_RESERVE);
+    Outcome outcome{std::nullopt, record.operation};
+    if (code == MDB_KEYEXIST) {
+      const auto held = decode(key, base::to_view(room));
+      if (!held) return tl::unexpected(held.error());
+      outcome.before = held->operation;
+      if (record.version < held->version) return Outcome{outcome.before, outcome.before};
+      room = {base::record_bytes(key, record), nullptr};
+      code = ::mdb_cursor_put(cursor_, &stored_under, &room, MDB_RESERVE);
+    }
+    if (code != 0) return environment_.write_failure(kWriting, code);
+    base::encode_record(key, record, static_cast<char*>(room.mv_data));
+    return outcome;
+  }
+
+  Result<Outcome> remove(const StoredKey& key, const Version& version) {
+    MDB_val stored_under = base::to_val(key.bytes());
+    MDB_val value{};
+    int code = ::mdb_cursor_get(cursor_, &stored_under, &value, MDB_SET_KEY);
+    if (code == MDB_NOTFOUND) return Outcome{};
+    if (code != 0) return environment_.failure(kWriting, code);
+    const auto held = decode(key, base::to_view(value));
+    if (!held) return tl::unexpected(held.error());
+    if (version < held->version) return Outcome{held->operation, held->operation};
+    const Operation before = held->operation;
+    code = ::mdb_cursor_del(cursor_, 0);
+    if (code != 0) return environment_.write_failure(kWriting, code);
+    return Outcome{before, std::nullopt};
+  }
+
+ private:
+  [[nodiscard]] Result<BaseRecord> decode(const StoredKey& key, std::string_view bytes) const {
+    const auto stored = base::decode_record(table_, key.bytes(), bytes);
+    if (!stored) return environment_.corrupt(kWriting, stored.error().message);
+    if (!key.beside_value().empty() && stored->key != key.beside_value()) {
+      return environment_.corrupt(kWriting, "two long keys have the same hash");
+    }
+    return stored->record;
+  }
+
+  const Environment& environment_;
+  MDB_cursor* cursor_;
+  Table table_;
+};
+
+void count(const Outcome& outcome, BaseMeta& meta) {
+  if (outcome.before == Operation::kSet) --meta.keys;
+  if (outcome.before == Operation::kDelete) --meta.tombstones;
+  if (outcome.after == Operation::kSet) ++meta.keys;
+  if (outcome.after == Operation::kDelete) ++meta.tombstones;
+}
+
+Status check_key(std::string_view key) {
+  if (!key.empty() && key.size() <= base::kMaxKey) return {};
+  return fail(Code::kInvalidArgument, "a key of " + std::to_string(key.size()) + " bytes");
+}
+
+}  // namespace
+
+Base::Transaction::Transaction(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Base::Transaction::Transaction(Transaction&&) noexcept = default;
+Base::Transaction& Base::Transaction::operator=(Transaction&&) noexcept = default;
+Base::Transaction::~Transaction() = default;
+
+Status Base::Transaction::apply(std::string_view key, const BaseRecord& record, bool keep_tombstone) {
+  MV_ASSERT(impl_->transaction != nullptr && record.operation != Operation::kNote);
+  if (!impl_->state) return impl_->state;
+  if (auto checked = check_key(key); !checked) return impl_->state = checked;
+  const StoredKey stored_key(key, impl_->environment->key_hash_seed());
+  TableWriter table(*impl_->environment, impl_->data, Table::kData);
+  const bool remove = record.operation == Operation::kDelete && !keep_tombstone;
+  const auto outcome = remove ? table.remove(stored_key, record.version) : table.put(stored_key, record);
+  if (!outcome) return impl_->state = tl::unexpected(outcome.error());
+  count(*outcome, impl_->meta);
+  impl_->meta.last_hlc = std::max(impl_->meta.last_hlc, record.version.hlc);
+  return {};
+}
+
+Status Base::Transaction::apply_note(std::string_view name, const BaseRecord& record) {
+  MV_ASSERT(impl_->transaction != nullptr && record.operation == Operation::kNote);
+  if (!impl_->state) return impl_->state;
+  if (auto checked = check_key(name); !checked) return impl_->state = checked;
+  if (impl_->notes == nullptr) {
+    const int code = ::mdb_cursor_open(impl_->transaction.get(), impl_->environment->notes(), &impl_->notes);
+    if (code != 0) return impl_->state = impl_->environment->failure(kWriting, code);
+  }
+  const StoredKey stored_key(name, impl_->environment->key_hash_seed());
+  const auto outcome = TableWriter(*impl_->environment, impl_->notes, Table::kNotes).put(stored_key, record);
+  if (!outcome) return impl_->state = tl::unexpected(outcome.error());
+  impl_->meta.last_hlc = std::max(impl_->meta.last_hlc, record.version.hlc);
+  return {};
+}
+
+BaseMeta& Base::Transaction::meta() {
+  return impl_->meta;
+}
+
+Status Base::Transaction::commit() {
+  MV_ASSERT(impl_->transaction != nullptr);
+  Environment& environment = *impl_->environment;
+  if (impl_->state) impl_->state = environment.write_meta(impl_->transaction.get(), impl_->meta);
+  if (!impl_->state) {
+    impl_->end();
+    return impl_->state;
+  }
+  const int code = ::mdb_txn_commit(impl_->transaction.release());
+  environment.writing = false;
+  if (code == 0) return {};
+  auto failed = environment.write_failure("committing", code);
+  // LMDB refuses further writes once its meta page could not be written, whatever the reason.
+  MDB_txn* probe = nullptr;
+  if (::mdb_txn_begin(environment.get(), nullptr, 0, &probe) != 0) {
+    failed.value().code = Code::kIo;
+  } else {
+    ::mdb_txn_abort(probe);
+  }
+  environment.failed_to_sync = failed.value().code == Code::kIo;
+  return failed;
+}
+
+}  // namespace minivault::store
