@@ -1,0 +1,60 @@
+// The one binary: a node (`minivault [flags]`), or a client of one (`minivault get|set|del|health ...`).
+// Here, and only here, the parts are put together.
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "common/client/command_line.h"
+#include "common/config/loader.h"
+#include "common/process/exit_code.h"
+#include "common/process/title.h"
+#include "supervisor/supervisor.h"
+
+namespace minivault {
+namespace {
+
+int complain(const std::string& reason) {
+  std::fprintf(stderr, "minivault: %s\n", reason.c_str());
+  return kExitUsage;
+}
+
+int print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  return std::fflush(stdout) == 0 ? kExitOk : kExitFailure;
+}
+
+int run_daemon(int argc, char** argv) {
+  // The title is written over argv, so the command line is copied: a reload reads it again.
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  std::vector<const char*> arguments;
+  for (const std::string& word : words) arguments.push_back(word.c_str());
+
+  const Result<LoadedConfig> loaded = load_config(arguments);
+  if (!loaded) return complain(loaded.error().message);
+  switch (loaded->action) {
+    case settings::Action::kHelp: return print(settings::help_text());
+    case settings::Action::kVersion: return print("minivault " MINIVAULT_VERSION "\n");
+    case settings::Action::kCheckConfig: return print(describe(*loaded));
+    case settings::Action::kRun: break;
+  }
+
+  ProcessTitle title(argc, argv);
+  return supervisor::run_node(loaded->config, title, [&arguments]() -> Result<Config> {
+    return load_config(arguments).map([](const LoadedConfig& fresh) { return fresh.config; });
+  });
+}
+
+}  // namespace
+}  // namespace minivault
+
+int main(int argc, char** argv) {
+  try {
+    if (argc > 1 && minivault::client::is_command(argv[1])) return minivault::client::run_command(argc, argv);
+    return minivault::run_daemon(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "minivault: %s\n", error.what());
+    return minivault::kExitFailure;
+  }
+}

@@ -1,0 +1,116 @@
+// Who is killed for standing still, with a clock and sightings that the test makes up.
+
+#include "supervisor/watcher.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace minivault::supervisor {
+namespace {
+
+constexpr pid_t kPid = 4711;
+
+class WatcherTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(WatcherTest);
+  CPPUNIT_TEST(a_lock_holder_that_stands_still_is_found);
+  CPPUNIT_TEST(a_lock_that_changes_hands_is_left_alone);
+  CPPUNIT_TEST(a_successor_does_not_inherit_the_accusation);
+  CPPUNIT_TEST(a_pin_that_stands_still_is_found);
+  CPPUNIT_TEST(turns_that_end_are_left_alone);
+  CPPUNIT_TEST(a_gap_in_watching_accuses_nobody);
+  CPPUNIT_TEST(several_are_found_at_once);
+  CPPUNIT_TEST_SUITE_END();
+
+  std::uint64_t now_ms_ = 1'000'000;
+  Watcher watcher_;
+
+  /// One look, a watch interval after the last.
+  std::vector<Verdict> look(const Sighting& seen) {
+    now_ms_ += kWatchIntervalMs;
+    return watcher_.look(seen, now_ms_);
+  }
+
+ public:
+  void a_lock_holder_that_stands_still_is_found() {
+    const Sighting stuck{.lock_holder = kPid, .lock_acquisitions = 7};
+    for (std::uint64_t ms = 0; ms < kLockStallMs; ms += kWatchIntervalMs) CPPUNIT_ASSERT(look(stuck).empty());
+    const auto verdicts = look(stuck);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, verdicts.size());
+    CPPUNIT_ASSERT(verdicts[0].reason == Verdict::Reason::kLockHeld);
+    CPPUNIT_ASSERT_EQUAL(kPid, verdicts[0].pid);
+    CPPUNIT_ASSERT(verdicts[0].stalled_ms >= kLockStallMs);
+    CPPUNIT_ASSERT_MESSAGE("said once, then time is given to die", look(stuck).empty());
+  }
+
+  void a_lock_that_changes_hands_is_left_alone() {
+    for (std::uint64_t i = 0; i < 30; ++i) {
+      CPPUNIT_ASSERT(look({.lock_holder = kPid, .lock_acquisitions = i}).empty());
+    }
+    for (int i = 0; i < 30; ++i) {
+      // Held at every look but the fifth: somebody let go in between.
+      const pid_t holder = i % 5 == 4 ? 0 : kPid;
+      CPPUNIT_ASSERT(look({.lock_holder = holder, .lock_acquisitions = 7}).empty());
+    }
+  }
+
+  void a_successor_does_not_inherit_the_accusation() {
+    for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(look({.lock_holder = kPid, .lock_acquisitions = 7}).empty());
+    for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(look({.lock_holder = kPid + 1, .lock_acquisitions = 7}).empty());
+  }
+
+  void a_pin_that_stands_still_is_found() {
+    const Sighting stuck{.turns = {{kPid, 100, 9}}};
+    for (std::uint64_t ms = 0; ms < kPinStallMs; ms += kWatchIntervalMs) CPPUNIT_ASSERT(look(stuck).empty());
+    const auto verdicts = look(stuck);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, verdicts.size());
+    CPPUNIT_ASSERT(verdicts[0].reason == Verdict::Reason::kRingPinned);
+    CPPUNIT_ASSERT_EQUAL(kPid, verdicts[0].pid);
+    CPPUNIT_ASSERT_MESSAGE("said once, then time is given to die", look(stuck).empty());
+  }
+
+  void turns_that_end_are_left_alone() {
+    for (std::uint64_t i = 0; i < 30; ++i) {
+      CPPUNIT_ASSERT_MESSAGE("busy", look({.turns = {{kPid, 100, i}}}).empty());
+    }
+    for (int i = 0; i < 30; ++i) {
+      CPPUNIT_ASSERT_MESSAGE("idle", look({.turns = {{kPid, shared::kNoLsn, 9}}}).empty());
+    }
+    for (int i = 0; i < 30; ++i) {
+      const shared::Lsn pin = i % 2 == 1 ? shared::kNoLsn : 100;
+      CPPUNIT_ASSERT_MESSAGE("now and then", look({.turns = {{kPid, pin, 9}}}).empty());
+    }
+  }
+
+  void a_gap_in_watching_accuses_nobody() {
+    const Sighting stuck{.lock_holder = kPid, .lock_acquisitions = 7, .turns = {{kPid, 100, 9}}};
+    CPPUNIT_ASSERT(look(stuck).empty());
+    now_ms_ += 3'600'000;  // the whole group was stopped, and goes on
+    CPPUNIT_ASSERT(look(stuck).empty());
+  }
+
+  void several_are_found_at_once() {
+    const Sighting stuck{.lock_holder = kPid,
+                         .lock_acquisitions = 7,
+                         .turns = {{kPid, shared::kNoLsn, 1}, {kPid + 1, 100, 9}, {kPid + 2, 100, 9}}};
+    std::size_t pinned = 0;
+    std::size_t locked = 0;
+    for (int i = 0; i < 6; ++i) {
+      for (const Verdict& verdict : look(stuck)) {
+        if (verdict.reason == Verdict::Reason::kLockHeld) {
+          ++locked;
+          CPPUNIT_ASSERT_EQUAL(kPid, verdict.pid);
+        } else {
+          ++pinned;
+          CPPUNIT_ASSERT(verdict.pid == kPid + 1 || verdict.pid == kPid + 2);
+        }
+      }
+    }
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, locked);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{4}, pinned);  // both, at the third and at the sixth look
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(WatcherTest, "watcher_test");
+
+}  // namespace
+}  // namespace minivault::supervisor
