@@ -1,6 +1,7 @@
 #include "tests/client/fake_server.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -81,6 +82,11 @@ void echo(RawConnection& connection, unsigned) {
     const SeenRequest request = receive_request(connection);
     connection.send(ok_answer(request.opcode == 1 ? request.key : ""));
   }
+}
+
+void ignore(RawConnection& connection, unsigned) {
+  pollfd entry{connection.fd(), POLLRDHUP, 0};
+  ::poll(&entry, 1, static_cast<int>(kPatience.count()));
 }
 
 }  // namespace minivault::test

@@ -57,4 +57,7 @@ inline const std::string kErrorAnswer("\xff\0\0\0\0", 5);
 /// Answers every GET with its own key, every other request with OK, until the client closes.
 void echo(RawConnection& connection, unsigned number);
 
+/// Reads nothing until the client closes.
+void ignore(RawConnection& connection, unsigned number);
+
 }  // namespace minivault::test
