@@ -72,6 +72,10 @@ struct Limits {
   std::atomic<std::uint64_t> base_map_bytes;        ///< LMDB map size every process uses
   std::atomic<std::uint64_t> node_id;               ///< origin of records written here
   std::atomic<std::uint64_t> index_seed;            ///< of the index hash, new at each start
+  /// Deletes with an HLC value at or below this need no tombstone any more: every member holds them. All of them
+  /// on a node that has no peers.
+  std::atomic<std::uint64_t> tombstone_floor_hlc;
+  std::atomic<std::uint32_t> recovered;             ///< 1: the rest of this is set, the log may be written
 };
 
 /// Published by the checkpointer after each checkpoint.
@@ -138,6 +142,9 @@ struct alignas(2 * kCacheLine) State {
   std::atomic<std::uint64_t> started_ms;  ///< monotonic_ms() when the supervisor started
   /// Slots at and beyond this one were never used. Supervisor only; grows.
   std::atomic<std::uint32_t> slots_used;
+  /// Children that were reaped. When it moves, the checkpointer takes the append lock once, so that what a dead holder
+  /// wrote is rolled forward, and frees the LMDB reader slots of the dead.
+  std::atomic<std::uint32_t> deaths;
   /// LMDB environments are opened one at a time (PEERS.md: concurrent opens have failed). Robust.
   alignas(kCacheLine) pthread_mutex_t base_open;
   ChildSlot slots[kMaxChildren];

@@ -91,6 +91,7 @@ void Region::clear_slot(unsigned index) const {
   slot.state.store(ChildState::kFree, std::memory_order_relaxed);
   slot.role.store(Role::kNone, std::memory_order_relaxed);
   slot.pid.store(0, std::memory_order_release);
+  state_->deaths.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace minivault::shared

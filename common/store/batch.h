@@ -8,6 +8,7 @@
 #include "common/core/error.h"
 #include "common/shared/layout.h"
 #include "common/store/operation.h"
+#include "common/store/record.h"
 #include "common/store/version.h"
 
 namespace minivault::store {
@@ -69,31 +70,41 @@ class Batch {
 
  private:
   friend class LogWriter;
-  friend class Store;
+
+  /// What the base held of a key when a condition was judged. Good while `at` >= window: a later write of the key would
+  /// then still be in the index (ENGINE.md rule 3).
+  struct BaseJudgement {
+    Lsn at = 0;  ///< tail before the lookups; 0: not judged
+    bool known = false;
+    bool present = false;
+    Version version;
+  };
 
   struct Entry {
-    Operation operation;
-    std::uint8_t flags;
+    RecordHeader header;
     Condition condition;
-    bool checked_absent_from_index;  ///< the condition was judged by the base, valid while checked_at >= window
-    std::uint16_t key_size;
-    std::uint32_t value_size;
-    std::size_t arena_offset;        ///< of the encoded header, followed by the key and an inline value
-    const char* outside_value;       ///< a large value, or nullptr
+    std::size_t arena_offset;   ///< of the room for the header, followed by key, inline value and padding
+    const char* outside_value;  ///< a large value, or nullptr
     std::uint64_t key_hash;
-    std::uint64_t payload_hash;
     Version expected;
-    Version version;
-    Lsn checked_at;
-    bool base_has_value;             ///< what the base held then
-    Version base_version;
+    BaseJudgement judgement;
     WriteResult result;
   };
+
+  [[nodiscard]] std::string_view key_of(const Entry& entry) const {
+    return std::string_view(arena_).substr(entry.arena_offset + sizeof(RecordHeader), entry.header.key_size);
+  }
+  [[nodiscard]] std::string_view value_of(const Entry& entry) const {
+    if (entry.outside_value != nullptr) return {entry.outside_value, entry.header.value_size};
+    return std::string_view(arena_).substr(entry.arena_offset + sizeof(RecordHeader) + entry.header.key_size,
+                                           entry.header.value_size);
+  }
 
   std::vector<Entry> entries_;
   std::string arena_;
   std::uint64_t log_bytes_ = 0;
   std::size_t settled_ = 0;
+  std::size_t hashed_ = 0;  ///< entries before this one have their key_hash and payload_hash
 };
 
 }  // namespace minivault::store

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "common/shared/region.h"
+#include "common/store/base.h"
+#include "common/store/index.h"
+#include "common/store/ring.h"
+
+namespace minivault::store {
+
+/// Brings the base up to a later LSN of the log. Checkpointer process only; the base's single writer.
+///
+/// One checkpoint covers at most a quarter of the ring. Its records are sorted by key and applied in synced
+/// transactions of a few thousand keys; only the last of them stores the new checkpoint LSN, so a death in between
+/// means doing some of it again, which changes nothing. A record that a newer one of the same checkpoint supersedes is
+/// left out (ENGINE.md rule 9). Recovery is this same code over the records that were not in the base yet.
+class Checkpoint {
+ public:
+  Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base);
+
+  /// Applies [checkpoint, E) with E <= `until` and publishes E. Once more with the same arguments goes on from there.
+  /// REQUIRES: the log is durable up to `until`. OK: the new checkpoint LSN. Errors: kNoSpace (disk full: nothing was
+  /// lost, try again later), kIo (a failed sync: the base takes no more), kCorrupt (what the log says is not a record).
+  [[nodiscard]] Result<Lsn> run(Lsn until);
+
+ private:
+  struct Item {
+    std::uint64_t prefix;  ///< first eight bytes of the key, big-endian: most comparisons end here
+    std::string_view key;
+    Lsn lsn;
+    bool is_note;
+  };
+
+  [[nodiscard]] Result<Lsn> collect(Lsn from, Lsn until);
+  [[nodiscard]] Status apply(Lsn end);
+  [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
+  void publish(Lsn end);
+
+  shared::State& state_;
+  const Ring& ring_;
+  const Index& index_;
+  Base& base_;
+  std::vector<Item> items_;  // kept for its memory
+};
+
+}  // namespace minivault::store

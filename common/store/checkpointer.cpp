@@ -1,0 +1,136 @@
+#include "common/store/checkpointer.h"
+
+#include <algorithm>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/store/append_lock.h"
+#include "common/store/base_opening.h"
+
+namespace minivault::store {
+namespace {
+
+constexpr std::uint64_t kLongestBacklogMs = 1'000;  // a trickle of writes reaches the base within this
+constexpr std::uint64_t kRetryMs = 1'000;           // after a full disk
+
+}  // namespace
+
+Result<std::unique_ptr<Checkpointer>> Checkpointer::open(shared::Region& region, const Config& config, unsigned slot) {
+  shared::State& state = region.state();
+  const BaseOpening alone(state);
+  const bool first = state.limits.recovered.load(std::memory_order_acquire) == 0;
+  Result<RecoveredStore> store =
+      first ? recover(state, region.index_words(), config) : reopen(state, config);
+  if (!store) return tl::unexpected(store.error());
+  Result<Ring> syncers_ring = Ring::open(log_path(config));
+  if (!syncers_ring) return tl::unexpected(syncers_ring.error());
+  if (Result<unsigned> reaped = store->base.reap_readers(); !reaped) return tl::unexpected(reaped.error());
+  return std::unique_ptr<Checkpointer>(
+      new Checkpointer(region, config, slot, std::move(*store), std::move(*syncers_ring)));
+}
+
+Checkpointer::Checkpointer(shared::Region& region, const Config& config, unsigned slot, RecoveredStore store,
+                           Ring syncers_ring)
+    : region_(region),
+      state_(region.state()),
+      slot_(slot),
+      sync_(config.sync),
+      base_(std::move(store.base)),
+      ring_(std::move(store.ring)),
+      index_(region.index_words(), state_.limits.index_seed.load()),
+      checkpoint_(state_, ring_, index_, base_),
+      warmer_(state_, ring_, index_, slot),
+      syncer_(region, slot, std::move(syncers_ring), config.sync),
+      deaths_seen_(state_.deaths.load() - 1),  // look once at the start: the one before may have died in the lock
+      last_run_ms_(monotonic_ms()) {}
+
+int Checkpointer::tick() {
+  mend_after_deaths();
+  const std::uint64_t now_ms = monotonic_ms();
+  if (now_ms >= retry_at_ms_ && checkpoint_is_due(now_ms)) {
+    report(checkpoint());
+    return 0;
+  }
+  if (warmer_.step()) return 1;
+  return static_cast<int>(kLongestBacklogMs / 2);
+}
+
+void Checkpointer::mend_after_deaths() {
+  const std::uint32_t deaths = state_.deaths.load(std::memory_order_acquire);
+  if (deaths == deaths_seen_) return;
+  deaths_seen_ = deaths;
+  { const AppendGuard mends_what_a_dead_holder_left(state_, ring_, index_, slot_); }
+  if (Result<unsigned> reaped = base_.reap_readers(); !reaped) {
+    log_line(LogLevel::kWarning, "reader_check_failed", {{"error", reaped.error().message}});
+  }
+}
+
+bool Checkpointer::checkpoint_is_due(std::uint64_t now_ms) const {
+  if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return false;
+  const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_relaxed);
+  const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);
+  if (tail == checkpoint) return false;
+  return tail - checkpoint > ring_.size() / 16 || now_ms >= last_run_ms_ + kLongestBacklogMs ||
+         somebody_waits();
+}
+
+bool Checkpointer::somebody_waits() const {
+  if (state_.append.waiting.load(std::memory_order_relaxed) == 0) return false;  // a hint that may be stale upwards
+  const unsigned used = state_.slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    if (region_.slot(i).space_ticket.load(std::memory_order_relaxed) != 0) return true;
+  }
+  return false;
+}
+
+Status Checkpointer::checkpoint() {
+  Lsn until = state_.marks.durable.load(std::memory_order_acquire);
+  // Only what is on disk may enter the base; where nobody waits for syncs, this asks for one.
+  if (sync_.kind != SyncMode::Kind::kAlways) {
+    until = state_.marks.tail.load(std::memory_order_acquire);
+    if (Status synced = syncer_.sync_to(until); !synced) return synced;
+  }
+  Result<Lsn> done = checkpoint_.run(until);
+  if (!done) return tl::unexpected(done.error());
+  last_run_ms_ = monotonic_ms();
+  return {};
+}
+
+void Checkpointer::report(const Status& done) {
+  if (done) {
+    if (state_.base_full.exchange(0) != 0) log_line(LogLevel::kInfo, "disk_has_room_again");
+    retry_at_ms_ = 0;
+  } else if (done.error().code == Code::kNoSpace) {
+    if (state_.base_full.exchange(1) == 0) {
+      log_line(LogLevel::kError, "disk_full", {{"error", done.error().message}});
+    }
+    retry_at_ms_ = monotonic_ms() + kRetryMs;
+  } else {
+    shared::Failure none = shared::Failure::kNone;
+    state_.failure.compare_exchange_strong(none, shared::Failure::kBaseSync);
+    log_line(LogLevel::kError, "checkpoint_failed", {{"error", done.error().message}});
+    region_.ring_all();
+  }
+  wake_waiting();
+}
+
+void Checkpointer::wake_waiting() {
+  const unsigned used = state_.slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    if (region_.slot(i).space_ticket.load(std::memory_order_relaxed) != 0) region_.ring(i);
+  }
+}
+
+Status Checkpointer::stop() {
+  const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);
+  if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) {
+    return fail(Code::kIo, "the node had failed: the next start recovers");
+  }
+  if (Status synced = syncer_.sync_to(tail); !synced) return synced;
+  while (state_.marks.checkpoint.load(std::memory_order_relaxed) < tail) {
+    if (Result<Lsn> done = checkpoint_.run(tail); !done) return tl::unexpected(done.error());
+  }
+  return mark_clean(ring_, tail);
+}
+
+}  // namespace minivault::store

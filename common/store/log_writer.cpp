@@ -1,0 +1,367 @@
+#include "common/store/log_writer.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "common/core/assert.h"
+#include "common/core/clock.h"
+#include "common/core/log.h"
+
+namespace minivault::store {
+namespace {
+
+constexpr std::size_t kMostPlanned = 4096;
+constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for longer than this takes to copy
+constexpr unsigned kHlcCounterBits = 16;
+constexpr std::uint64_t kSlowestPaceNs = 20'000'000;  // between two commits when the ring is all but full
+
+bool holds(Condition condition, bool known, bool present, const Version& held,
+           const Version& expected, const Version& own) {
+  switch (condition) {
+    case Condition::kNone: return true;
+    case Condition::kAbsent: return !present;
+    case Condition::kPresent: return present;
+    case Condition::kVersionIs: return known && held == expected;
+    case Condition::kNewerThanHeld: return !known || held < own;
+  }
+  return false;
+}
+
+}  // namespace
+
+LogWriter::LogWriter(shared::Region& region, unsigned slot, Ring& ring, const Index& index, Reader& reader,
+                     const SyncMode& sync)
+    : region_(region), state_(region.state()), slot_(slot), ring_(ring), index_(index), reader_(reader), sync_(sync) {}
+
+Status LogWriter::commit(Batch& batch) {
+  MV_ASSERT(reader_.in_turn());
+  if (not_before_ns_ != 0 && monotonic_ns() < not_before_ns_) {
+    return fail(Code::kNoSpace, "the log is more than half full: writers are slowed down");
+  }
+  hash_entries(batch);
+  wall_hlc_ = wall_ms() << kHlcCounterBits;
+  while (batch.settled_ < batch.size()) {
+    if (Status judged = judge_by_base(batch); !judged) {
+      settle_failed(batch);
+      return judged;
+    }
+    const Stop stop = append_some(batch);
+    wake_syncer();
+    if (stop == Stop::kFailed) {
+      settle_failed(batch);
+      return fail(Code::kUnavailable, "this node takes no writes: an earlier write of its log failed");
+    }
+    if (stop != Stop::kNoRoom) continue;
+    if (state_.base_full.load(std::memory_order_acquire) != 0) {
+      cancel_wait();
+      settle_failed(batch);
+      return fail(Code::kUnavailable, "no space left on the device");
+    }
+    return fail(Code::kNoSpace, "the log has no room until the next checkpoint");
+  }
+  return {};
+}
+
+/// Everything that needs no lock is done before it is taken.
+void LogWriter::hash_entries(Batch& batch) {
+  const std::uint64_t secret = ring_.header().secret;
+  for (; batch.hashed_ < batch.entries_.size(); ++batch.hashed_) {
+    Batch::Entry& entry = batch.entries_[batch.hashed_];
+    const std::string_view key = batch.key_of(entry);
+    entry.key_hash = index_.hash(key, entry.header.operation == Operation::kNote);
+    index_.prefetch(entry.key_hash);
+    entry.header.payload_hash = hash_payload(key, batch.value_of(entry), secret);
+  }
+}
+
+/// Looks up in the base, without the lock, what conditions will ask for when the index knows nothing.
+Status LogWriter::judge_by_base(Batch& batch) {
+  const Lsn window = state_.marks.window.load(std::memory_order_acquire);
+  for (std::size_t i = batch.settled_; i < batch.entries_.size(); ++i) {
+    Batch::Entry& entry = batch.entries_[i];
+    if (entry.condition == Condition::kNone || entry.judgement.at >= window) continue;
+    const std::string_view key = batch.key_of(entry);
+    const bool is_note = entry.header.operation == Operation::kNote;
+    const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);  // before the lookups (ENGINE.md rule 3)
+    if (reader_.newest_in_log(key, entry.key_hash, is_note).known) continue;
+    Result<Newest> found = is_note ? reader_.note_in_base(key) : reader_.newest_in_base(key);
+    if (!found) return tl::unexpected(found.error());
+    entry.judgement = {tail, found->known, found->present(), found->version};
+  }
+  return {};
+}
+
+LogWriter::Stop LogWriter::append_some(Batch& batch) {
+  const AppendGuard guard(state_, ring_, index_, slot_);
+  if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return Stop::kFailed;
+  if (others_wait_before_me()) {
+    take_ticket();
+    return Stop::kNoRoom;
+  }
+  plan_.clear();
+  pieces_.clear();
+  planned_groups_.reset();
+  Lsn next = state_.marks.tail.load(std::memory_order_relaxed);
+  const Lsn begin = next;
+  Stop stop = Stop::kAtEnd;
+  for (std::size_t at = batch.settled_; at < batch.entries_.size() && stop == Stop::kAtEnd; ++at) {
+    const bool full = plan_.size() == kMostPlanned || (next > begin && next - begin >= kChunkBytes);
+    stop = full ? Stop::kChunkFull : plan_entry(batch, at, next);
+    if (stop == Stop::kAtEnd) batch.settled_ = at + 1;
+  }
+  if (!plan_.empty()) {
+    if (Status written = write_and_publish(batch, next); !written) {
+      state_.failure.store(shared::Failure::kLogWrite, std::memory_order_release);
+      log_line(LogLevel::kError, "log_write_failed", {{"error", written.error().message}});
+      for (const Planned& planned : plan_) batch.entries_[planned.entry].result = {};
+      batch.settled_ = plan_.front().entry;
+      return Stop::kFailed;
+    }
+  }
+  if (stop == Stop::kNoRoom) {
+    take_ticket();
+  } else {
+    region_.slot(slot_).space_ticket.store(0, std::memory_order_relaxed);
+  }
+  return stop;
+}
+
+/// Finds room for one entry and makes its record ready, or settles it as refused.
+LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
+  Batch::Entry& entry = batch.entries_[at];
+  const Lsn end = next + record_bytes(entry.header.key_size, entry.header.value_size);
+  if (end - next > ring_.largest_record()) {
+    entry.result.outcome = WriteResult::Outcome::kFailed;
+    return Stop::kAtEnd;
+  }
+  if (end > state_.append.writable_end.load(std::memory_order_relaxed) && !make_room(end)) return Stop::kNoRoom;
+
+  const Planned* planned = planned_for(batch, entry);
+  const Index::Place place =
+      planned != nullptr ? Index::Place{planned->word, shared::kNoLsn, shared::kNoLsn} : find_place(batch, entry);
+  if (entry.condition != Condition::kNone) {
+    const bool in_log = planned != nullptr || place.replaces != shared::kNoLsn;
+    const Lsn window = state_.marks.window.load(std::memory_order_relaxed);
+    if (!in_log && entry.judgement.at < window) return Stop::kNeedsJudgement;
+    const Held now = held(batch, entry, planned, place.replaces);
+    const Version own{entry.header.hlc, entry.header.origin};
+    if (!holds(entry.condition, now.known, now.present, now.version, entry.expected, own)) {
+      refuse(entry, now);
+      return Stop::kAtEnd;
+    }
+  }
+  if (place.word == Index::kNoWord) return Stop::kNoRoom;
+
+  stamp(batch, entry, next);
+  add_pieces(batch, entry);
+  plan_.push_back({at, place.word, next, end});
+  planned_groups_.set(index_.group(entry.key_hash) % planned_groups_.size());
+  next = end;
+  return Stop::kAtEnd;
+}
+
+/// A slot that is the key's own or free; where there is none, the window moves past the oldest of the group, if the
+/// base has that one already (ENGINE.md rule 5).
+Index::Place LogWriter::find_place(const Batch& batch, const Batch::Entry& entry) {
+  const std::string_view key = batch.key_of(entry);
+  const bool is_note = entry.header.operation == Operation::kNote;
+  const bool crowded = planned_groups_.test(index_.group(entry.key_hash) % planned_groups_.size());
+  const auto is_key = [&](Lsn lsn) { return is_record_of(ring_, lsn, key, is_note); };
+  const auto is_taken = [&](std::uint64_t word) {
+    return crowded &&
+           std::any_of(plan_.begin(), plan_.end(), [&](const Planned& other) { return other.word == word; });
+  };
+  while (true) {
+    const Lsn window = state_.marks.window.load(std::memory_order_relaxed);
+    const Index::Place place = index_.place(entry.key_hash, window, is_key, is_taken);
+    if (place.word != Index::kNoWord || place.oldest == shared::kNoLsn) return place;
+    if (place.oldest >= state_.marks.checkpoint.load(std::memory_order_acquire)) return place;
+    shared::raise(state_.marks.window, place.oldest + kRecordAlignment);
+  }
+}
+
+const LogWriter::Planned* LogWriter::planned_for(const Batch& batch, const Batch::Entry& entry) const {
+  if (!planned_groups_.test(index_.group(entry.key_hash) % planned_groups_.size())) return nullptr;
+  const bool is_note = entry.header.operation == Operation::kNote;
+  const std::string_view key = batch.key_of(entry);
+  for (auto it = plan_.rbegin(); it != plan_.rend(); ++it) {
+    const Batch::Entry& other = batch.entries_[it->entry];
+    if (other.key_hash == entry.key_hash && batch.key_of(other) == key &&
+        (other.header.operation == Operation::kNote) == is_note) {
+      return &*it;
+    }
+  }
+  return nullptr;
+}
+
+LogWriter::Held LogWriter::held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
+                                Lsn replaces) const {
+  if (planned != nullptr) {
+    const RecordHeader& header = batch.entries_[planned->entry].header;
+    return {true, header.operation != Operation::kDelete, {header.hlc, header.origin}, planned->end};
+  }
+  RecordView record;
+  if (replaces != shared::kNoLsn && ring_.view(replaces, record)) {
+    return {true, record.header.operation != Operation::kDelete, record.version(), record.end()};
+  }
+  return {entry.judgement.known, entry.judgement.present, entry.judgement.version, 0};
+}
+
+void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
+  entry.result.outcome = WriteResult::Outcome::kRefused;
+  entry.result.version = held.version;
+  const bool at_risk = sync_.kind == SyncMode::Kind::kAlways &&
+                       held.end > state_.marks.durable.load(std::memory_order_relaxed);
+  entry.result.answer_after = at_risk ? held.end : 0;
+}
+
+/// Local writes get their HLC value under the lock, above all that the node has seen, so a later record of a key is
+/// never hidden by an older version.
+void LogWriter::stamp(Batch& batch, Batch::Entry& entry, Lsn lsn) {
+  RecordHeader& header = entry.header;
+  const std::uint64_t last = state_.append.last_hlc.load(std::memory_order_relaxed);
+  if (header.hlc == 0) {
+    header.hlc = std::max(last + 1, wall_hlc_);
+    header.origin = state_.limits.node_id.load(std::memory_order_relaxed);
+  }
+  state_.append.last_hlc.store(std::max(last, header.hlc), std::memory_order_relaxed);
+  header.lsn = lsn;
+  const Lsn lag = (lsn - state_.marks.durable.load(std::memory_order_relaxed)) / kRecordAlignment;
+  header.durable_lag = static_cast<std::uint32_t>(
+      std::min<Lsn>(lag, std::numeric_limits<std::uint32_t>::max()));
+  header.header_hash = hash_header(header, ring_.header().secret);
+  std::memcpy(batch.arena_.data() + entry.arena_offset, &header, sizeof header);
+}
+
+void LogWriter::add_pieces(Batch& batch, const Batch::Entry& entry) {
+  static constexpr char kZeros[kRecordAlignment] = {};
+  const RecordHeader& header = entry.header;
+  const std::size_t whole = record_bytes(header.key_size, header.value_size);
+  const std::size_t before_value = sizeof(RecordHeader) + header.key_size;
+  char* start = batch.arena_.data() + entry.arena_offset;
+  const std::size_t inline_bytes = entry.outside_value == nullptr ? whole : before_value;
+  if (!pieces_.empty() && static_cast<char*>(pieces_.back().iov_base) + pieces_.back().iov_len == start) {
+    pieces_.back().iov_len += inline_bytes;
+  } else {
+    pieces_.push_back({start, inline_bytes});
+  }
+  if (entry.outside_value == nullptr) return;
+  // iovec has no const; pwritev does not write.
+  pieces_.push_back({const_cast<char*>(entry.outside_value), header.value_size});
+  const std::size_t padding = whole - before_value - header.value_size;
+  if (padding > 0) pieces_.push_back({const_cast<char*>(kZeros), padding});
+}
+
+/// The ring may be overwritten below the window and below every pin. True: bytes up to `end` may be written.
+bool LogWriter::make_room(Lsn end) {
+  const std::uint64_t ring = ring_.size();
+  const Lsn needed = end > ring ? end - ring : 0;
+  if (state_.marks.window.load(std::memory_order_relaxed) < needed) {
+    const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_acquire);
+    shared::raise(state_.marks.window, std::min(checkpoint, needed + ring / 64));
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // partner: Reader::begin_turn
+  Lsn limit = state_.marks.window.load(std::memory_order_seq_cst);
+  const unsigned used = state_.slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    limit = std::min(limit, region_.slot(i).pin.load(std::memory_order_seq_cst));
+  }
+  state_.append.writable_end.store(limit + ring, std::memory_order_relaxed);
+  return end <= limit + ring;
+}
+
+bool LogWriter::others_wait_before_me() {
+  if (state_.append.waiting.load(std::memory_order_relaxed) == 0) return false;
+  const std::uint64_t mine = region_.slot(slot_).space_ticket.load(std::memory_order_relaxed);
+  const unsigned used = state_.slots_used.load(std::memory_order_acquire);
+  std::uint32_t waiting = 0;
+  bool before_me = false;
+  for (unsigned i = 0; i < used; ++i) {
+    const std::uint64_t ticket = region_.slot(i).space_ticket.load(std::memory_order_relaxed);
+    if (ticket == 0) continue;
+    ++waiting;
+    if (i != slot_ && (mine == 0 || ticket < mine)) before_me = true;
+  }
+  state_.append.waiting.store(waiting, std::memory_order_relaxed);
+  return before_me;
+}
+
+void LogWriter::take_ticket() {
+  std::atomic<std::uint64_t>& ticket = region_.slot(slot_).space_ticket;
+  if (ticket.load(std::memory_order_relaxed) != 0) return;
+  ticket.store(state_.append.next_ticket.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  state_.append.waiting.fetch_add(1, std::memory_order_relaxed);
+}
+
+void LogWriter::cancel_wait() { region_.slot(slot_).space_ticket.store(0, std::memory_order_relaxed); }
+
+Status LogWriter::write_and_publish(Batch& batch, Lsn end) {
+  if (Status written = ring_.write(plan_.front().lsn, pieces_); !written) return written;
+  for (const Planned& planned : plan_) {
+    index_.publish(planned.word, batch.entries_[planned.entry].key_hash, planned.lsn);
+  }
+  // Release: whoever sees this tail sees the slots and, through the page cache, the bytes.
+  state_.marks.tail.store(end, std::memory_order_release);
+  note_unsynced();
+  for (const Planned& planned : plan_) {
+    Batch::Entry& entry = batch.entries_[planned.entry];
+    entry.result = {WriteResult::Outcome::kDone, answer_after(planned.end), planned.end,
+                    {entry.header.hlc, entry.header.origin}};
+  }
+  pace(end);
+  return {};
+}
+
+void LogWriter::settle_failed(Batch& batch) {
+  for (; batch.settled_ < batch.entries_.size(); ++batch.settled_) {
+    batch.entries_[batch.settled_].result.outcome = WriteResult::Outcome::kFailed;
+  }
+}
+
+/// After the tail: the syncer takes the time first and the tail second, so a write it covers may look younger than it
+/// is synced, never older (partner: Syncer).
+void LogWriter::note_unsynced() {
+  if (sync_.kind != SyncMode::Kind::kInterval) return;
+  std::uint64_t none = 0;
+  state_.bell.oldest_unsynced_ns.compare_exchange_strong(none, monotonic_ns(), std::memory_order_acq_rel);
+}
+
+/// Rule 7: tail, full fence, look whether the syncer sleeps. Partner: Syncer::sleep stores, fences, looks at the tail.
+void LogWriter::wake_syncer() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  shared::SyncerBell& bell = state_.bell;
+  if (bell.asleep.load(std::memory_order_relaxed) == 0) return;
+  bell.rings.fetch_add(1, std::memory_order_release);
+  ::syscall(SYS_futex, &bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+Lsn LogWriter::answer_after(Lsn end) const {
+  switch (sync_.kind) {
+    case SyncMode::Kind::kAlways: return end;
+    case SyncMode::Kind::kNone: return 0;
+    case SyncMode::Kind::kInterval: break;
+  }
+  const std::uint64_t waiting = state_.bell.oldest_unsynced_ns.load(std::memory_order_acquire);
+  const std::uint64_t syncing = state_.bell.syncing_since_ns.load(std::memory_order_acquire);
+  const std::uint64_t oldest = syncing != 0 ? syncing : waiting;
+  const auto interval_ns = static_cast<std::uint64_t>(sync_.interval.count()) * 1'000'000U;
+  return oldest != 0 && monotonic_ns() - oldest > interval_ns ? end : 0;
+}
+
+/// From a half full ring on, each commit makes the next one wait, the longer the fuller: writers meet the
+/// checkpointer's speed gradually instead of running into a wall (ENGINE.md rule 9).
+void LogWriter::pace(Lsn tail) {
+  const std::uint64_t backlog = tail - state_.marks.checkpoint.load(std::memory_order_relaxed);
+  const std::uint64_t half = ring_.size() / 2;
+  if (backlog <= half) {
+    not_before_ns_ = 0;
+    return;
+  }
+  const double over = static_cast<double>(backlog - half) / static_cast<double>(half);
+  not_before_ns_ = monotonic_ns() + static_cast<std::uint64_t>(over * over * kSlowestPaceNs);
+}
+
+}  // namespace minivault::store

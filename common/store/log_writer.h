@@ -1,0 +1,82 @@
+#pragma once
+
+#include <bitset>
+#include <vector>
+
+#include "common/config/config.h"
+#include "common/store/batch.h"
+#include "common/store/reader.h"
+
+namespace minivault::store {
+
+/// Appends batches to the log. One a process, one thread.
+///
+/// The order under the append lock is what makes a death at any instruction harmless (ENGINE.md rule 2):
+/// room in the ring and in the index -> bytes (pwritev) -> slots (release) -> tail (release).
+/// Nobody waits for room while holding the lock: what does not fit stays unsettled, and the slot takes a ticket, so
+/// room is granted in the order of arrival.
+class LogWriter {
+ public:
+  LogWriter(shared::Region& region, unsigned slot, Ring& ring, const Index& index, Reader& reader,
+            const SyncMode& sync);
+
+  /// See Store::commit().
+  [[nodiscard]] Status commit(Batch& batch);
+  void cancel_wait();
+
+ private:
+  /// A record that has a place in the ring and in the index, but no bytes there yet.
+  struct Planned {
+    std::size_t entry;
+    std::uint64_t word;
+    Lsn lsn;
+    Lsn end;
+  };
+  /// Why planning stopped before the end of the batch.
+  enum class Stop { kAtEnd, kChunkFull, kNeedsJudgement, kNoRoom, kFailed };
+  /// The newest record of a key as seen under the lock.
+  struct Held {
+    bool known = false;
+    bool present = false;
+    Version version;
+    Lsn end = 0;
+  };
+
+  void hash_entries(Batch& batch);
+  [[nodiscard]] Status judge_by_base(Batch& batch);
+  [[nodiscard]] Stop append_some(Batch& batch);
+  [[nodiscard]] Stop plan_entry(Batch& batch, std::size_t at, Lsn& next);
+  /// Where the entry's record goes; kNoWord: nowhere now.
+  [[nodiscard]] Index::Place find_place(const Batch& batch, const Batch::Entry& entry);
+  [[nodiscard]] const Planned* planned_for(const Batch& batch, const Batch::Entry& entry) const;
+  [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned, Lsn replaces) const;
+  void refuse(Batch::Entry& entry, const Held& held) const;
+  void stamp(Batch& batch, Batch::Entry& entry, Lsn lsn);
+  void add_pieces(Batch& batch, const Batch::Entry& entry);
+  [[nodiscard]] bool make_room(Lsn end);
+  [[nodiscard]] bool others_wait_before_me();
+  void take_ticket();
+  [[nodiscard]] Status write_and_publish(Batch& batch, Lsn end);
+  void settle_failed(Batch& batch);
+  void note_unsynced();
+  void wake_syncer();
+  [[nodiscard]] Lsn answer_after(Lsn end) const;
+  void pace(Lsn tail);
+
+  shared::Region& region_;
+  shared::State& state_;
+  unsigned slot_;
+  Ring& ring_;
+  const Index& index_;
+  Reader& reader_;
+  SyncMode sync_;
+  std::uint64_t wall_hlc_ = 0;        ///< this machine's clock as an HLC value, read once a commit
+  std::uint64_t not_before_ns_ = 0;   ///< a log more than half full slows its writers down
+
+  // Of the commit under way; kept for their memory.
+  std::vector<Planned> plan_;
+  std::vector<iovec> pieces_;
+  std::bitset<1024> planned_groups_;  ///< index groups, modulo, that plan_ touches
+};
+
+}  // namespace minivault::store

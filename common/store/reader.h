@@ -1,0 +1,69 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "common/shared/region.h"
+#include "common/store/append_lock.h"
+#include "common/store/base.h"
+#include "common/store/index.h"
+#include "common/store/ring.h"
+
+namespace minivault::store {
+
+/// A key's newest record as this process can see it; `value` is good until the turn ends.
+struct Newest {
+  bool known = false;  ///< false: no record at all, not even a tombstone
+  Operation operation = Operation::kDelete;
+  std::uint8_t flags = 0;
+  Version version;
+  std::string_view value;
+  Lsn end = 0;  ///< of the record in the log; 0: it came from the base, so it is durable
+
+  [[nodiscard]] bool present() const { return known && operation != Operation::kDelete; }
+};
+
+/// Reads index, ring and base as one. One thread of one process.
+///
+/// Pins (ENGINE.md rule 10): while a turn lasts, its slot says which LSN the ring may not be overwritten from, so a
+/// view into the ring stays what it was. A base snapshot lives as long as the turn, so LMDB never keeps old pages for
+/// a slow client.
+class Reader {
+ public:
+  Reader(shared::State& state, shared::ChildSlot& slot, const Ring& ring, const Index& index, const Base& base);
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  void begin_turn();
+  void end_turn();
+  [[nodiscard]] bool in_turn() const { return in_turn_; }
+
+  /// Index, then base. `hash`: of the key, by the index.
+  [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
+  /// The index alone: known is false on a miss.
+  [[nodiscard]] Newest newest_in_log(std::string_view key, std::uint64_t hash, bool is_note = false) const;
+  /// The base alone, seen at a checkpoint at or above the window as it is now. With a miss in the index before this
+  /// call, that is the newest record there is (ENGINE.md rules 1 and 11).
+  [[nodiscard]] Result<Newest> newest_in_base(std::string_view key);
+  [[nodiscard]] Result<Newest> note_in_base(std::string_view name);
+
+ private:
+  shared::State& state_;
+  shared::ChildSlot& slot_;
+  const Ring& ring_;
+  const Index& index_;
+  /// Takes a snapshot at a checkpoint at or above `window`, unless the turn has one.
+  [[nodiscard]] Status see(Lsn window);
+  template <typename Look>
+  [[nodiscard]] Result<Newest> look_in_base(Look&& look);
+
+  const Base& base_;
+  /// Those of this turn are the first `live_snapshots_`; the rest wait to be renewed. More than one only where the
+  /// window moved during a turn: views into the earlier one must stay good.
+  std::vector<Base::Snapshot> snapshots_;
+  std::size_t live_snapshots_ = 0;
+  Lsn snapshot_checkpoint_ = 0;  ///< the newest live snapshot holds at least this much
+  bool in_turn_ = false;
+};
+
+}  // namespace minivault::store

@@ -1,0 +1,256 @@
+#include "common/store/recovery.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/core/random.h"
+#include "common/store/append_lock.h"
+#include "common/store/checkpoint.h"
+#include "common/store/index.h"
+
+namespace minivault::store {
+namespace {
+
+constexpr Lsn kFirstLsn = 4096;  // above 0, so that an empty index word and "no LSN yet" are never a position
+constexpr unsigned kHlcCounterBits = 16;
+
+/// The files as found, with what they say of each other.
+struct Scene {
+  std::optional<Ring> ring;
+  BaseMeta meta;
+  LogExamination log;
+  Evidence evidence;
+  std::string log_problem;
+};
+
+Result<BaseMeta> read_meta(const Base& base) {
+  Result<Base::Snapshot> snapshot = base.snapshot();
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  return snapshot->meta();
+}
+
+Status store_meta(Base& base, const BaseMeta& meta) {
+  Result<Base::Transaction> transaction = base.begin();
+  if (!transaction) return tl::unexpected(transaction.error());
+  transaction->meta() = meta;
+  return transaction->commit();
+}
+
+Result<Scene> survey(const Base& base, const Config& config) {
+  Scene scene;
+  Result<BaseMeta> meta = read_meta(base);
+  if (!meta) return tl::unexpected(meta.error());
+  scene.meta = *meta;
+  Evidence& e = scene.evidence;
+  e.base_born = meta->store_id != 0;
+  e.accept_loss = config.accept_loss;
+
+  Result<Ring> ring = Ring::open(log_path(config));
+  if (!ring) {
+    if (ring.error().code == Code::kIo) return tl::unexpected(ring.error());
+    e.log = ring.error().code == Code::kNotFound ? Evidence::Log::kAbsent : Evidence::Log::kDamagedHeader;
+    scene.log_problem = ring.error().message;
+    return scene;
+  }
+  const RingHeader& header = ring->header();
+  e.log = Evidence::Log::kPresent;
+  e.log_ever_started = header.starts != 0;
+  e.same_store = header.store_id == meta->store_id;
+  e.same_age = header.starts == meta->starts || header.starts + 1 == meta->starts;
+  e.base_reaches_log = meta->checkpoint >= header.first_lsn;
+  e.clean = header.clean != 0;
+  if (e.base_born && e.same_store && e.base_reaches_log) {
+    scene.log = examine_log(*ring, meta->checkpoint, !e.clean);
+    e.ends_where_it_should = scene.log.end == header.clean_tail;
+    e.acknowledged_beyond = scene.log.damage_durable_to.has_value();
+  }
+  scene.ring = std::move(*ring);
+  return scene;
+}
+
+tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const Config& config) {
+  std::string message = config.data_directory + ": " + verdict.reason;
+  if (!scene.log_problem.empty() && scene.evidence.base_born) message += " (" + scene.log_problem + ")";
+  if (scene.evidence.acknowledged_beyond) {
+    message += ": LSN " + std::to_string(scene.log.end) + " to " + std::to_string(*scene.log.damage_durable_to);
+  }
+  Evidence accepting = scene.evidence;
+  accepting.accept_loss = true;
+  if (decide(accepting).decision != Decision::kRefuse) {
+    message += "; -accept-loss starts without what is lost";
+  }
+  return fail(Code::kCorrupt, message);
+}
+
+Status birth(Base& base, Scene& scene, const Config& config) {
+  BaseMeta& meta = scene.meta;
+  const std::string path = log_path(config);
+  if (!scene.ring) {
+    if (Status made = Ring::create(path, config.log_bytes, random_u64(), kFirstLsn); !made) return made;
+    Result<Ring> ring = Ring::open(path);
+    if (!ring) return tl::unexpected(ring.error());
+    scene.ring = std::move(*ring);
+  }
+  meta.store_id = scene.ring->header().store_id;
+  meta.node_id = random_u64();
+  meta.checkpoint = scene.ring->header().first_lsn;
+  meta.ring_bytes = scene.ring->size();
+  meta.starts = scene.ring->header().starts;
+  return store_meta(base, meta);
+}
+
+/// Replaces the ring by a fresh one that begins at `first_lsn`. REQUIRES: the base holds everything below.
+Status replace_ring(Scene& scene, const Config& config, Lsn first_lsn) {
+  const std::string path = log_path(config);
+  const std::uint64_t starts = scene.ring ? scene.ring->header().starts : scene.meta.starts;
+  scene.ring.reset();
+  if (Status made = Ring::create(path, config.log_bytes, scene.meta.store_id, first_lsn, starts); !made) return made;
+  Result<Ring> ring = Ring::open(path);
+  if (!ring) return tl::unexpected(ring.error());
+  scene.ring = std::move(*ring);
+  return {};
+}
+
+/// Applies what the log holds beyond the base, through the very code of a checkpoint. The index helps it to leave out
+/// superseded records; it is dead again when LSNs go on beyond the ring.
+Status replay(shared::State& state, const Index& index, Base& base, const Ring& ring, Lsn from, Lsn end) {
+  shared::Watermarks& marks = state.marks;
+  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail}) mark->store(from);
+  Checkpoint checkpoint(state, ring, index, base);
+  while (marks.checkpoint.load() < end) {
+    const Lsn before = marks.checkpoint.load();
+    roll_forward(state, ring, index, std::min(end, before + ring.size() / 4));
+    marks.durable.store(marks.tail.load());
+    if (Result<Lsn> done = checkpoint.run(marks.tail.load()); !done) return tl::unexpected(done.error());
+    shared::raise(marks.window, marks.checkpoint.load());
+    if (marks.checkpoint.load() == before) return fail(Code::kCorrupt, "recovery makes no progress");
+  }
+  return {};
+}
+
+void fill_limits(shared::State& state, const Base& base, const BaseMeta& meta, const Ring& ring) {
+  shared::Limits& limits = state.limits;
+  limits.ring_bytes.store(ring.size());
+  limits.largest_record_bytes.store(ring.largest_record());
+  limits.base_map_bytes.store(base.map_bytes());
+  limits.node_id.store(meta.node_id);
+  state.totals.keys.store(meta.keys);
+  state.totals.base_bytes.store(base.used_bytes());
+}
+
+/// Where LSNs go on. After an unclean stop a ring further: the same file offset, beyond any LSN that the lost tail can
+/// have used, so what peers remember of this node's stream stays true.
+Lsn next_start(const Scene& scene, const Verdict& verdict) {
+  if (verdict.decision == Decision::kNewLog) return scene.meta.checkpoint + 2 * scene.meta.ring_bytes;
+  const bool fresh = verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
+  if (fresh) return scene.ring->header().first_lsn;
+  return scene.evidence.clean ? scene.log.end : scene.log.end + scene.ring->size();
+}
+
+/// Stores the new beginning: base first, log second, so that a death in between is found as "one start apart".
+Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config& config, const Verdict& verdict) {
+  const Lsn start = next_start(scene, verdict);
+  Result<BaseMeta> meta = read_meta(base);
+  if (!meta) return tl::unexpected(meta.error());
+  scene.meta = *meta;
+  scene.meta.checkpoint = start;
+  scene.meta.ring_bytes = config.log_bytes;
+  const std::uint64_t starts = scene.ring ? scene.ring->header().starts : meta->starts;
+  scene.meta.starts = starts + 1;
+  if (Status ok = store_meta(base, scene.meta); !ok) return ok;
+
+  if (!scene.ring || verdict.decision == Decision::kNewLog || scene.ring->size() != config.log_bytes) {
+    if (Status ok = replace_ring(scene, config, start); !ok) return ok;
+  }
+  RingHeader header = scene.ring->header();
+  header.starts = scene.meta.starts;
+  header.clean = 0;
+  if (Status ok = scene.ring->write_header(header); !ok) return ok;
+
+  shared::Watermarks& marks = state.marks;
+  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail}) mark->store(start);
+  state.append.writable_end.store(start + scene.ring->size());
+  state.append.last_hlc.store(std::max({scene.meta.last_hlc, state.append.last_hlc.load(),
+                                        wall_ms() << kHlcCounterBits}));
+  return {};
+}
+
+}  // namespace
+
+std::string log_path(const Config& config) { return config.data_directory + "/changes.log"; }
+
+LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond) {
+  LogExamination found;
+  found.end = checkpoint;
+  const Lsn limit = checkpoint + ring.size();
+  RecordView record;
+  while (found.end < limit && ring.verify(found.end, record) && record.end() <= limit) {
+    found.end = record.end();
+    ++found.records;
+  }
+  if (!search_beyond) return found;
+  // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the end where we
+  // stand proves that acknowledged bytes are damaged (ENGINE.md rule 14).
+  for (Lsn at = found.end + kRecordAlignment; at + sizeof(RecordHeader) <= limit; at += kRecordAlignment) {
+    Lsn claimed = 0;
+    std::memcpy(&claimed, ring.at(at), sizeof claimed);
+    if (claimed != at || !ring.verify(at, record)) continue;
+    const Lsn durable = record.header.durable();
+    if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
+  }
+  return found;
+}
+
+Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::uint64_t>> index_words,
+                               const Config& config) {
+  Result<Base> base = Base::open_writer(config.data_directory);
+  if (!base) return tl::unexpected(base.error());
+  Result<Scene> scene = survey(*base, config);
+  if (!scene) return tl::unexpected(scene.error());
+  const Verdict verdict = decide(scene->evidence);
+  log_line(LogLevel::kInfo, "recovery",
+           {{"finding", verdict.reason},
+            {"checkpoint", scene->meta.checkpoint},
+            {"log_end", scene->log.end},
+            {"records", scene->log.records}});
+  if (verdict.decision == Decision::kRefuse) return refuse(*scene, verdict, config);
+
+  // Without peers nobody can bring an older write back: deletes need no tombstone.
+  state.limits.tombstone_floor_hlc.store(config.cluster_nodes.empty() ? std::numeric_limits<std::uint64_t>::max() : 0);
+  state.limits.index_seed.store(random_u64());
+  const Index index(index_words, state.limits.index_seed.load());
+  if (verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth) {
+    if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
+  }
+  if (verdict.decision == Decision::kReplay) {
+    Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log.end);
+    if (!replayed) return tl::unexpected(replayed.error());
+  }
+  if (Status begun = begin_epoch(state, *base, *scene, config, verdict); !begun) return tl::unexpected(begun.error());
+  fill_limits(state, *base, scene->meta, *scene->ring);
+  state.limits.recovered.store(1, std::memory_order_release);
+  return RecoveredStore{std::move(*base), std::move(*scene->ring)};
+}
+
+Result<RecoveredStore> reopen(shared::State& state, const Config& config) {
+  Result<Base> base = Base::open_writer(config.data_directory, state.limits.base_map_bytes.load());
+  if (!base) return tl::unexpected(base.error());
+  Result<Ring> ring = Ring::open(log_path(config));
+  if (!ring) return tl::unexpected(ring.error());
+  Result<BaseMeta> meta = read_meta(*base);
+  if (!meta) return tl::unexpected(meta.error());
+  // The one before may have died between its commit and telling of it.
+  shared::raise(state.marks.checkpoint, meta->checkpoint);
+  return RecoveredStore{std::move(*base), std::move(*ring)};
+}
+
+Status mark_clean(Ring& ring, Lsn tail) {
+  RingHeader header = ring.header();
+  header.clean = 1;
+  header.clean_tail = tail;
+  return ring.write_header(header);
+}
+
+}  // namespace minivault::store

@@ -1,0 +1,233 @@
+#include "common/store/ring.h"
+
+#define XXH_INLINE_ALL
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <vector>
+
+#include "common/core/random.h"
+
+namespace minivault::store {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x3130474F4C564D4DULL;  // "MMVLOG01" as bytes
+constexpr std::uint32_t kFormat = 1;
+
+std::uint64_t checksum_of(const RingHeader& header) {
+  return XXH3_64bits(&header, offsetof(RingHeader, checksum));
+}
+
+Status write_all(int fd, const void* bytes, std::size_t size, std::uint64_t offset, const std::string& path) {
+  const char* at = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t written = ::pwrite(fd, at, size, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == ENOSPC) return fail(Code::kNoSpace, path + ": no space left on the device");
+    if (written <= 0) return fail_errno("cannot write " + path, errno);
+    at += written;
+    offset += static_cast<std::uint64_t>(written);
+    size -= static_cast<std::size_t>(written);
+  }
+  return {};
+}
+
+Status store_header(int fd, RingHeader header, const std::string& path) {
+  header.checksum = checksum_of(header);
+  if (Status written = write_all(fd, &header, sizeof header, 0, path); !written) return written;
+  if (::fdatasync(fd) != 0) return fail_errno("cannot sync " + path, errno);
+  return {};
+}
+
+/// A first stretch of zeros: writing into a page that was written before costs half of writing into a fresh one,
+/// and its fdatasync has no metadata to journal.
+Status prewrite(int fd, std::uint64_t bytes, const std::string& path) {
+  const std::vector<char> zeros(1U << 20);
+  for (std::uint64_t done = 0; done < bytes; done += zeros.size()) {
+    const std::size_t piece = std::min<std::uint64_t>(zeros.size(), bytes - done);
+    if (Status ok = write_all(fd, zeros.data(), piece, Ring::kHeaderBytes + done, path); !ok) return ok;
+  }
+  if (::fsync(fd) != 0) return fail_errno("cannot sync " + path, errno);
+  return {};
+}
+
+Status sync_directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash);
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return fail_errno("cannot sync " + directory, errno);
+  return {};
+}
+
+/// The ring twice in a row, read-only.
+Result<Mapping> map_twice(int fd, std::uint64_t ring_bytes, const std::string& path) {
+  void* room = ::mmap(nullptr, 2 * ring_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return fail_errno("cannot reserve address space for " + path, errno);
+  Mapping mapping(room, 2 * ring_bytes);
+  for (int half = 0; half < 2; ++half) {
+    void* at = mapping.data() + static_cast<std::uint64_t>(half) * ring_bytes;
+    if (::mmap(at, ring_bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, Ring::kHeaderBytes) == MAP_FAILED) {
+      return fail_errno("cannot map " + path, errno);
+    }
+  }
+  ::madvise(room, 2 * ring_bytes, MADV_DONTDUMP);
+  return mapping;
+}
+
+Result<RingHeader> read_header(int fd, const std::string& path) {
+  RingHeader header;
+  if (::pread(fd, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header)) {
+    return fail(Code::kCorrupt, path + " is shorter than its header");
+  }
+  if (header.magic != kMagic) return fail(Code::kCorrupt, path + " is not a minivault log");
+  if (header.format != kFormat) {
+    return fail(Code::kCorrupt, path + " has log format " + std::to_string(header.format) + ", this build knows " +
+                                    std::to_string(kFormat));
+  }
+  if (header.checksum != checksum_of(header)) return fail(Code::kCorrupt, path + ": the header is damaged");
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return fail_errno("cannot read the size of " + path, errno);
+  const std::uint64_t expected = Ring::kHeaderBytes + header.ring_bytes;
+  if (static_cast<std::uint64_t>(info.st_size) != expected) {
+    return fail(Code::kCorrupt, path + " has " + std::to_string(info.st_size) + " bytes, its header says " +
+                                    std::to_string(expected));
+  }
+  return header;
+}
+
+/// Takes `count` bytes off the front of `pieces`.
+std::span<iovec> advance(std::span<iovec> pieces, std::size_t count) {
+  while (!pieces.empty() && count >= pieces.front().iov_len) {
+    count -= pieces.front().iov_len;
+    pieces = pieces.subspan(1);
+  }
+  if (count > 0) {
+    pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + count;
+    pieces.front().iov_len -= count;
+  }
+  return pieces;
+}
+
+constexpr std::size_t kMostPieces = 1024;  // IOV_MAX on Linux
+
+std::uint64_t total_bytes(std::span<const iovec> pieces) {
+  std::uint64_t total = 0;
+  for (const iovec& piece : pieces) total += piece.iov_len;
+  return total;
+}
+
+/// The leading pieces that fit in `room` bytes, the last one cut to fit.
+std::vector<iovec> leading(std::span<const iovec> pieces, std::uint64_t room) {
+  std::vector<iovec> out;
+  for (const iovec& piece : pieces.first(std::min(pieces.size(), kMostPieces))) {
+    if (room == 0) break;
+    out.push_back({piece.iov_base, std::min<std::size_t>(piece.iov_len, room)});
+    room -= out.back().iov_len;
+  }
+  return out;
+}
+
+}  // namespace
+
+Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint64_t store_id, Lsn first_lsn,
+                    std::uint64_t starts) {
+  const std::string fresh = path + ".new";
+  const UniqueFd fd(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("cannot create " + fresh, errno);
+  const int full = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(kHeaderBytes + ring_bytes));
+  if (full != 0) {
+    ::unlink(fresh.c_str());
+    const std::string what = "cannot reserve " + std::to_string(ring_bytes >> 20) + " MB for " + path;
+    if (full == ENOSPC) return fail(Code::kNoSpace, what + ": no space left on the device");
+    return fail_errno(what, full);
+  }
+  if (Status ok = prewrite(fd.get(), std::min(ring_bytes, kPrewrittenAtBirth), fresh); !ok) return ok;
+
+  RingHeader header;
+  header.magic = kMagic;
+  header.format = kFormat;
+  header.clean = 1;
+  header.ring_bytes = ring_bytes;
+  header.store_id = store_id;
+  header.secret = random_u64();
+  header.first_lsn = first_lsn;
+  header.starts = starts;
+  header.clean_tail = first_lsn;
+  if (Status ok = store_header(fd.get(), header, fresh); !ok) return ok;
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("cannot rename " + fresh, errno);
+  return sync_directory_of(path);
+}
+
+Result<Ring> Ring::open(const std::string& path) {
+  Ring ring;
+  ring.path_ = path;
+  ring.file_.reset(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!ring.file_ && errno == ENOENT) return fail(Code::kNotFound, path + " does not exist");
+  if (!ring.file_) return fail_errno("cannot open " + path, errno);
+  Result<RingHeader> header = read_header(ring.file_.get(), path);
+  if (!header) return tl::unexpected(header.error());
+  ring.header_ = *header;
+  Result<Mapping> view = map_twice(ring.file_.get(), header->ring_bytes, path);
+  if (!view) return tl::unexpected(view.error());
+  ring.view_ = std::move(*view);
+  return ring;
+}
+
+Status Ring::write(Lsn lsn, std::span<iovec> pieces) {
+  std::vector<iovec> cut;  // stays empty but for a write around the end of the ring
+  while (!pieces.empty()) {
+    const std::uint64_t offset = lsn % size();
+    std::span<const iovec> now = pieces;
+    if (now.size() > kMostPieces || total_bytes(now) > size() - offset) {
+      cut = leading(pieces, size() - offset);
+      now = cut;
+    }
+    const ssize_t written =
+        ::pwritev(file_.get(), now.data(), static_cast<int>(now.size()), static_cast<off_t>(kHeaderBytes + offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return fail_errno("cannot write " + path_, errno);
+    lsn += static_cast<std::uint64_t>(written);
+    pieces = advance(pieces, static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Status Ring::sync() {
+  if (::fdatasync(file_.get()) != 0) return fail_errno("cannot sync " + path_, errno);
+  return {};
+}
+
+void Ring::start_writeback(Lsn from, Lsn to) const {
+  while (from < to) {
+    const std::uint64_t offset = from % size();
+    const std::uint64_t piece = std::min(to - from, size() - offset);
+    ::sync_file_range(file_.get(), static_cast<off_t>(kHeaderBytes + offset), static_cast<off_t>(piece),
+                      SYNC_FILE_RANGE_WRITE);
+    from += piece;
+  }
+}
+
+void Ring::read_ahead(Lsn from, std::uint64_t bytes) const {
+  const std::uint64_t offset = from % size();
+  const std::uint64_t piece = std::min(bytes, size() - offset);
+  ::posix_fadvise(file_.get(), static_cast<off_t>(kHeaderBytes + offset), static_cast<off_t>(piece),
+                  POSIX_FADV_WILLNEED);
+  if (piece < bytes) {
+    ::posix_fadvise(file_.get(), static_cast<off_t>(kHeaderBytes), static_cast<off_t>(bytes - piece),
+                    POSIX_FADV_WILLNEED);
+  }
+}
+
+Status Ring::write_header(RingHeader header) {
+  if (Status ok = store_header(file_.get(), header, path_); !ok) return ok;
+  header.checksum = checksum_of(header);
+  header_ = header;
+  return {};
+}
+
+}  // namespace minivault::store

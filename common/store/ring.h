@@ -1,0 +1,81 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "common/core/error.h"
+#include "common/core/mapping.h"
+#include "common/core/unique_fd.h"
+#include "common/store/record.h"
+
+namespace minivault::store {
+
+/// The first page of changes.log. Written only by the checkpointer, always followed by fdatasync.
+struct RingHeader {
+  std::uint64_t magic = 0;
+  std::uint32_t format = 0;
+  std::uint32_t clean = 0;       ///< 1: stopped in order, everything below clean_tail is in the base
+  std::uint64_t ring_bytes = 0;
+  std::uint64_t store_id = 0;    ///< the same in the base: a log and a base that belong together
+  std::uint64_t secret = 0;      ///< seeds the hashes; born with the ring
+  Lsn first_lsn = 0;             ///< where this ring began
+  std::uint64_t starts = 0;      ///< how often a node was started on it; 0: never
+  Lsn clean_tail = 0;
+  std::uint64_t checksum = 0;    ///< XXH3-64 of the fields before
+};
+static_assert(sizeof(RingHeader) == 72, "the header is a file format");
+
+/// changes.log: one page of header and a preallocated ring of records; file offset = page + LSN mod ring size.
+///
+/// Every process maps the ring read-only, twice in a row, so a record that wraps reads as one piece. Bytes go in by
+/// pwritev alone: a store through a mapping would dirty whole large folios, raise SIGBUS on errors, and let a stray
+/// pointer in a process that faces the network damage the log (ENGINE.md rule 1).
+/// Each process opens its own; who may write where is the append lock's business, not this class's.
+class Ring {
+ public:
+  static constexpr std::uint64_t kHeaderBytes = 4096;
+  static constexpr std::uint64_t kPrewrittenAtBirth = 64ULL << 20;
+
+  /// Makes a new ring in place of whatever `path` names: written and synced under another name first, renamed
+  /// last. `ring_bytes`: a multiple of 4096. Errors: kNoSpace, kIo.
+  [[nodiscard]] static Status create(const std::string& path, std::uint64_t ring_bytes, std::uint64_t store_id,
+                                     Lsn first_lsn, std::uint64_t starts = 0);
+  /// Errors: kNotFound, kIo, kCorrupt (header damaged, file shorter than it says, unknown format).
+  [[nodiscard]] static Result<Ring> open(const std::string& path);
+
+  [[nodiscard]] const RingHeader& header() const { return header_; }
+  [[nodiscard]] std::uint64_t size() const { return header_.ring_bytes; }
+  /// No record is larger than this, header and padding counted (ENGINE.md rule 4).
+  [[nodiscard]] std::uint64_t largest_record() const { return size() / 4; }
+
+  /// size() readable bytes from `lsn` on.
+  [[nodiscard]] const std::byte* at(Lsn lsn) const { return view_.data() + lsn % size(); }
+  [[nodiscard]] bool view(Lsn lsn, RecordView& out) const { return view_record(at(lsn), lsn, largest_record(), out); }
+  [[nodiscard]] bool verify(Lsn lsn, RecordView& out) const {
+    return verify_record(at(lsn), lsn, largest_record(), header_.secret, out);
+  }
+
+  /// Writes `pieces` at `lsn`, around the end of the ring if need be; the pieces are used up.
+  /// REQUIRES: the append lock. Errors: kIo; some of the bytes may then be in the file.
+  [[nodiscard]] Status write(Lsn lsn, std::span<iovec> pieces);
+  /// Errors: kIo, after which the pages' state is unknown and no sync may be believed (ENGINE.md rule 6).
+  [[nodiscard]] Status sync();
+  /// Starts write-back of [from, to) without waiting for it.
+  void start_writeback(Lsn from, Lsn to) const;
+  /// Asks for [from, from + bytes) to be read ahead: a write into an absent page reads it first.
+  void read_ahead(Lsn from, std::uint64_t bytes) const;
+
+  /// Stores and syncs the header. Checkpointer only.
+  [[nodiscard]] Status write_header(RingHeader header);
+
+ private:
+  UniqueFd file_;
+  std::string path_;
+  RingHeader header_;
+  Mapping view_;
+};
+
+}  // namespace minivault::store

@@ -1,0 +1,118 @@
+#include "common/store/store.h"
+
+#include <algorithm>
+
+#include "common/core/assert.h"
+#include "common/store/base_opening.h"
+#include "common/store/log_writer.h"
+#include "common/store/reader.h"
+#include "common/store/recovery.h"
+
+namespace minivault::store {
+
+struct Store::Impl {
+  Impl(shared::Region& shared, const Config& config, unsigned own_slot, Base opened_base, Ring opened_ring)
+      : region(shared),
+        state(shared.state()),
+        slot(own_slot),
+        max_value_bytes(config.max_value_bytes),
+        sync_always(config.sync.kind == SyncMode::Kind::kAlways),
+        base(std::move(opened_base)),
+        ring(std::move(opened_ring)),
+        index(region.index_words(), state.limits.index_seed.load()),
+        reader(state, region.slot(slot), ring, index, base),
+        writer(region, slot, ring, index, reader, config.sync) {}
+
+  shared::Region& region;
+  shared::State& state;
+  unsigned slot;
+  std::uint64_t max_value_bytes;
+  bool sync_always;
+  Base base;
+  Ring ring;
+  Index index;
+  Reader reader;
+  LogWriter writer;
+};
+
+Result<Store> Store::open(shared::Region& region, const Config& config, unsigned slot) {
+  shared::State& state = region.state();
+  if (state.limits.recovered.load(std::memory_order_acquire) == 0) {
+    return fail(Code::kUnavailable, "the store is not recovered yet");
+  }
+  const BaseOpening alone(state);
+  Result<Base> base = Base::open_reader(config.data_directory, state.limits.base_map_bytes.load());
+  if (!base) return tl::unexpected(base.error());
+  Result<Ring> ring = Ring::open(log_path(config));
+  if (!ring) return tl::unexpected(ring.error());
+  return Store(std::make_unique<Impl>(region, config, slot, std::move(*base), std::move(*ring)));
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+Store::~Store() = default;
+
+void Store::begin_turn() { impl_->reader.begin_turn(); }
+void Store::end_turn() { impl_->reader.end_turn(); }
+
+Result<Found> Store::get(std::string_view key) {
+  MV_ASSERT(impl_->reader.in_turn());
+  Result<Newest> newest = impl_->reader.newest(key, impl_->index.hash(key, false));
+  if (!newest) return tl::unexpected(newest.error());
+  Found found;
+  // In `always` nobody sees what a power cut can still take back (ENGINE.md rule 8).
+  if (impl_->sync_always && newest->end > durable()) found.answer_after = newest->end;
+  if (!newest->present()) return found;
+  found.present = true;
+  found.value = newest->value;
+  found.flags = newest->flags;
+  found.version = newest->version;
+  return found;
+}
+
+Status Store::commit(Batch& batch) { return impl_->writer.commit(batch); }
+void Store::cancel_wait() { impl_->writer.cancel_wait(); }
+
+Lsn Store::durable() const { return impl_->state.marks.durable.load(std::memory_order_acquire); }
+
+/// Rule 7: the wish, full fence, look once more. Partner: Syncer::publish.
+bool Store::ring_when_durable(Lsn lsn) {
+  std::atomic<Lsn>& want = impl_->region.slot(impl_->slot).durable_want;
+  want.store(lsn, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (impl_->state.marks.durable.load(std::memory_order_acquire) < lsn) return true;
+  want.store(shared::kNoLsn, std::memory_order_relaxed);
+  return false;
+}
+
+Result<Lsn> Store::read_changes(Lsn from, std::uint64_t limit_bytes,
+                                const std::function<bool(const Change&)>& visit) {
+  MV_ASSERT(impl_->reader.in_turn());
+  const Lsn tail = impl_->state.marks.tail.load(std::memory_order_acquire);
+  // What is at or above the window when the turn began cannot be overwritten before it ends.
+  if (from < impl_->state.marks.window.load(std::memory_order_acquire)) {
+    return fail(Code::kNotFound, "the log no longer holds LSN " + std::to_string(from));
+  }
+  Lsn at = from;
+  RecordView record;
+  while (at < tail && at - from < limit_bytes) {
+    if (!impl_->ring.view(at, record)) return fail(Code::kCorrupt, "no record at LSN " + std::to_string(at));
+    const Change change{at,           record.end(), record.header.operation, record.header.flags, record.version(),
+                        record.key, record.value};
+    at = record.end();
+    if (!visit(change)) break;
+  }
+  return at;
+}
+
+std::uint64_t Store::largest_value(std::size_t key_size) const {
+  const std::uint64_t most = impl_->ring.largest_record() - sizeof(RecordHeader) - key_size;
+  return std::min(impl_->max_value_bytes, most & ~(kRecordAlignment - 1));
+}
+
+shared::Failure Store::failure() const { return impl_->state.failure.load(std::memory_order_acquire); }
+
+shared::Region& Store::region() const { return impl_->region; }
+
+}  // namespace minivault::store
