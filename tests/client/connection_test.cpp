@@ -163,6 +163,7 @@ class ConnectionTest : public CppUnit::TestFixture {
 
   void gives_up_on_a_server_that_drips() {
     FakeServer server([](RawConnection& connection, unsigned) {
+      (void)receive_request(connection);
       connection.send(ok_answer(std::string(100'000, 'v')).substr(0, 5));
       for (;;) {
         (void)connection.silent_for(milliseconds(20));

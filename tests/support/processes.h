@@ -1,0 +1,33 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace minivault::test {
+
+/// A process as /proc tells it.
+struct Process {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  std::string name;  ///< comm: the first 15 bytes of the role
+};
+
+/// Children, theirs, and so on, zombies left out.
+[[nodiscard]] std::vector<Process> descendants_of(pid_t ancestor);
+
+/// There, and not a zombie.
+[[nodiscard]] bool is_alive(pid_t pid);
+
+/// Stopped by SIGSTOP, a zombie, or gone: it does nothing any more.
+[[nodiscard]] bool is_stopped(pid_t pid);
+
+/// Anonymous and shared memory that is resident, page cache of files left out. 0 where the process is gone.
+[[nodiscard]] std::uint64_t resident_bytes(pid_t pid);
+
+/// A port that nothing listens on now.
+[[nodiscard]] std::uint16_t free_port();
+
+}  // namespace minivault::test
