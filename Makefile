@@ -1,0 +1,67 @@
+# The front door. `make help` lists what it opens; the building itself is CMake's (CMakePresets.json).
+
+JOBS ?= $(shell nproc)
+WERROR ?= OFF
+PREFIX ?= /usr/local
+PORT ?= 3000
+ARGS ?=
+BINARY := build/minivault
+SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
+
+.DEFAULT_GOAL := build
+.PHONY: help run test build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+run: build ## Install what is missing, build, start one node on ./data (PORT=3000, ARGS="-procs 1 ...")
+	@printf '%s\n' '' 'A node on ./data. From another terminal:' '' \
+	  "  curl -X PUT -d '{\"value\": \"hello\"}' localhost:$(PORT)/greeting" \
+	  '  curl localhost:$(PORT)/greeting' \
+	  '  curl localhost:$(PORT)/health' \
+	  '' \
+	  '  $(BINARY) set localhost:$(PORT) greeting "hello again"' \
+	  '  $(BINARY) get localhost:$(PORT) greeting' \
+	  '  $(BINARY) del localhost:$(PORT) greeting' \
+	  '' 'Ctrl-C stops it.' ''
+	@exec $(BINARY) -data ./data -port $(PORT) $(ARGS)
+
+test: build ## Install what is missing, build, run all tests
+	@ctest --preset release --parallel $(JOBS) --no-label-summary
+
+build: deps ## build/minivault, for this machine to work with
+	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) --log-level=WARNING
+	@cmake --build --preset release --parallel $(JOBS)
+
+build-optimized: deps ## build-optimized/minivault, as it is shipped
+	@cmake --preset optimized -DMINIVAULT_WERROR=$(WERROR) --log-level=WARNING
+	@cmake --build --preset optimized --parallel $(JOBS)
+
+install: build-optimized ## Copy the optimized binary to $(DESTDIR)$(PREFIX)/bin
+	@cmake --install build-optimized --prefix $(PREFIX)
+
+lint: check-format check-headers tidy ## Check format, compile each header alone, run clang-tidy
+
+check-format: lint-deps
+	@clang-format-14 --dry-run -Werror $(SOURCES)
+
+check-headers: lint-deps
+	@cmake --preset clang -DMINIVAULT_WERROR=ON --log-level=WARNING
+	@cmake --build --preset clang --parallel $(JOBS) --target checkheaders
+
+tidy: lint-deps
+	@cmake --preset clang -DMINIVAULT_WERROR=ON --log-level=WARNING
+	@run-clang-tidy-14 -quiet -j $(JOBS) -p build-clang '^$(CURDIR)/(common|supervisor|worker|replicator)/' 2>&1 \
+	  >build-clang/tidy.log || { grep -A4 -E '(warning|error):' build-clang/tidy.log; false; }
+
+format: lint-deps ## Put every source into the project's format
+	@clang-format-14 -i $(SOURCES)
+
+clean: ## Remove everything that was built; ./data stays
+	rm -rf build build-*/
+
+deps:
+	@packaging/deps.sh
+
+lint-deps:
+	@packaging/deps.sh lint
