@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "common/protocol/http_chunks.h"
 
 /// HTTP/1.1 requests. One parser a connection, used by the thread that owns the connection.
 namespace minivault::protocol {
@@ -67,10 +69,7 @@ inline constexpr std::string_view kHttpContinue = "HTTP/1.1 100 Continue\r\n\r\n
 /// Transfer-Encoding, differing lengths, folded lines, bare LF, codings other than chunked.
 class HttpParser {
  public:
-  explicit HttpParser(const HttpLimits& limits);
-  ~HttpParser();
-  HttpParser(HttpParser&&) noexcept;
-  HttpParser& operator=(HttpParser&&) noexcept;
+  explicit HttpParser(const HttpLimits& limits) : limits_(limits) {}
 
   /// After kRequest the next call begins the next request. After kError with size 0 the parser is of no more use.
   [[nodiscard]] HttpParse parse(std::string_view input);
@@ -82,14 +81,15 @@ class HttpParser {
   [[nodiscard]] bool in_request() const { return begun_; }
 
  private:
-  class Message;
+  struct Framing;
 
   HttpParse parse_from_first_byte(std::string_view input);
   void begin();
   HttpParse find_head(std::string_view input);
   HttpParse end_line(std::string_view input, std::size_t newline);
   HttpParse need_more_of_head(std::string_view input);
-  HttpParse parse_head(std::string_view input);
+  HttpParse take_request(std::string_view input);
+  [[nodiscard]] std::optional<HttpParse> parse_head(std::string_view head, Framing& framing);
   HttpParse take_plain_body(std::string_view input, std::uint64_t body_bytes);
   HttpParse start_chunked_body(std::string_view input);
   HttpParse take_chunks(std::string_view input);
@@ -98,16 +98,16 @@ class HttpParser {
 
   HttpLimits limits_;
   HttpRequest request_;
-  bool begun_ = false;              ///< a byte of a request has been seen; the members below are about this request
+  bool begun_ = false;                 ///< a byte of a request was seen; the members below are about this request
   bool continue_told_ = false;
-  std::size_t scanned_ = 0;         ///< bytes of the head already searched for line ends
-  std::size_t line_begin_ = 0;      ///< of the line being searched for its end
-  std::size_t first_line_bytes_ = 0;  ///< request line with its CRLF, 0 = end not found yet
-  std::size_t head_bytes_ = 0;      ///< 0 = end not found yet
-  std::uint64_t whole_bytes_ = 0;   ///< head and body of a request with Content-Length, 0 = not known yet
-  std::string head_;                ///< of a request whose body comes in chunks: the caller has dropped it by then
+  std::size_t scanned_ = 0;            ///< bytes of the head already searched for line ends
+  std::size_t line_begin_ = 0;         ///< of the line being searched for its end
+  std::size_t first_line_bytes_ = 0;   ///< request line with its CRLF, 0 = end not found yet
+  std::size_t head_bytes_ = 0;         ///< 0 = end not found yet
+  std::uint64_t whole_bytes_ = 0;      ///< head and body of a request with Content-Length, 0 = not known yet
+  std::optional<ChunkDecoder> chunks_;
+  std::string head_;                   ///< of a request whose body comes in chunks: the caller has dropped it by then
   std::string body_;
-  std::unique_ptr<Message> chunked_;
 };
 
 }  // namespace minivault::protocol

@@ -14,7 +14,7 @@ using rapidjson::SizeType;
 /// Nesting is kept on the heap at several bytes a level, so a body of brackets alone would grow eightfold.
 constexpr unsigned kDeepestNesting = 10'000;
 
-/// Numbers stay text: what matters is whether they are written right, not whether they fit a double.
+/// Numbers stay text: converting them would be for nothing.
 constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
                             rapidjson::kParseNumbersAsStringsFlag;
 

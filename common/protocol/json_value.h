@@ -5,7 +5,8 @@
 
 #include "common/core/error.h"
 
-/// Values as JSON, both ways. Pure functions, any process, any thread. Nesting costs heap, never call stack.
+/// Values as JSON, both ways. Pure functions, any process, any thread. Nesting costs heap, never call stack, and ends at
+/// 10,000 levels. A number beyond the range of a double (1e400) does not count as JSON: few readers could take it back.
 namespace minivault::protocol {
 
 /// The exact text of X in {"value": X}, a view into `body`. The whole body must be one JSON object in UTF-8; of several
