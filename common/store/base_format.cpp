@@ -32,6 +32,7 @@ struct MetaRecord {
   std::uint64_t keys;
   std::uint64_t tombstones;
   std::uint64_t ring_bytes;
+  std::uint64_t starts;
   std::uint64_t key_hash_seed;
   std::uint64_t checksum;  // XXH3 of all before
 };
@@ -137,6 +138,7 @@ std::array<char, kMetaBytes> encode_meta(const BaseMeta& meta) {
                     meta.keys,
                     meta.tombstones,
                     meta.ring_bytes,
+                    meta.starts,
                     meta.key_hash_seed,
                     0};
   stored.checksum = checksum_of(stored);
@@ -168,6 +170,7 @@ Result<BaseMeta> decode_meta(std::string_view bytes) {
   meta.keys = stored.keys;
   meta.tombstones = stored.tombstones;
   meta.ring_bytes = stored.ring_bytes;
+  meta.starts = stored.starts;
   meta.key_hash_seed = stored.key_hash_seed;
   return meta;
 }

@@ -16,7 +16,7 @@ inline constexpr std::size_t kMaxPlainKey = 494;  ///< longer keys are stored as
 inline constexpr std::size_t kKeyPrefix = 495;
 inline constexpr std::size_t kHashedKey = kKeyPrefix + 16;  ///< LMDB's largest key
 inline constexpr std::size_t kRecordHeader = 24;
-inline constexpr std::size_t kMetaBytes = 80;
+inline constexpr std::size_t kMetaBytes = 88;
 inline constexpr std::uint32_t kMetaFormat = 1;
 
 /// A key as LMDB holds it. Views the key it was made from, which must outlive it.
