@@ -1,0 +1,219 @@
+#include "tests/store/engine.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+#include <thread>
+
+#include "common/core/log.h"
+#include "common/store/checkpointer.h"
+#include "tests/support/wait.h"
+
+namespace minivault::test {
+namespace {
+
+constexpr int kRefused = 3;
+
+volatile std::sig_atomic_t terminate_asked = 0;
+
+int checkpointer_main(shared::Region& region, const Config& config) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { terminate_asked = 1; };
+  ::sigaction(SIGTERM, &action, nullptr);
+  auto checkpointer = store::Checkpointer::open(region, config, Engine::kCheckpointerSlot);
+  if (!checkpointer) {
+    log_line(LogLevel::kError, "cannot_start", {{"error", checkpointer.error().message}});
+    return kRefused;
+  }
+  region.slot(Engine::kCheckpointerSlot).state.store(shared::ChildState::kReady);
+  while (terminate_asked == 0) {
+    pollfd bell{region.bell(Engine::kCheckpointerSlot), POLLIN, 0};
+    if (::poll(&bell, 1, (*checkpointer)->tick()) > 0) region.silence(Engine::kCheckpointerSlot);
+  }
+  return (*checkpointer)->stop() ? 0 : 1;
+}
+
+void own_slot(shared::Region& region, unsigned slot, shared::Role role) {
+  shared::ChildSlot& mine = region.slot(slot);
+  mine.role.store(role);
+  mine.pid.store(::getpid());
+  std::uint32_t used = region.state().slots_used.load();
+  while (used <= slot && !region.state().slots_used.compare_exchange_weak(used, slot + 1)) {
+  }
+}
+
+}  // namespace
+
+Engine::Engine(std::uint64_t log_bytes, SyncMode sync) {
+  config.data_directory = directory_.path();
+  config.log_bytes = log_bytes;
+  config.sync = sync;
+}
+
+Engine::~Engine() { kill(); }
+
+void Engine::start() {
+  if (!try_start()) throw std::runtime_error("the checkpointer refused to start");
+}
+
+bool Engine::try_start() {
+  auto region = shared::Region::create(config.log_bytes / 64);
+  if (!region) throw std::runtime_error(region.error().message);
+  region_.emplace(std::move(*region));
+  fork_checkpointer();
+  const auto settled = [this] {
+    if (state().limits.recovered.load() != 0 &&
+        region_->slot(kCheckpointerSlot).state.load() == shared::ChildState::kReady) {
+      return true;
+    }
+    int status = 0;
+    if (::waitpid(checkpointer_, &status, WNOHANG) != checkpointer_) return false;
+    exit_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    checkpointer_ = 0;
+    return true;
+  };
+  eventually("the checkpointer is ready or ends", settled);
+  return checkpointer_ != 0;
+}
+
+void Engine::fork_checkpointer() {
+  own_slot(*region_, kCheckpointerSlot, shared::Role::kCheckpointer);
+  checkpointer_ = ::fork();
+  if (checkpointer_ != 0) {
+    region_->slot(kCheckpointerSlot).pid.store(checkpointer_);
+    return;
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NAME, "checkpointer");
+  ::_exit(checkpointer_main(*region_, config));
+}
+
+void Engine::stop() {
+  end_children();
+  if (checkpointer_ == 0) return;
+  ::kill(checkpointer_, SIGTERM);
+  int status = 0;
+  ::waitpid(checkpointer_, &status, 0);
+  checkpointer_ = 0;
+  exit_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void Engine::kill() {
+  end_children();
+  if (checkpointer_ != 0) kill_checkpointer();
+}
+
+void Engine::kill_checkpointer() {
+  ::kill(checkpointer_, SIGKILL);
+  ::waitpid(checkpointer_, nullptr, 0);
+  checkpointer_ = 0;
+  region_->clear_slot(kCheckpointerSlot);
+  region_->ring_all();
+}
+
+void Engine::restart_checkpointer() {
+  fork_checkpointer();
+  eventually("the checkpointer is ready again",
+             [this] { return region_->slot(kCheckpointerSlot).state.load() == shared::ChildState::kReady; });
+}
+
+void Engine::suspend_checkpointer() const { ::kill(checkpointer_, SIGSTOP); }
+void Engine::resume_checkpointer() const { ::kill(checkpointer_, SIGCONT); }
+
+store::Store Engine::open_store(unsigned slot) {
+  own_slot(*region_, slot, shared::Role::kWorker);
+  auto store = store::Store::open(*region_, config, slot);
+  if (!store) throw std::runtime_error(store.error().message);
+  return std::move(*store);
+}
+
+pid_t Engine::spawn(unsigned slot, const std::function<int(store::Store&)>& work) {
+  const pid_t pid = ::fork();
+  if (pid != 0) {
+    children_.push_back({pid, slot});
+    return pid;
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  int result = 99;
+  try {
+    store::Store store = open_store(slot);
+    result = work(store);
+  } catch (const std::exception& error) {
+    log_line(LogLevel::kError, "test_process_failed", {{"error", error.what()}});
+  }
+  ::_exit(result);
+}
+
+int Engine::reap(pid_t pid) {
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  const auto child = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
+  if (child != children_.end()) {
+    region_->clear_slot(child->slot);
+    children_.erase(child);
+  }
+  region_->ring_all();
+  return status;
+}
+
+void Engine::kill(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  reap(pid);
+}
+
+void Engine::end_children() {
+  while (!children_.empty()) kill(children_.back().pid);
+}
+
+void Engine::wait_durable(store::Lsn lsn) {
+  eventually("the log is durable", [&] { return state().marks.durable.load() >= lsn; });
+}
+
+void Engine::wait_checkpoint(store::Lsn lsn) {
+  eventually("the base is up to date", [&] { return state().marks.checkpoint.load() >= lsn; });
+}
+
+void commit_all(store::Store& store, store::Batch& batch) {
+  while (true) {
+    const Status done = in_turn(store, [&] { return store.commit(batch); });
+    if (done) return;
+    if (done.error().code != Code::kNoSpace) throw std::runtime_error("commit: " + done.error().message);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // what a worker does between two tries
+  }
+}
+
+store::WriteResult commit_one(store::Store& store, const store::Write& write) {
+  store::Batch batch;
+  batch.add(write);
+  commit_all(store, batch);
+  return batch.result(0);
+}
+
+void put(store::Store& store, std::string_view key, std::string_view value) {
+  store::Write write;
+  write.key = key;
+  write.value = value;
+  if (commit_one(store, write).outcome != store::WriteResult::Outcome::kDone) throw std::runtime_error("not stored");
+}
+
+void remove(store::Store& store, std::string_view key) {
+  store::Write write;
+  write.operation = store::Operation::kDelete;
+  write.key = key;
+  if (commit_one(store, write).outcome != store::WriteResult::Outcome::kDone) throw std::runtime_error("not deleted");
+}
+
+std::optional<std::string> value_of(store::Store& store, std::string_view key) {
+  return in_turn(store, [&]() -> std::optional<std::string> {
+    Result<store::Found> found = store.get(key);
+    if (!found) throw std::runtime_error("get: " + found.error().message);
+    if (!found->present) return std::nullopt;
+    return std::string(found->value);
+  });
+}
+
+}  // namespace minivault::test

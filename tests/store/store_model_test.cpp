@@ -1,0 +1,162 @@
+// Goal: whatever is written through the store is what is read, through every way a key can take: index, ring around its
+// end, base, restart, crash.
+// Method: random operations against a std::map; the ring is a small fraction of the data, so everything moves.
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <map>
+#include <random>
+
+#include "tests/store/engine.h"
+#include "tests/support/seed.h"
+
+namespace minivault::test {
+namespace {
+
+using Model = std::map<std::string, std::string>;
+
+std::string some_key(std::mt19937_64& random, unsigned keys) {
+  const std::uint64_t n = random() % keys;
+  std::string key = "key-" + std::to_string(n);
+  if (n % 50 == 0) key += std::string(n % 3 == 0 ? 600 : 5'000, 'k');  // longer than LMDB takes
+  if (n == 7) key += std::string(65'535 - key.size(), 'x');
+  return key;
+}
+
+std::string some_value(std::mt19937_64& random) {
+  const std::uint64_t kind = random() % 100;
+  const std::size_t size = kind < 5 ? 0 : kind < 90 ? random() % 300 : kind < 99 ? random() % 20'000 : random() % 500'000;
+  return std::string(size, static_cast<char>('a' + random() % 26)) + std::to_string(random());
+}
+
+class Run {
+ public:
+  Run(Engine& engine, std::uint64_t seed, unsigned keys) : engine_(engine), random_(seed), keys_(keys) {}
+
+  void operations(unsigned count) {
+    store::Store store = engine_.open_store();
+    for (unsigned i = 0; i < count; ++i) {
+      if (random_() % 3 == 0) {
+        check(store, some_key(random_, keys_));
+      } else {
+        write_batch(store);
+      }
+    }
+    engine_.wait_durable(last_end_);
+  }
+
+  void check_all() {
+    store::Store store = engine_.open_store();
+    for (unsigned i = 0; i < keys_ * 3; ++i) check(store, some_key(random_, keys_));
+    for (const auto& [key, value] : model_) check(store, key);
+  }
+
+ private:
+  void write_batch(store::Store& store) {
+    store::Batch batch;
+    std::vector<std::pair<std::string, std::string>> kept(1 + random_() % 20);
+    for (auto& [key, value] : kept) {
+      key = some_key(random_, keys_);
+      store::Write write;
+      write.key = key;
+      if (random_() % 4 == 0) {
+        write.operation = store::Operation::kDelete;
+        model_.erase(key);
+      } else {
+        value = some_value(random_);
+        write.value = value;
+        model_[key] = value;
+      }
+      batch.add(write);
+    }
+    commit_all(store, batch);
+    last_end_ = batch.result(batch.size() - 1).end;
+  }
+
+  void check(store::Store& store, const std::string& key) {
+    const auto expected = model_.find(key);
+    const std::optional<std::string> found = value_of(store, key);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(key, expected != model_.end(), found.has_value());
+    if (found) CPPUNIT_ASSERT_MESSAGE(key, *found == expected->second);
+  }
+
+  Engine& engine_;
+  std::mt19937_64 random_;
+  unsigned keys_;
+  Model model_;
+  store::Lsn last_end_ = 0;
+};
+
+}  // namespace
+
+class StoreModelTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(StoreModelTest);
+  CPPUNIT_TEST(many_laps_of_the_ring);
+  CPPUNIT_TEST(orderly_restarts);
+  CPPUNIT_TEST(crashes);
+  CPPUNIT_TEST(checkpointer_killed_again_and_again);
+  CPPUNIT_TEST(another_ring_size);
+  CPPUNIT_TEST_SUITE_END();
+
+  void many_laps_of_the_ring() {
+    Engine engine;
+    engine.start();
+    Run run(engine, seed(), 2'000);
+    run.operations(3'000);
+    run.check_all();
+  }
+
+  void orderly_restarts() {
+    Engine engine;
+    const std::uint64_t first = seed();
+    Run run(engine, first, 500);
+    for (int i = 0; i < 5; ++i) {
+      engine.start();
+      run.operations(200);
+      run.check_all();
+      engine.stop();
+      CPPUNIT_ASSERT_EQUAL(0, engine.exit_status());
+    }
+  }
+
+  void crashes() {
+    Engine engine;
+    Run run(engine, seed(), 500);
+    for (int i = 0; i < 8; ++i) {
+      engine.start();
+      run.check_all();
+      run.operations(200);
+      engine.kill();
+    }
+  }
+
+  void checkpointer_killed_again_and_again() {
+    Engine engine;
+    engine.start();
+    Run run(engine, seed(), 500);
+    for (int i = 0; i < 10; ++i) {
+      run.operations(100);
+      engine.kill_checkpointer();
+      engine.restart_checkpointer();
+      run.check_all();
+    }
+  }
+
+  void another_ring_size() {
+    Engine engine;
+    Run run(engine, seed(), 500);
+    for (const unsigned log_mb : {16U, 32U, 16U, 64U}) {
+      engine.config.log_bytes = std::uint64_t{log_mb} << 20;
+      engine.start();
+      run.check_all();
+      CPPUNIT_ASSERT_EQUAL(engine.config.log_bytes, engine.state().limits.ring_bytes.load());
+      run.operations(150);
+      log_mb == 32 ? engine.kill() : engine.stop();
+    }
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(StoreModelTest, "store_model_test");
+
+}  // namespace minivault::test
