@@ -5,6 +5,9 @@
 namespace minivault::supervisor {
 namespace {
 
+/// One that ends, one that serves and one that begins: reloads in quick succession wait for those they ended.
+constexpr unsigned kMaxCrowd = 3;
+
 unsigned wanted_count(const RoleSpec& spec, const Goal& goal) {
   return wanted_in(spec, goal.phase) ? spec.count(*goal.config) : 0;
 }
@@ -68,12 +71,15 @@ void Fleet::plan_place(const RoleSpec& spec, unsigned number, std::uint64_t gene
                        std::uint64_t now_ms, Plan& plan) const {
   const Child* current = nullptr;
   bool served = false;  // by somebody of an older generation
+  unsigned crowd = 0;
   for (const Child& child : children_) {
-    if (!is_at(child, spec, number) || child.asked()) continue;
+    if (!is_at(child, spec, number)) continue;
+    ++crowd;
+    if (child.asked()) continue;
     if (child.generation == generation) current = &child;
     else if (child.ready) served = true;
   }
-  if (current == nullptr && (!served || may_replace)) plan_birth(spec, number, now_ms, plan);
+  if (current == nullptr && crowd < kMaxCrowd && (!served || may_replace)) plan_birth(spec, number, now_ms, plan);
   for (const Child& child : children_) {
     if (!is_at(child, spec, number) || child.asked() || child.generation == generation) continue;
     // It goes when its successor serves; or at once if it does not serve itself.

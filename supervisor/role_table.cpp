@@ -8,8 +8,8 @@ namespace {
 
 constexpr RestartPolicy kRestart{.first_delay_ms = 100, .longest_delay_ms = 5'000, .good_life_ms = 10'000};
 
-/// A roll-out has a worker and its successor at once, and others need slots too.
-constexpr unsigned kMaxWorkers = shared::kMaxChildren - 16;
+/// A place can be crowded by three during a roll-out (fleet.cpp), and others need slots too.
+constexpr unsigned kMaxWorkers = (shared::kMaxChildren - 16) / 3;
 
 unsigned one(const Config&) { return 1; }
 
