@@ -1,0 +1,48 @@
+#include "common/net/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace minivault::net {
+namespace {
+
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Status Listener::start(Poller& poller) {
+  short_ = false;
+  if (fd_ < 0 || listening_) return {};
+  Status watched = poller.watch_listener(fd_);
+  listening_ = watched.has_value();
+  return watched;
+}
+
+void Listener::stop(Poller& poller) {
+  if (listening_) poller.forget(fd_);
+  listening_ = false;
+}
+
+UniqueFd Listener::accept() {
+  if (fd_ < 0) return {};
+  for (;;) {
+    UniqueFd client(::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (client) {
+      // Answers are gathered by us: the kernel need not wait for more. Fails harmlessly where it is not TCP.
+      const int on = 1;
+      ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      return client;
+    }
+    const int error = errno;
+    short_ = is_shortage(error);
+    // accept(2): errors that the new connection already had are reported here; the next one may be sound.
+    if (error == EAGAIN || short_ || error == EBADF || error == EINVAL) return {};
+  }
+}
+
+}  // namespace minivault::net

@@ -1,0 +1,144 @@
+#include "common/net/output_buffer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "common/core/assert.h"
+
+namespace minivault::net {
+
+bool OutputBuffer::append(std::string_view bytes) {
+  if (bytes.size() > room() && !make_room(bytes.size())) return false;
+  if (!bytes.empty()) std::memcpy(storage() + end_, bytes.data(), bytes.size());
+  end_ += bytes.size();
+  return true;
+}
+
+bool OutputBuffer::append_borrowed(std::string_view bytes) {
+  if (bytes.size() < kBorrowFrom) return append(bytes);
+  borrowed_.push_back({end_, bytes});
+  borrowed_bytes_ += bytes.size();
+  return true;
+}
+
+void OutputBuffer::hold(std::uint64_t mark) {
+  if (held() && holds_.back().mark >= mark) return;
+  const std::uint64_t at = sent_ + backlog();
+  if (held() && holds_.back().at == at) {
+    holds_.back().mark = mark;
+  } else {
+    holds_.push_back({at, mark});
+  }
+}
+
+void OutputBuffer::release(std::uint64_t reached) {
+  while (held() && holds_[first_hold_].mark <= reached) ++first_hold_;
+  if (!held()) {
+    holds_.clear();
+    first_hold_ = 0;
+  }
+}
+
+std::size_t OutputBuffer::sendable() const {
+  return held() ? static_cast<std::size_t>(holds_[first_hold_].at - sent_) : backlog();
+}
+
+std::span<iovec> OutputBuffer::gather(std::span<iovec> pieces) const {
+  std::size_t left = sendable();
+  std::size_t count = 0;
+  const auto add = [&](const char* bytes, std::size_t size) {
+    size = std::min(size, left);
+    if (size == 0) return;
+    left -= size;
+    // sendmsg only reads what an iovec points to.
+    pieces[count++] = {const_cast<char*>(bytes), size};
+  };
+  std::size_t at = begin_;
+  for (const Borrowed& borrowed : borrowed_) {
+    if (count + 2 > pieces.size()) return pieces.first(count);
+    add(storage() + at, borrowed.before - at);
+    add(borrowed.bytes.data(), borrowed.bytes.size());
+    at = borrowed.before;
+  }
+  if (count < pieces.size()) add(storage() + at, end_ - at);
+  return pieces.first(count);
+}
+
+void OutputBuffer::sent(std::size_t bytes) {
+  MV_ASSERT(bytes <= sendable());
+  sent_ += bytes;
+  std::size_t used = 0;
+  for (Borrowed& borrowed : borrowed_) {
+    const std::size_t copied = std::min(bytes, borrowed.before - begin_);
+    begin_ += copied;
+    bytes -= copied;
+    const std::size_t lent = begin_ == borrowed.before ? std::min(bytes, borrowed.bytes.size()) : 0;
+    borrowed.bytes.remove_prefix(lent);
+    borrowed_bytes_ -= lent;
+    bytes -= lent;
+    if (!borrowed.bytes.empty()) break;
+    ++used;
+  }
+  borrowed_.erase(borrowed_.begin(), borrowed_.begin() + static_cast<std::ptrdiff_t>(used));
+  begin_ += bytes;
+}
+
+bool OutputBuffer::keep() {
+  if (borrowed_.empty()) return true;
+  Block whole = backlog() <= BlockPool::kBlockBytes ? pool_->take() : Block();
+  if (!whole.reserve(backlog())) return false;
+  char* to = whole.data();
+  const auto copy = [&to](const char* from, std::size_t size) {
+    if (size > 0) std::memcpy(to, from, size);
+    to += size;
+  };
+  std::size_t at = begin_;
+  for (const Borrowed& borrowed : borrowed_) {
+    copy(storage() + at, borrowed.before - at);
+    copy(borrowed.bytes.data(), borrowed.bytes.size());
+    at = borrowed.before;
+  }
+  copy(storage() + at, end_ - at);
+  begin_ = 0;
+  end_ = static_cast<std::size_t>(to - whole.data());
+  borrowed_.clear();
+  borrowed_bytes_ = 0;
+  pool_->give(std::exchange(block_, std::move(whole)));
+  return true;
+}
+
+void OutputBuffer::settle() {
+  const std::size_t size = end_ - begin_;
+  if (!borrowed_.empty()) return;
+  if (size == 0) begin_ = end_ = 0;
+  if (block_.capacity() > 0 && size <= kInsideBytes) {
+    std::memcpy(inside_.data(), block_.data() + begin_, size);
+    end_ -= std::exchange(begin_, 0);
+    pool_->give(std::exchange(block_, Block()));
+  }
+  if (size == 0 && borrowed_.capacity() > 16) std::vector<Borrowed>().swap(borrowed_);
+  if (!held() && holds_.capacity() > 16) std::vector<Hold>().swap(holds_);
+}
+
+std::size_t OutputBuffer::room() const {
+  return (block_.capacity() > 0 ? block_.capacity() : kInsideBytes) - end_;
+}
+
+bool OutputBuffer::make_room(std::size_t bytes) {
+  const std::size_t size = end_ - begin_;
+  // Borrowed pieces know their neighbours by place, so copied bytes move only while there are none.
+  if (borrowed_.empty() && begin_ >= size && begin_ > 0) {
+    std::memmove(storage(), storage() + begin_, size);
+    end_ -= std::exchange(begin_, 0);
+    if (bytes <= room()) return true;
+  }
+  if (block_.capacity() > 0) return block_.reserve(std::max(2 * block_.capacity(), end_ + bytes));
+  Block first = pool_->take();
+  if (!first.reserve(end_ + bytes)) return false;
+  std::memcpy(first.data(), inside_.data(), end_);
+  block_ = std::move(first);
+  return true;
+}
+
+}  // namespace minivault::net

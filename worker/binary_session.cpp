@@ -1,0 +1,198 @@
+#include "worker/binary_session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace minivault::worker {
+namespace {
+
+using protocol::BinaryParse;
+using protocol::BinaryRequest;
+using protocol::Opcode;
+
+bool is_write(Opcode opcode) { return opcode == Opcode::kSet || opcode == Opcode::kDelete; }
+
+Access access_of(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kGet: return Access::kRead;
+    case Opcode::kSet:
+    case Opcode::kDelete: return Access::kWrite;
+    case Opcode::kSync: return Access::kPeer;
+    case Opcode::kHealth:
+    case Opcode::kAuth: return Access::kPublic;
+  }
+  return Access::kPeer;
+}
+
+void finish_request(Client& client, std::size_t size) {
+  client.connection.input().consume(size);
+  client.request_bytes = 0;
+  client.admitted = false;
+}
+
+}  // namespace
+
+Progress BinarySession::step(Client& client) {
+  if (client.skip_bytes > 0) return skip(client);
+  const std::string_view input = client.connection.input().unread();
+  BinaryRequest request;
+  // The key's own length is judged with the whole request in hand (carry_out).
+  const protocol::BinaryLimits limits{services_->store.largest_value(1)};
+  const BinaryParse parsed = protocol::parse_binary(input, limits, request);
+  switch (parsed.kind) {
+    case BinaryParse::Kind::kNeedMore: return await_bytes(client, request, parsed.size);
+    case BinaryParse::Kind::kRequest:
+      return carry_out(client, request, static_cast<std::size_t>(parsed.size));
+    case BinaryParse::Kind::kSkip: return start_skip(client, parsed.size);
+    case BinaryParse::Kind::kBad: break;
+  }
+  if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  answer_error(client);
+  client.closing = true;
+  return Progress::kGoOn;
+}
+
+Progress BinarySession::skip(Client& client) {
+  net::InputBuffer& input = client.connection.input();
+  const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(client.skip_bytes, input.unread().size()));
+  input.consume(now);
+  client.skip_bytes -= now;
+  if (client.skip_bytes > 0) return Progress::kNeedBytes;
+  if (std::exchange(client.fail_after_skip, false)) answer_error(client);
+  return Progress::kGoOn;
+}
+
+Progress BinarySession::await_bytes(Client& client, const BinaryRequest& request, std::uint64_t size) {
+  client.request_bytes = size;
+  if (size <= kSmallBytes) return Progress::kNeedBytes;
+  // The key is only filled in when `size` is that of the whole request.
+  const bool hopeless = !request.key.empty() && is_hopeless(client, request.opcode);
+  if (hopeless) return start_skip(client, size);
+  if (!services_->reserve(client, client.request_memory, std::max<std::uint64_t>(size, net::BlockPool::kBlockBytes))) {
+    return Progress::kAwaitMemory;
+  }
+  return Progress::kNeedBytes;
+}
+
+/// Will be refused whatever else it says, so its value need not be kept.
+bool BinarySession::is_hopeless(const Client& client, Opcode opcode) const {
+  return opcode == Opcode::kSync || (services_->access.needs_key(access_of(opcode)) && !client.authorized);
+}
+
+Progress BinarySession::start_skip(Client& client, std::uint64_t size) {
+  if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  client.skip_bytes = size;
+  client.fail_after_skip = true;
+  return Progress::kGoOn;
+}
+
+Progress BinarySession::carry_out(Client& client, const BinaryRequest& request, std::size_t size) {
+  const bool waits = client.pending_writes > 0;
+  if (waits && !is_write(request.opcode)) return Progress::kAwaitWrites;
+  if (is_write(request.opcode) && !services_->writes.has_room()) return Progress::kAwaitRoom;
+
+  const auto admission = services_->admit(client, access_of(request.opcode), client.authorized);
+  if (admission != Services::Admission::kGranted) return refuse(client, size);
+  switch (request.opcode) {
+    case Opcode::kGet:
+      if (const Progress got = get(client, request.key); got != Progress::kGoOn) return got;
+      break;
+    case Opcode::kSet:
+    case Opcode::kDelete: return write(client, request, size);
+    case Opcode::kSync: answer_error(client); break;  // no node replicates to another yet
+    case Opcode::kHealth: answer_health(client); break;
+    case Opcode::kAuth: authenticate(client, request.key); break;
+  }
+  finish_request(client, size);
+  return Progress::kGoOn;
+}
+
+Progress BinarySession::write(Client& client, const BinaryRequest& request, std::size_t size) {
+  const std::uint64_t largest = services_->store.largest_value(request.key.size());
+  store::Write write;
+  write.key = request.key;
+  write.value = request.value;
+  std::string plain;
+  if (request.opcode == Opcode::kDelete) {
+    write.operation = store::Operation::kDelete;
+  } else if (request.compressed) {
+    Result<std::string> content = services_->decompressor.decompress(request.value, largest);
+    if (!content) return refuse(client, size);
+    plain = std::move(*content);
+    write.value = plain;
+  } else if (request.value.size() > largest) {
+    return refuse(client, size);
+  }
+  services_->writes.add(client, write, std::move(plain));
+  services_->count(request.opcode == Opcode::kSet ? services_->counters.sets : services_->counters.deletes);
+  finish_request(client, size);
+  return Progress::kGoOn;
+}
+
+Progress BinarySession::get(Client& client, std::string_view key) {
+  const Result<store::Found> found = services_->store.get(key);
+  const std::size_t size = found ? found->value.size() : 0;
+  if (size > kSmallBytes && !services_->reserve(client, client.answer_memory, size)) return Progress::kAwaitMemory;
+  services_->count(services_->counters.gets);
+  if (!found || !services_->will_leave(found->answer_after)) {
+    answer_error(client);
+    return Progress::kGoOn;
+  }
+  services_->hold(client, found->answer_after);
+  if (found->present) {
+    answer_value(client, found->value);
+  } else {
+    answer_error(client);
+  }
+  return Progress::kGoOn;
+}
+
+void BinarySession::authenticate(Client& client, std::string_view key) {
+  if (!services_->access.is_key(key)) return answer_error(client);
+  client.authorized = true;
+  answer_ok(client);
+}
+
+void BinarySession::write_settled(Client& client, const WriteOutcome& outcome) {
+  if (outcome.outcome != store::WriteResult::Outcome::kDone) return answer_error(client);
+  services_->hold(client, outcome.answer_after);
+  answer_ok(client);
+}
+
+/// The request does not happen and its length is known.
+Progress BinarySession::refuse(Client& client, std::size_t size) {
+  if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  answer_error(client);
+  finish_request(client, size);
+  return Progress::kGoOn;
+}
+
+void BinarySession::answer_ok(Client& client) {
+  services_->scratch.clear();
+  protocol::append_ok(services_->scratch);
+  services_->append(client, services_->scratch);
+}
+
+void BinarySession::answer_error(Client& client) {
+  services_->count(services_->counters.errors);
+  services_->scratch.clear();
+  protocol::append_error(services_->scratch);
+  services_->append(client, services_->scratch);
+}
+
+void BinarySession::answer_value(Client& client, std::string_view value) {
+  services_->scratch.clear();
+  protocol::append_value_header(services_->scratch, static_cast<std::uint32_t>(value.size()));
+  services_->append(client, services_->scratch);
+  services_->append_borrowed(client, value);
+}
+
+void BinarySession::answer_health(Client& client) {
+  const std::string& json = services_->health.look().json;
+  services_->scratch.clear();
+  protocol::append_value_header(services_->scratch, static_cast<std::uint32_t>(json.size()));
+  services_->scratch += json;
+  services_->append(client, services_->scratch);
+}
+
+}  // namespace minivault::worker

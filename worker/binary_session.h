@@ -1,0 +1,40 @@
+#pragma once
+
+#include "common/protocol/binary.h"
+#include "worker/client.h"
+#include "worker/services.h"
+
+namespace minivault::worker {
+
+/// The binary protocol of PROTOCOL.md over a Client. Holds nothing of its own: all state is the client's.
+///
+/// SETs and DELETEs do not wait for each other: a client may have many in the write queue, and their answers are
+/// appended as the outcomes come, in order. Everything else first waits for them.
+class BinarySession {
+ public:
+  explicit BinarySession(Services& services) : services_(&services) {}
+
+  /// Deals with the request at the front of the client's input. REQUIRES: in a turn of the store.
+  [[nodiscard]] Progress step(Client& client);
+  void write_settled(Client& client, const WriteOutcome& outcome);
+
+ private:
+  [[nodiscard]] Progress skip(Client& client);
+  [[nodiscard]] Progress start_skip(Client& client, std::uint64_t size);
+  [[nodiscard]] Progress await_bytes(Client& client, const protocol::BinaryRequest& request, std::uint64_t size);
+  [[nodiscard]] bool is_hopeless(const Client& client, protocol::Opcode opcode) const;
+  [[nodiscard]] Progress carry_out(Client& client, const protocol::BinaryRequest& request, std::size_t size);
+  [[nodiscard]] Progress write(Client& client, const protocol::BinaryRequest& request, std::size_t size);
+  [[nodiscard]] Progress get(Client& client, std::string_view key);
+  void authenticate(Client& client, std::string_view key);
+
+  [[nodiscard]] Progress refuse(Client& client, std::size_t size);
+  void answer_ok(Client& client);
+  void answer_error(Client& client);
+  void answer_value(Client& client, std::string_view value);
+  void answer_health(Client& client);
+
+  Services* services_;
+};
+
+}  // namespace minivault::worker

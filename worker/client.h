@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/net/connection.h"
+#include "common/net/list.h"
+#include "common/net/memory_budget.h"
+#include "common/net/timeouts.h"
+#include "common/protocol/http.h"
+#include "common/protocol/http_response.h"
+
+namespace minivault::worker {
+
+struct ReadyTag;
+struct TouchedTag;
+struct LineTag;
+struct ParkedTag;
+
+/// What became of looking at the front of a client's input.
+enum class Progress {
+  kGoOn,        ///< a request was dealt with, or a part of one: look again
+  kNeedBytes,   ///< no whole request is there
+  kAwaitWrites, ///< the client's own writes must be settled first
+  kAwaitRoom,   ///< the queue of writes is full
+  kAwaitMemory, ///< the memory budget is spent; the client stands in line
+};
+
+/// What only an HTTP client needs.
+struct HttpState {
+  explicit HttpState(const protocol::HttpLimits& limits) : parser(limits) {}
+
+  protocol::HttpParser parser;
+  std::string key_scratch;
+  /// A whole request was parsed and not carried out yet; its views point into the input, which must not move.
+  bool parsed = false;
+  std::size_t request_bytes = 0;  ///< of the input that the parsed request takes
+  std::uint64_t gathered = 0;     ///< bytes of the request under way that the parser keeps itself
+  protocol::ResponseForm form;    ///< of the answer that the request gets
+  int success_status = 200;       ///< of a write under way
+};
+
+/// One connection and where it is in its conversation. Sessions change it, the worker's turns move it about.
+///
+/// Requests are dealt with in order and answered in order. Whatever a client waits for, it is not read
+/// meanwhile, so what it may make this process remember is bounded by one request and one backlog of answers.
+struct Client final : net::TimeoutHook,
+                      net::ListHook<ReadyTag>,
+                      net::ListHook<TouchedTag>,
+                      net::ListHook<LineTag>,
+                      net::ListHook<ParkedTag> {
+  enum class Protocol : std::uint8_t { kUnknown, kBinary, kHttp };
+
+  Client(UniqueFd socket, net::BlockPool& pool, bool http_only) : connection(std::move(socket), pool) {
+    if (http_only) protocol = Protocol::kHttp;
+  }
+
+  net::Connection connection;
+  std::unique_ptr<HttpState> http;
+
+  net::Reservation request_memory;  ///< for a large request that is still arriving
+  net::Reservation answer_memory;   ///< for a large answer that is still leaving
+  std::uint64_t request_bytes = 0;  ///< size of the request under way, as far as it claims; 0: unknown
+  std::uint64_t skip_bytes = 0;     ///< still to be read past
+  std::uint64_t progress_seen = 0;  ///< bytes in both directions when the time-out was last restarted
+  std::uint64_t accepted_ms = 0;
+
+  unsigned pending_writes = 0;  ///< handed to the write queue, result unknown
+  Progress stopped_at = Progress::kNeedBytes;
+  Protocol protocol = Protocol::kUnknown;
+  bool authorized = false;   ///< a binary client that said the right AUTH
+  bool admitted = false;     ///< the request at the front passed authority and rate limit
+  bool fail_after_skip = false;
+  bool closing = false;      ///< take no more requests; end once the answers have left
+  bool lingering = false;    ///< the answers have left; reading away what still comes
+  bool broken = false;       ///< nothing can be sent any more
+
+  /// The bytes in the input are pointed to from elsewhere.
+  [[nodiscard]] bool input_pinned() const { return pending_writes > 0 || (http != nullptr && http->parsed); }
+  /// A request has begun and is not whole.
+  [[nodiscard]] bool mid_request() {
+    return !connection.input().empty() || skip_bytes > 0 || (http != nullptr && http->parser.in_request());
+  }
+};
+
+}  // namespace minivault::worker

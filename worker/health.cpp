@@ -1,0 +1,159 @@
+#include "worker/health.h"
+
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+#include "common/core/clock.h"
+#include "common/shared/layout.h"
+#include "common/store/index.h"
+
+namespace minivault::worker {
+namespace {
+
+using Poco::JSON::Array;
+using Poco::JSON::Object;
+
+constexpr std::uint64_t kSampledGroups = 256;
+
+std::uint64_t read(const std::atomic<std::uint64_t>& word) { return word.load(std::memory_order_relaxed); }
+
+Object ordered() { return Object(Poco::JSON_PRESERVE_KEY_ORDER); }
+
+/// What the operating system says about the node's processes together.
+struct Usage {
+  std::uint64_t threads = 0;
+  std::uint64_t private_kb = 0;  ///< resident and not backed by a file or shared: what each costs by itself
+  std::uint64_t shared_kb = 0;   ///< shared memory as the process that touched most of it sees it
+};
+
+std::uint64_t number_after(const std::string& line, std::size_t name_size) {
+  const std::size_t digits = line.find_first_of("0123456789", name_size);
+  std::uint64_t number = 0;
+  if (digits != std::string::npos) std::from_chars(line.data() + digits, line.data() + line.size(), number);
+  return number;
+}
+
+void add_process(Usage& usage, std::int32_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("Threads:")) usage.threads += number_after(line, 8);
+    if (line.starts_with("RssAnon:")) usage.private_kb += number_after(line, 8);
+    if (line.starts_with("RssShmem:")) usage.shared_kb = std::max(usage.shared_kb, number_after(line, 9));
+  }
+}
+
+std::string_view role_name(shared::Role role) {
+  switch (role) {
+    case shared::Role::kNone: break;
+    case shared::Role::kWorker: return "worker";
+    case shared::Role::kCheckpointer: return "checkpointer";
+    case shared::Role::kReplicator: return "replicator";
+  }
+  return "none";
+}
+
+/// The node's processes and what they use.
+struct Processes {
+  Array list;
+  Usage usage;
+  bool checkpointer_ready = false;
+};
+
+Processes look_at_processes(const shared::State& state) {
+  Processes all;
+  const unsigned used = state.slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    const shared::ChildSlot& slot = state.slots[i];
+    const std::int32_t pid = slot.pid.load(std::memory_order_acquire);
+    if (pid == 0) continue;
+    const shared::Role role = slot.role.load(std::memory_order_relaxed);
+    const bool ready = slot.state.load(std::memory_order_relaxed) == shared::ChildState::kReady;
+    all.checkpointer_ready |= ready && role == shared::Role::kCheckpointer;
+    Object process = ordered();
+    process.set("role", std::string(role_name(role)));
+    process.set("number", slot.number.load(std::memory_order_relaxed));
+    process.set("pid", pid);
+    process.set("restarts", slot.restarts.load(std::memory_order_relaxed));
+    all.list.add(process);
+    add_process(all.usage, pid);
+  }
+  return all;
+}
+
+Object log_of(const shared::State& state) {
+  Object log = ordered();
+  log.set("tail", read(state.marks.tail));
+  log.set("durable", read(state.marks.durable));
+  log.set("checkpoint", read(state.marks.checkpoint));
+  log.set("window", read(state.marks.window));
+  log.set("size", read(state.limits.ring_bytes));
+  return log;
+}
+
+/// One node, until nodes know of each other.
+Object quorum_of_one() {
+  Object quorum = ordered();
+  quorum.set("needed", 1);
+  quorum.set("reachable", 1);
+  return quorum;
+}
+
+std::string hex(std::uint64_t number) {
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(number));
+  return digits.data();
+}
+
+std::string_view status_of(const shared::State& state, bool checkpointer_ready) {
+  if (state.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return "unhealthy";
+  if (!checkpointer_ready) return "unhealthy";
+  return state.base_full.load(std::memory_order_relaxed) != 0 ? "degraded" : "healthy";
+}
+
+}  // namespace
+
+const HealthReport::Look& HealthReport::look() {
+  const std::uint64_t now_ms = monotonic_ms();
+  if (!look_.json.empty() && now_ms - looked_ms_ < kFreshMs) return look_;
+  looked_ms_ = now_ms;
+
+  const shared::Region& region = store_->region();
+  const shared::State& state = region.state();
+  Processes processes = look_at_processes(state);
+  add_process(processes.usage, ::getppid());  // the supervisor, which has no slot
+  const std::string status(status_of(state, processes.checkpointer_ready));
+  const shared::Lsn window = read(state.marks.window);
+  const store::Index index(region.index_words(), read(state.limits.index_seed));
+
+  Object health = ordered();
+  health.set("status", status);
+  health.set("uptime_seconds", (now_ms - read(state.started_ms)) / 1000);
+  health.set("cache_items", index.estimate_alive(window, kSampledGroups));
+  health.set("cache_size_mb", (read(state.marks.tail) - window) >> 20U);
+  health.set("storage_size_mb", (read(state.totals.base_bytes) + read(state.limits.ring_bytes)) >> 20U);
+  health.set("goroutines", processes.usage.threads);
+  health.set("memory_mb", (processes.usage.private_kb + processes.usage.shared_kb) >> 10U);
+  health.set("version", std::string(MINIVAULT_VERSION));
+  health.set("node", hex(read(state.limits.node_id)));
+  health.set("keys", read(state.totals.keys));
+  health.set("processes", processes.list);
+  health.set("log", log_of(state));
+  health.set("quorum", quorum_of_one());
+  health.set("peers", Array());
+  std::ostringstream text;
+  health.stringify(text);
+  look_ = {text.str(), status != "unhealthy"};
+  return look_;
+}
+
+}  // namespace minivault::worker

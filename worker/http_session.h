@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string_view>
+
+#include "common/protocol/http.h"
+#include "common/protocol/http_target.h"
+#include "worker/client.h"
+#include "worker/services.h"
+
+namespace minivault::worker {
+
+/// HTTP/1.1 as PROTOCOL.md has it over a Client. Holds nothing of its own: all state is the client's.
+///
+/// One request at a time: the answer of a write names its outcome, so what follows on the connection waits.
+class HttpSession {
+ public:
+  explicit HttpSession(Services& services) : services_(&services) {}
+
+  /// Deals with the request at the front of the client's input. REQUIRES: in a turn of the store.
+  [[nodiscard]] Progress step(Client& client);
+  void write_settled(Client& client, const WriteOutcome& outcome);
+
+ private:
+  [[nodiscard]] Progress parse(Client& client);
+  [[nodiscard]] Progress await_bytes(Client& client, const protocol::HttpParse& parsed);
+  [[nodiscard]] Progress answer_expectation(Client& client);
+  [[nodiscard]] Progress refuse_unparsed(Client& client, const protocol::HttpParse& parsed);
+
+  [[nodiscard]] Progress carry_out(Client& client);
+  [[nodiscard]] Progress use_key(Client& client, std::string_view key);
+  [[nodiscard]] Progress get(Client& client, std::string_view key);
+  [[nodiscard]] Progress write(Client& client, store::Write write);
+  [[nodiscard]] bool reserve_answer(Client& client, const store::Found& found);
+  void answer_found(Client& client, const store::Found& found);
+  void answer_bytes(Client& client, std::string_view value);
+  void answer_json(Client& client, const store::Found& record);
+  void answer_health(Client& client);
+
+  [[nodiscard]] static bool wants_bytes(const Client& client);
+
+  /// False: the request was answered with a refusal.
+  [[nodiscard]] bool admit(Client& client, Access needed);
+  void fail(Client& client, int status, std::string_view message);
+  /// Moves what is in the scratch to the client's output.
+  void flush(Client& client);
+  /// Flushes and lets the request go.
+  [[nodiscard]] Progress finish(Client& client);
+
+  Services* services_;
+};
+
+}  // namespace minivault::worker

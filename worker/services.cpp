@@ -1,0 +1,45 @@
+#include "worker/services.h"
+
+#include <algorithm>
+
+namespace minivault::worker {
+
+void Services::append(Client& client, std::string_view bytes) {
+  if (!client.connection.output().append(bytes)) client.broken = true;
+}
+
+void Services::append_borrowed(Client& client, std::string_view bytes) {
+  if (!client.connection.output().append_borrowed(bytes)) client.broken = true;
+}
+
+void Services::hold(Client& client, shared::Lsn answer_after) {
+  if (answer_after > store.durable()) client.connection.output().hold(answer_after);
+}
+
+bool Services::will_leave(shared::Lsn answer_after) const {
+  return answer_after <= store.durable() || store.failure() == shared::Failure::kNone;
+}
+
+bool Services::reserve(Client& client, net::Reservation& reservation, std::uint64_t bytes) {
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, memory.limit()));
+  if (wanted <= reservation.bytes()) return true;
+  const bool first_in_line = memory_line.empty() || memory_line.front() == &client;
+  if (first_in_line && reservation.extend(memory, wanted)) {
+    net::List<Client, LineTag>::remove(client);
+    return true;
+  }
+  if (!net::List<Client, LineTag>::contains(client)) memory_line.push_back(client);
+  return false;
+}
+
+Services::Admission Services::admit(Client& client, Access needed, bool has_key) {
+  if (client.admitted) return Admission::kGranted;
+  if (access.needs_key(needed) && !has_key) return Admission::kUnauthorized;
+  if (rate.limited() && needed != Access::kPublic && !rate.take(monotonic_ns())) {
+    return Admission::kRateLimited;
+  }
+  client.admitted = true;
+  return Admission::kGranted;
+}
+
+}  // namespace minivault::worker

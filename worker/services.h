@@ -1,0 +1,73 @@
+#pragma once
+
+#include <string>
+
+#include "common/core/clock.h"
+#include "common/net/list.h"
+#include "common/net/memory_budget.h"
+#include "common/net/rate_bucket.h"
+#include "common/process/roles.h"
+#include "common/protocol/compression.h"
+#include "common/store/store.h"
+#include "worker/access.h"
+#include "worker/client.h"
+#include "worker/health.h"
+#include "worker/write_queue.h"
+
+namespace minivault::worker {
+
+/// Requests and answers up to this size need no reservation.
+inline constexpr std::size_t kSmallBytes = 16 * 1024;
+/// A client with more than this to send is not served further until it has read.
+inline constexpr std::size_t kAnswerBacklog = 1 << 20;
+
+/// What the sessions of all clients of this process share.
+struct Services {
+  Services(const ChildContext& context, store::Store& opened, std::size_t memory_bytes,
+           WriteQueue::Settled settled)
+      : config(context.config),
+        store(opened),
+        state(context.region.state()),
+        counters(context.region.slot(context.slot).counters),
+        access(context.config),
+        rate(state.rate_due_ns, context.config.rate_limit),
+        memory(memory_bytes),
+        writes(opened, context.config.write_timeout, std::move(settled)),
+        health(context.config, opened) {}
+
+  const Config& config;
+  store::Store& store;
+  shared::State& state;
+  shared::Counters& counters;
+  const AccessRules access;
+  const net::RateBucket rate;
+  net::MemoryBudget memory;
+  net::List<Client, LineTag> memory_line;  ///< first come, first served
+  WriteQueue writes;
+  HealthReport health;
+  protocol::Decompressor decompressor;
+  std::string scratch;  ///< an answer under construction
+  bool draining = false;
+
+  /// One more of an event that this process alone counts in its slot.
+  static void count(std::atomic<std::uint64_t>& counter) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  // Answers. Running out of memory breaks the client's stream, and the client is dropped for it.
+  void append(Client& client, std::string_view bytes);
+  void append_borrowed(Client& client, std::string_view bytes);  ///< see net::OutputBuffer
+  /// What is appended from now on leaves when the log is durable up to `answer_after`.
+  void hold(Client& client, shared::Lsn answer_after);
+  /// Whether an answer that waits for `answer_after` will ever leave: not after a failed sync.
+  [[nodiscard]] bool will_leave(shared::Lsn answer_after) const;
+
+  /// Takes memory for a large request or answer; false: the client must wait in memory_line.
+  [[nodiscard]] bool reserve(Client& client, net::Reservation& reservation, std::uint64_t bytes);
+
+  /// May this request happen? Asked once a request, however often it is tried.
+  enum class Admission { kGranted, kUnauthorized, kRateLimited };
+  [[nodiscard]] Admission admit(Client& client, Access needed, bool has_key);
+};
+
+}  // namespace minivault::worker

@@ -1,0 +1,217 @@
+#include "worker/worker.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+
+namespace minivault::worker {
+namespace {
+
+/// A client that owes bytes, or does not take its own, gets this long without progress.
+constexpr std::uint64_t kProgressTimeoutMs = 30'000;
+/// How long what still comes is read away after this side has said its last.
+constexpr std::uint64_t kLingerMs = 2'000;
+constexpr std::uint64_t kDrainMs = 8'000;
+constexpr std::uint64_t kDrainLookMs = 100;
+constexpr std::uint64_t kParkedLookMs = 1'000;
+/// A turn that lasts longer is ended; what is left to do is done in the next. Far below the 2 s after which the
+/// supervisor takes the process for hung.
+constexpr std::uint64_t kLongTurnMs = 50;
+
+/// Two of the largest requests at once, whatever the configuration.
+std::size_t memory_limit(const store::Store& store) {
+  constexpr std::size_t kUsual = std::size_t{256} << 20;
+  return std::max<std::size_t>(kUsual, 2 * (store.largest_value(1) + (std::size_t{2} << 20)));
+}
+
+}  // namespace
+
+Worker::Worker(const ChildContext& context, store::Store& store, net::Poller poller, UniqueFd signals)
+    : context_(&context),
+      poller_(std::move(poller)),
+      signals_(std::move(signals)),
+      services_(context, store, memory_limit(store),
+                [this](Client& client, const WriteOutcome& outcome) { write_settled(client, outcome); }),
+      binary_(services_),
+      http_(services_),
+      acceptor_(context, poller_, [this](UniqueFd socket, bool http_only) { accepted(std::move(socket), http_only); }),
+      progress_timeouts_(kProgressTimeoutMs),
+      linger_timeouts_(kLingerMs) {}
+
+Status Worker::run() {
+  shared::Region& region = context_->region;
+  shared::ChildSlot& slot = region.slot(context_->slot);
+  if (Status watched = poller_.watch_bell(region.bell(context_->slot)); !watched) return watched;
+  if (Status watched = poller_.watch_bell(signals_.get()); !watched) return watched;
+  if (Status started = acceptor_.start(); !started) return started;
+  // Release: whoever sees the state also sees an empty slot, counted from.
+  slot.counters.connections_open.store(0, std::memory_order_relaxed);
+  slot.state.store(shared::ChildState::kReady, std::memory_order_release);
+  region.ring_supervisor();
+  while (stop_requests_ < 2 && !drained()) turn(poller_.wait(sleep_ms()));
+  return {};
+}
+
+void Worker::turn(std::span<const net::Event> events) {
+  services_.store.begin_turn();
+  now_ms_ = monotonic_ms();
+  for (const net::Event& event : events) notice(event);
+  expire();
+  resume_memory_line();
+  serve_ready();
+  settle_writes();
+  release_parked();
+  finish_touched();
+  acceptor_.reconsider(now_ms_);
+  services_.store.end_turn();
+}
+
+void Worker::notice(const net::Event& event) {
+  if (acceptor_.owns(event.fd)) {
+    acceptor_.accept_from(event.fd, now_ms_);
+  } else if (event.fd == context_->region.bell(context_->slot)) {
+    context_->region.silence(context_->slot);  // what it rang for every turn looks after anyway
+  } else if (event.fd == signals_.get()) {
+    read_signals();
+  } else if (Client* client = clients_[static_cast<std::size_t>(event.fd)].get(); client != nullptr) {
+    client->connection.note(event);
+    ready_.push_back(*client);
+  }
+}
+
+void Worker::serve_ready() {
+  while (!ready_.empty() && !turn_is_long()) serve(*ready_.pop_front());
+}
+
+void Worker::serve(Client& client) {
+  touch(client);
+  net::Connection& connection = client.connection;
+  if (client.lingering) {
+    const net::Connection::Received received = connection.discard();
+    client.broken = received == net::Connection::Received::kEnd || received == net::Connection::Received::kBroken;
+    return;
+  }
+  const bool may_read = client.stopped_at == Progress::kNeedBytes && !client.closing && !client.input_pinned();
+  if (may_read && connection.readable() && connection.output().backlog() <= kAnswerBacklog) {
+    const auto request_bytes = static_cast<std::size_t>(client.request_bytes);
+    if (connection.receive(request_bytes) == net::Connection::Received::kBroken) client.broken = true;
+  }
+  if (may_read || client.stopped_at == Progress::kGoOn) advance(client);
+}
+
+/// Deals with requests until the client must wait for something, and puts it where it will be found then.
+void Worker::advance(Client& client) {
+  touch(client);
+  client.stopped_at = Progress::kGoOn;
+  while (client.stopped_at == Progress::kGoOn && !client.closing && !client.broken) {
+    if (client.connection.output().backlog() > kAnswerBacklog) break;
+    client.stopped_at = step(client);
+  }
+  switch (client.stopped_at) {
+    case Progress::kAwaitWrites: awaiting_writes_.push_back(client); break;
+    case Progress::kAwaitRoom: awaiting_room_.push_back(client); break;
+    case Progress::kAwaitMemory: break;  // in its line already
+    case Progress::kGoOn:
+    case Progress::kNeedBytes: net::List<Client, LineTag>::remove(client); break;
+  }
+}
+
+Progress Worker::step(Client& client) {
+  const std::string_view input = client.connection.input().unread();
+  if (input.empty() && !client.input_pinned()) return Progress::kNeedBytes;
+  if (client.protocol == Client::Protocol::kUnknown) {
+    const auto first = static_cast<std::uint8_t>(input.front());
+    const bool http = protocol::is_http_start(first);
+    client.protocol = http ? Client::Protocol::kHttp : Client::Protocol::kBinary;
+  }
+  return client.protocol == Client::Protocol::kHttp ? http_.step(client) : binary_.step(client);
+}
+
+void Worker::settle_writes() {
+  WriteQueue& writes = services_.writes;
+  do {
+    writes.commit(now_ms_);
+    resume(awaiting_writes_);
+    while (writes.has_room() && !awaiting_room_.empty()) advance(*awaiting_room_.front());
+  } while (!writes.empty() && !writes.blocked() && !turn_is_long());
+}
+
+void Worker::write_settled(Client& client, const WriteOutcome& outcome) {
+  touch(client);
+  if (client.protocol == Client::Protocol::kHttp) {
+    http_.write_settled(client, outcome);
+  } else {
+    binary_.write_settled(client, outcome);
+  }
+}
+
+void Worker::resume(net::List<Client, LineTag>& line) {
+  line.for_each([this](Client& client) {
+    if (client.pending_writes == 0) advance(client);
+  });
+}
+
+void Worker::resume_memory_line() {
+  while (Client* first = services_.memory_line.front()) {
+    advance(*first);
+    if (services_.memory_line.front() == first) break;
+  }
+  memory_seen_ = services_.memory.taken();
+}
+
+bool Worker::turn_is_long() const { return monotonic_ms() - now_ms_ > kLongTurnMs; }
+
+/// How long there is nothing to do but for what the poller sees.
+int Worker::sleep_ms() {
+  const bool parked = !parked_.empty();
+  if (parked && !services_.store.ring_when_durable(lowest_mark_)) return 0;
+  if (!ready_.empty() || !touched_.empty()) return 0;
+  if (!services_.writes.empty()) return services_.writes.blocked() ? 1 : 0;
+  if (!services_.memory_line.empty() && services_.memory.taken() < memory_seen_) return 0;
+
+  std::uint64_t next_ms = parked ? now_ms_ + kParkedLookMs : shared::kNoLsn;
+  if (services_.draining) next_ms = std::min(next_ms, now_ms_ + kDrainLookMs);
+  for (const auto& deadline :
+       {progress_timeouts_.next_deadline_ms(), linger_timeouts_.next_deadline_ms(), acceptor_.next_look_ms()}) {
+    next_ms = std::min(next_ms, deadline.value_or(next_ms));
+  }
+  if (next_ms == shared::kNoLsn) return net::Poller::kWaitForever;
+  const std::uint64_t now_ms = monotonic_ms();
+  return next_ms <= now_ms ? 0 : static_cast<int>(next_ms - now_ms);
+}
+
+void Worker::read_signals() {
+  signalfd_siginfo info;
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) ++stop_requests_;
+  if (stop_requests_ > 0 && !services_.draining) start_draining();
+}
+
+void Worker::start_draining() {
+  log_line(LogLevel::kInfo, "draining", {{"connections", client_count_}});
+  services_.draining = true;
+  drain_until_ms_ = now_ms_ + kDrainMs;
+  context_->region.slot(context_->slot).state.store(shared::ChildState::kDraining, std::memory_order_release);
+  acceptor_.stop();
+}
+
+/// Whether a drain that was asked for has come to its end.
+bool Worker::drained() {
+  if (!services_.draining) return false;
+  if (client_count_ == 0) return true;
+  if (now_ms_ >= drain_until_ms_) {
+    log_line(LogLevel::kWarning, "drain ends with connections left", {{"connections", client_count_}});
+    return true;
+  }
+  for (const auto& client : clients_) {
+    if (client != nullptr) touch(*client);
+  }
+  return false;
+}
+
+}  // namespace minivault::worker

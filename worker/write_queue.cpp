@@ -1,0 +1,83 @@
+#include "worker/write_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/core/assert.h"
+#include "common/core/log.h"
+
+namespace minivault::worker {
+
+void WriteQueue::Part::clear() {
+  batch.clear();
+  clients.clear();
+  kept.clear();
+  told = 0;
+  since_ms = 0;
+}
+
+void WriteQueue::add(Client& client, const store::Write& write, std::string&& kept) {
+  MV_ASSERT(has_room());
+  filling_.batch.add(write);
+  filling_.clients.push_back(&client);
+  // After the batch has looked: a short value was copied by it, a long string's bytes survive the move.
+  if (kept.size() > store::Batch::kInlineValue) filling_.kept.push_back(std::move(kept));
+  ++client.pending_writes;
+}
+
+void WriteQueue::commit(std::uint64_t now_ms) {
+  if (filling_.since_ms == 0) filling_.since_ms = now_ms;
+  for (;;) {
+    if (committing_.batch.empty()) {
+      if (filling_.batch.empty()) return;
+      std::swap(committing_, filling_);
+    }
+    const Status committed = store_->commit(committing_.batch);
+    const bool no_room = !committed && committed.error().code == Code::kNoSpace;
+    tell(committed || no_room ? nullptr : &committed.error());
+    blocked_ = no_room;
+    if (no_room) {
+      if (!out_of_patience(now_ms)) return;
+      give_up(now_ms);
+    }
+    committing_.clear();
+  }
+}
+
+void WriteQueue::tell(const Error* error) {
+  Part& part = committing_;
+  // One hold for all of them: they were appended together and one sync covers them.
+  shared::Lsn answer_after = 0;
+  for (std::size_t i = part.told; i < part.batch.settled(); ++i) {
+    answer_after = std::max(answer_after, part.batch.result(i).answer_after);
+  }
+  while (part.told < part.batch.settled()) {
+    Client& client = *part.clients[part.told];
+    const store::WriteResult& result = part.batch.result(part.told++);
+    --client.pending_writes;
+    settled_(client, {result.outcome, answer_after, error});
+  }
+}
+
+bool WriteQueue::out_of_patience(std::uint64_t now_ms) const {
+  const bool disk_full = store_->region().state().base_full.load(std::memory_order_relaxed) != 0;
+  return disk_full || now_ms - committing_.since_ms >= timeout_ms_;
+}
+
+void WriteQueue::give_up(std::uint64_t now_ms) {
+  Part& part = committing_;
+  const std::size_t refused = part.clients.size() - part.told;
+  log_line(LogLevel::kWarning, "writes refused: the log has no room",
+           {{"writes", refused}, {"waited_ms", now_ms - part.since_ms}});
+  part.batch.clear();  // what is not settled never happened
+  store_->cancel_wait();
+  const Error error{Code::kNoSpace, "no room in the log: the disk is full or too slow; nothing was written"};
+  while (part.told < part.clients.size()) {
+    Client& client = *part.clients[part.told++];
+    --client.pending_writes;
+    settled_(client, {store::WriteResult::Outcome::kFailed, 0, &error});
+  }
+  blocked_ = false;
+}
+
+}  // namespace minivault::worker

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/core/error.h"
+#include "common/store/batch.h"
+#include "common/store/store.h"
+#include "worker/client.h"
+
+namespace minivault::worker {
+
+/// What a client is told about its write.
+struct WriteOutcome {
+  store::WriteResult::Outcome outcome;
+  shared::Lsn answer_after;  ///< as in store::WriteResult
+  const Error* error;        ///< kFailed only
+};
+
+/// The writes of all clients on their way into the store: one batch is being committed, another is filling.
+///
+/// Usually both are the batch of this turn. When the log has no room the first stays, with the clients it
+/// belongs to, until there is room or the write time-out is over; meanwhile others go on reading, and new
+/// writes gather in the second up to its limit.
+class WriteQueue {
+ public:
+  /// A batch that has this much is committed before it gets more; one write may be larger.
+  static constexpr std::uint64_t kBatchBytes = 1 << 20;
+
+  using Settled = std::function<void(Client&, const WriteOutcome&)>;
+
+  WriteQueue(store::Store& store, std::chrono::milliseconds timeout, Settled settled)
+      : store_(&store),
+        timeout_ms_(static_cast<std::uint64_t>(timeout.count())),
+        settled_(std::move(settled)) {}
+
+  /// Whether one more write may be added.
+  [[nodiscard]] bool has_room() const { return filling_.batch.log_bytes() < kBatchBytes; }
+  /// Queues the write; counts it in client.pending_writes until its outcome is told. `kept`: the bytes that
+  /// write.value looks at, if nobody else keeps them. REQUIRES: has_room().
+  void add(Client& client, const store::Write& write, std::string&& kept = {});
+
+  /// Commits what was queued and tells the outcomes. REQUIRES: in a turn of the store.
+  void commit(std::uint64_t now_ms);
+
+  [[nodiscard]] bool empty() const { return committing_.batch.empty() && filling_.batch.empty(); }
+  /// Waits for room in the log: commit() again when the bell rings or after a millisecond.
+  [[nodiscard]] bool blocked() const { return blocked_; }
+
+ private:
+  struct Part {
+    store::Batch batch;
+    std::vector<Client*> clients;  ///< one a write
+    std::vector<std::string> kept;
+    std::size_t told = 0;
+    std::uint64_t since_ms = 0;  ///< what its writes' patience is counted from; 0: not yet known
+    void clear();
+  };
+
+  void tell(const Error* error);
+  void give_up(std::uint64_t now_ms);
+  [[nodiscard]] bool out_of_patience(std::uint64_t now_ms) const;
+
+  store::Store* store_;
+  std::uint64_t timeout_ms_;
+  Settled settled_;
+  Part committing_;
+  Part filling_;
+  bool blocked_ = false;
+};
+
+}  // namespace minivault::worker
