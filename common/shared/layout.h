@@ -113,6 +113,8 @@ struct ChildSlot {
   std::atomic<ChildState> state;
   std::atomic<std::uint32_t> number;    ///< worker 1, worker 2, …
   std::atomic<std::uint32_t> restarts;  ///< of this role and number since the node started
+  /// A worker that leaves new connections to the others for the moment (worker/acceptor.h). Itself, also at start.
+  std::atomic<std::uint32_t> steps_aside;
 
   /// The ring may not be overwritten at or beyond this LSN while the turn lasts; kNoLsn: no turn (rule 10).
   alignas(kCacheLine) std::atomic<Lsn> pin;
