@@ -7,21 +7,25 @@
 #include <string_view>
 
 /// The binary protocol: frames of requests and responses. Pure functions over bytes, any process, any thread;
-/// nothing here allocates but the growth of the string appended to. All integers on the wire are little-endian.
+/// nothing here allocates but the growth of the string appended to. All integers on the wire are
+/// little-endian.
 namespace minivault::protocol {
 
-static_assert(std::endian::native == std::endian::little, "integers are copied to and from the wire as they are");
+static_assert(std::endian::native == std::endian::little,
+              "integers are copied to and from the wire as they are");
 
 enum class Opcode : std::uint8_t { kGet = 1, kSet, kDelete, kSync, kHealth, kAuth };
 
 /// Whether a connection's first byte announces the binary protocol.
-[[nodiscard]] constexpr bool is_opcode(std::uint8_t byte) { return byte >= 1 && byte <= 6; }
+[[nodiscard]] constexpr bool is_opcode(std::uint8_t byte) {
+  return byte >= 1 && byte <= 6;
+}
 
 /// One request. The views point into the input it was parsed from.
 struct BinaryRequest {
   Opcode opcode = Opcode::kGet;
   std::string_view key;
-  std::string_view value;   ///< SET and SYNC only; as on the wire, so one zstd frame if `compressed`
+  std::string_view value;  ///< SET and SYNC only; as on the wire, so one zstd frame if `compressed`
   bool compressed = false;
 };
 
@@ -32,17 +36,19 @@ struct BinaryLimits {
 struct BinaryParse {
   enum class Kind {
     kRequest,   ///< `out` is filled; `size` bytes of the input belong to it
-    kNeedMore,  ///< `size` = bytes the request has in all, as far as known yet (a claim: grow buffers as bytes arrive)
-    kSkip,      ///< wrong, but of known length: read past `size` bytes (perhaps not all received yet), answer FF, go on
-    kBad,       ///< unknown opcode: where it ends is unknown; answer FF and close
+    kNeedMore,  ///< `size` = bytes the request has in all, as far as known yet (a claim: grow buffers as
+                ///< bytes arrive)
+    kSkip,  ///< wrong, but of known length: read past `size` bytes (perhaps not all received yet), answer FF,
+            ///< go on
+    kBad,   ///< unknown opcode: where it ends is unknown; answer FF and close
   };
   Kind kind;
   std::uint64_t size;
 };
 
-inline constexpr std::uint64_t kBinaryPrefixBytes = 3;   ///< opcode and key length
-inline constexpr std::uint64_t kBinaryValueBytes = 5;    ///< value length and the compressed byte
-inline constexpr std::uint64_t kResponseHeadBytes = 5;   ///< status and length
+inline constexpr std::uint64_t kBinaryPrefixBytes = 3;  ///< opcode and key length
+inline constexpr std::uint64_t kBinaryValueBytes = 5;   ///< value length and the compressed byte
+inline constexpr std::uint64_t kResponseHeadBytes = 5;  ///< status and length
 inline constexpr std::uint8_t kStatusOk = 0x00;
 inline constexpr std::uint8_t kStatusError = 0xFF;
 
@@ -102,9 +108,13 @@ inline void store(std::string& out, Integer value) {
 
 // Responses, as a node writes them.
 
-inline void append_ok(std::string& out) { out.append(5, '\0'); }
+inline void append_ok(std::string& out) {
+  out.append(5, '\0');
+}
 
-inline void append_error(std::string& out) { out.append("\xFF\0\0\0\0", 5); }
+inline void append_error(std::string& out) {
+  out.append("\xFF\0\0\0\0", 5);
+}
 
 /// The caller appends `length` bytes of value after it.
 inline void append_value_header(std::string& out, std::uint32_t length) {
@@ -132,9 +142,12 @@ inline void append_valued(std::string& out, Opcode opcode, std::string_view key,
 
 }  // namespace detail
 
-inline void append_get(std::string& out, std::string_view key) { detail::append_keyed(out, Opcode::kGet, key); }
+inline void append_get(std::string& out, std::string_view key) {
+  detail::append_keyed(out, Opcode::kGet, key);
+}
 
-inline void append_set(std::string& out, std::string_view key, std::string_view value, bool compressed = false) {
+inline void append_set(std::string& out, std::string_view key, std::string_view value,
+                       bool compressed = false) {
   detail::append_valued(out, Opcode::kSet, key, value, compressed);
 }
 
@@ -142,12 +155,15 @@ inline void append_delete(std::string& out, std::string_view key) {
   detail::append_keyed(out, Opcode::kDelete, key);
 }
 
-inline void append_sync(std::string& out, std::string_view stream, std::string_view message, bool compressed) {
+inline void append_sync(std::string& out, std::string_view stream, std::string_view message,
+                        bool compressed) {
   detail::append_valued(out, Opcode::kSync, stream, message, compressed);
 }
 
 /// The server ignores the key, but an empty one would be an error.
-inline void append_health(std::string& out) { detail::append_keyed(out, Opcode::kHealth, "health"); }
+inline void append_health(std::string& out) {
+  detail::append_keyed(out, Opcode::kHealth, "health");
+}
 
 inline void append_auth(std::string& out, std::string_view auth_key) {
   detail::append_keyed(out, Opcode::kAuth, auth_key);

@@ -8,11 +8,13 @@
 namespace minivault::protocol {
 namespace {
 
-/// A block of a frame has a header of 3 bytes and holds at most 128 KiB: what a frame of some length can unfold to.
+/// A block of a frame has a header of 3 bytes and holds at most 128 KiB: what a frame of some length can
+/// unfold to.
 constexpr std::uint64_t kBlockHeadBytes = 3;
 constexpr std::uint64_t kBlockContentBytes = 128 * 1024;
 
-/// A frame's window is allocated on its word. 8 MiB is what every decoder should allow; 128 MiB is zstd's own limit.
+/// A frame's window is allocated on its word. 8 MiB is what every decoder should allow; 128 MiB is zstd's own
+/// limit.
 constexpr int kLeastWindowLog = 23;
 constexpr int kLargestWindowLog = 27;
 
@@ -43,18 +45,22 @@ tl::unexpected<Error> corrupt(std::size_t zstd_error) {
   return fail(Code::kCorrupt, std::string("compressed value: ") + ZSTD_getErrorName(zstd_error));
 }
 
-Result<std::string> decompress_known(ZSTD_DCtx* context, std::string_view frame, std::uint64_t content_bytes) {
+Result<std::string> decompress_known(ZSTD_DCtx* context, std::string_view frame,
+                                     std::uint64_t content_bytes) {
   const std::uint64_t most = (frame.size() / kBlockHeadBytes + 1) * kBlockContentBytes;
-  if (content_bytes > most) return fail(Code::kCorrupt, "compressed value: content size beyond what the frame can hold");
+  if (content_bytes > most)
+    return fail(Code::kCorrupt, "compressed value: content size beyond what the frame can hold");
   std::string content(content_bytes, '\0');
   const std::size_t size =
       ZSTD_decompressDCtx(context, content.data(), content.size(), frame.data(), frame.size());
   if (ZSTD_isError(size)) return corrupt(size);
-  if (size != content_bytes) return fail(Code::kCorrupt, "compressed value: content size is not what it claims");
+  if (size != content_bytes)
+    return fail(Code::kCorrupt, "compressed value: content size is not what it claims");
   return content;
 }
 
-/// Grows the content block by block, and never beyond `largest`: a full output that zstd cannot finish is too large.
+/// Grows the content block by block, and never beyond `largest`: a full output that zstd cannot finish is too
+/// large.
 Result<std::string> decompress_unknown(ZSTD_DCtx* context, std::string_view frame, std::uint64_t largest) {
   std::string content;
   ZSTD_inBuffer in{frame.data(), frame.size(), 0};
@@ -80,7 +86,9 @@ Decompressor::~Decompressor() = default;
 Decompressor::Decompressor(Decompressor&&) noexcept = default;
 Decompressor& Decompressor::operator=(Decompressor&&) noexcept = default;
 
-void Decompressor::Free::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx(context); }
+void Decompressor::Free::operator()(ZSTD_DCtx_s* context) const {
+  ZSTD_freeDCtx(context);
+}
 
 Result<std::string> Decompressor::decompress(std::string_view frame, std::uint64_t largest) try {
   if (auto whole = check_one_whole_frame(frame); !whole) return tl::unexpected(whole.error());
@@ -114,7 +122,8 @@ Result<std::string> compress_frame(std::string_view content, int level) try {
   std::string frame(ZSTD_compressBound(content.size()), '\0');
   const std::size_t size =
       ZSTD_compress2(context.get(), frame.data(), frame.size(), content.data(), content.size());
-  if (ZSTD_isError(size)) return fail(Code::kUnavailable, std::string("compress: ") + ZSTD_getErrorName(size));
+  if (ZSTD_isError(size))
+    return fail(Code::kUnavailable, std::string("compress: ") + ZSTD_getErrorName(size));
   frame.resize(size);
   return frame;
 } catch (const std::bad_alloc&) {

@@ -9,7 +9,8 @@
 
 struct ZSTD_DCtx_s;
 
-/// Values as zstd frames. Bytes come from clients and peers: every claim in them is checked before it costs anything.
+/// Values as zstd frames. Bytes come from clients and peers: every claim in them is checked before it costs
+/// anything.
 namespace minivault::protocol {
 
 /// Undoes one zstd frame at a time and keeps zstd's working memory between calls: one a thread.

@@ -16,18 +16,24 @@ using BeastView = boost::beast::string_view;
 using Kind = HttpParse::Kind;
 
 constexpr std::size_t kLongestMethod = 32;
-constexpr std::size_t kRequestLineExtra = kLongestMethod + 16;  ///< what surrounds the target: method, version, CRLF
-constexpr std::size_t kKeptBodyBytes = 64 * 1024;               ///< memory that an idle connection may keep
+constexpr std::size_t kRequestLineExtra =
+    kLongestMethod + 16;                           ///< what surrounds the target: method, version, CRLF
+constexpr std::size_t kKeptBodyBytes = 64 * 1024;  ///< memory that an idle connection may keep
 
-std::string_view view(BeastView text) { return {text.data(), text.size()}; }
+std::string_view view(BeastView text) {
+  return {text.data(), text.size()};
+}
 
-HttpParse need_more(std::uint64_t size = 0) { return {Kind::kNeedMore, 0, size, 0, {}}; }
+HttpParse need_more(std::uint64_t size = 0) {
+  return {Kind::kNeedMore, 0, size, 0, {}};
+}
 
 HttpParse refuse(int status, std::string_view error, std::uint64_t size = 0) {
   return {Kind::kError, 0, size, status, error};
 }
 
 HttpMethod to_method(http::verb verb) {
+  // clang-format off
   switch (verb) {
     case http::verb::get:     return HttpMethod::kGet;
     case http::verb::head:    return HttpMethod::kHead;
@@ -36,6 +42,7 @@ HttpMethod to_method(http::verb verb) {
     case http::verb::delete_: return HttpMethod::kDelete;
     default:                  return HttpMethod::kOther;
   }
+  // clang-format on
 }
 
 HttpParse refuse(const error_code& error) {
@@ -45,8 +52,10 @@ HttpParse refuse(const error_code& error) {
   if (error == http::error::bad_field) return refuse(400, "malformed header name");
   if (error == http::error::bad_value) return refuse(400, "malformed header value");
   if (error == http::error::bad_line_ending) return refuse(400, "bare carriage return");
-  if (error == http::error::bad_content_length) return refuse(400, "bad, conflicting or forbidden Content-Length");
-  if (error == http::error::bad_transfer_encoding) return refuse(400, "conflicting or repeated Transfer-Encoding");
+  if (error == http::error::bad_content_length)
+    return refuse(400, "bad, conflicting or forbidden Content-Length");
+  if (error == http::error::bad_transfer_encoding)
+    return refuse(400, "conflicting or repeated Transfer-Encoding");
   return refuse(400, "malformed request");
 }
 
@@ -62,7 +71,8 @@ class HeadParser : public http::basic_parser<true> {
   [[nodiscard]] bool has_unknown_coding() const { return unknown_coding_; }
 
  private:
-  void on_request_impl(http::verb verb, BeastView method, BeastView target, int version, error_code&) override {
+  void on_request_impl(http::verb verb, BeastView method, BeastView target, int version,
+                       error_code&) override {
     request_.method = to_method(verb);
     request_.method_text = view(method);
     request_.target = view(target);
@@ -71,11 +81,16 @@ class HeadParser : public http::basic_parser<true> {
 
   void on_field_impl(http::field field, BeastView name, BeastView value, error_code& error) override {
     switch (field) {
-      case http::field::authorization: return once(request_.authorization, value, error);
-      case http::field::content_type:  return once(request_.content_type, value, error);
-      case http::field::range:         return once(request_.range, value, error);
-      case http::field::if_match:      return once(request_.if_match, value, error);
-      case http::field::if_none_match: return once(request_.if_none_match, value, error);
+      case http::field::authorization:
+        return once(request_.authorization, value, error);
+      case http::field::content_type:
+        return once(request_.content_type, value, error);
+      case http::field::range:
+        return once(request_.range, value, error);
+      case http::field::if_match:
+        return once(request_.if_match, value, error);
+      case http::field::if_none_match:
+        return once(request_.if_none_match, value, error);
       case http::field::accept:
         if (request_.accept.empty()) request_.accept = view(value);
         return;
@@ -91,7 +106,8 @@ class HeadParser : public http::basic_parser<true> {
           once(request_.x_minivault_consistency, value, error);
         }
         return;
-      default: return;
+      default:
+        return;
     }
   }
 
@@ -230,8 +246,8 @@ std::optional<HttpParse> HttpParser::parse_head(std::string_view head, Framing& 
 
 HttpParse HttpParser::take_plain_body(std::string_view input, std::uint64_t body_bytes) {
   if (body_bytes > limits_.largest_body) {
-    // A client that waits for the word to go on may send the body or may not: only closing is safe then. So it is
-    // with a length that no sum can hold.
+    // A client that waits for the word to go on may send the body or may not: only closing is safe then. So
+    // it is with a length that no sum can hold.
     const bool known = !request_.expect_continue && body_bytes <= std::numeric_limits<std::uint32_t>::max();
     finish();
     return refuse(413, "body too large", known ? head_bytes_ + body_bytes : 0);

@@ -41,37 +41,42 @@ struct HttpLimits {
 struct HttpParse {
   enum class Kind {
     kNeedMore,
-    kContinue,  ///< head complete, body not, and the client waits: look at request(), then send kHttpContinue (or
-                ///< refuse and close) and call parse() again. Said once a request.
-    kRequest,   ///< request() is complete
-    kError,     ///< answer `status` and `error`; go on only if `size` is not 0
+    kContinue,  ///< head complete, body not, and the client waits: look at request(), then send kHttpContinue
+                ///< (or refuse and close) and call parse() again. Said once a request.
+    kRequest,  ///< request() is complete
+    kError,    ///< answer `status` and `error`; go on only if `size` is not 0
   };
   Kind kind;
-  std::size_t consumed = 0;  ///< bytes the caller now drops from the front of its input, whatever the kind (after kRequest:
-                             ///< when it is done with the request's views)
-  std::uint64_t size = 0;    ///< kNeedMore: bytes the input must hold before anything new can come of it, as far as
-                             ///< known, 0 = unknown (a claim: grow buffers as bytes arrive). kError: length of the whole
-                             ///< request if known, to read past and keep the connection; 0 = close it.
-  int status = 0;            ///< kError: 400, 411, 413, 414, 431, 501, or 503 when memory is out
-  std::string_view error;    ///< kError: static text
+  std::size_t consumed = 0;  ///< bytes the caller now drops from the front of its input, whatever the kind
+                             ///< (after kRequest: when it is done with the request's views)
+  std::uint64_t size =
+      0;  ///< kNeedMore: bytes the input must hold before anything new can come of it, as far as
+          ///< known, 0 = unknown (a claim: grow buffers as bytes arrive). kError: length of the whole
+          ///< request if known, to read past and keep the connection; 0 = close it.
+  int status = 0;          ///< kError: 400, 411, 413, 414, 431, 501, or 503 when memory is out
+  std::string_view error;  ///< kError: static text
 };
 
 inline constexpr std::string_view kHttpContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Whether a connection's first byte announces HTTP: the capital letter of a method.
-[[nodiscard]] constexpr bool is_http_start(std::uint8_t byte) { return byte >= 'A' && byte <= 'Z'; }
+[[nodiscard]] constexpr bool is_http_start(std::uint8_t byte) {
+  return byte >= 'A' && byte <= 'Z';
+}
 
 /// Finds requests in a contiguous input that the caller owns, one at a time, however they are cut.
 ///
-/// Each call gets the input from the first byte not yet consumed; bytes beyond the request are left alone (pipelining).
-/// A body with Content-Length stays where it is; a chunked one is gathered here as it comes. Nothing is allocated for a
-/// request without a chunked body. Whatever could be read in two ways is refused: both Content-Length and
-/// Transfer-Encoding, differing lengths, folded lines, bare LF, codings other than chunked.
+/// Each call gets the input from the first byte not yet consumed; bytes beyond the request are left alone
+/// (pipelining). A body with Content-Length stays where it is; a chunked one is gathered here as it comes.
+/// Nothing is allocated for a request without a chunked body. Whatever could be read in two ways is refused:
+/// both Content-Length and Transfer-Encoding, differing lengths, folded lines, bare LF, codings other than
+/// chunked.
 class HttpParser {
  public:
   explicit HttpParser(const HttpLimits& limits) : limits_(limits) {}
 
-  /// After kRequest the next call begins the next request. After kError with size 0 the parser is of no more use.
+  /// After kRequest the next call begins the next request. After kError with size 0 the parser is of no more
+  /// use.
   [[nodiscard]] HttpParse parse(std::string_view input);
 
   /// Complete after kRequest; all but the body after kContinue.
@@ -98,15 +103,15 @@ class HttpParser {
 
   HttpLimits limits_;
   HttpRequest request_;
-  bool begun_ = false;                 ///< a byte of a request was seen; the members below are about this request
+  bool begun_ = false;  ///< a byte of a request was seen; the members below are about this request
   bool continue_told_ = false;
-  std::size_t scanned_ = 0;            ///< bytes of the head already searched for line ends
-  std::size_t line_begin_ = 0;         ///< of the line being searched for its end
-  std::size_t first_line_bytes_ = 0;   ///< request line with its CRLF, 0 = end not found yet
-  std::size_t head_bytes_ = 0;         ///< 0 = end not found yet
-  std::uint64_t whole_bytes_ = 0;      ///< head and body of a request with Content-Length, 0 = not known yet
+  std::size_t scanned_ = 0;           ///< bytes of the head already searched for line ends
+  std::size_t line_begin_ = 0;        ///< of the line being searched for its end
+  std::size_t first_line_bytes_ = 0;  ///< request line with its CRLF, 0 = end not found yet
+  std::size_t head_bytes_ = 0;        ///< 0 = end not found yet
+  std::uint64_t whole_bytes_ = 0;     ///< head and body of a request with Content-Length, 0 = not known yet
   std::optional<ChunkDecoder> chunks_;
-  std::string head_;                   ///< of a request whose body comes in chunks: the caller has dropped it by then
+  std::string head_;  ///< of a request whose body comes in chunks: the caller has dropped it by then
   std::string body_;
 };
 

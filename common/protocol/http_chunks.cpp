@@ -11,9 +11,15 @@ using Step = ChunkDecoder::Step;
 constexpr std::size_t kLongestSizeLine = 4096;  ///< an extension is allowed, and of no use to anyone
 constexpr std::size_t kLineEndBytes = 2;
 
-Step need_more() { return {Step::Kind::kNeedMore, 0, 0, {}}; }
-Step took(std::size_t bytes) { return {Step::Kind::kNeedMore, bytes, 0, {}}; }
-Step refuse(int status, std::string_view error) { return {Step::Kind::kError, 0, status, error}; }
+Step need_more() {
+  return {Step::Kind::kNeedMore, 0, 0, {}};
+}
+Step took(std::size_t bytes) {
+  return {Step::Kind::kNeedMore, bytes, 0, {}};
+}
+Step refuse(int status, std::string_view error) {
+  return {Step::Kind::kError, 0, status, error};
+}
 
 bool has_control(std::string_view line) {
   return std::any_of(line.begin(), line.end(), [](char c) {
@@ -46,9 +52,12 @@ Step ChunkDecoder::take_data(std::string_view input, std::string& body) {
 
 std::size_t ChunkDecoder::longest_line() const {
   switch (state_) {
-    case State::kDataEnd: return kLineEndBytes;
-    case State::kTrailer: return limits_.trailers - trailer_bytes_;
-    default:              return kLongestSizeLine;
+    case State::kDataEnd:
+      return kLineEndBytes;
+    case State::kTrailer:
+      return limits_.trailers - trailer_bytes_;
+    default:
+      return kLongestSizeLine;
   }
 }
 
@@ -56,7 +65,8 @@ Step ChunkDecoder::take_line(std::string_view input, std::size_t body_bytes) {
   const std::size_t newline = input.find('\n', scanned_);
   scanned_ = newline == std::string_view::npos ? input.size() : 0;
   if (std::min(newline, input.size()) >= longest_line()) {
-    return refuse(400, state_ == State::kDataEnd ? "chunk longer than its size" : "chunk size line or trailers too long");
+    return refuse(400, state_ == State::kDataEnd ? "chunk longer than its size"
+                                                 : "chunk size line or trailers too long");
   }
   if (newline == std::string_view::npos) return need_more();
   if (newline == 0 || input[newline - 1] != '\r') return refuse(400, "bare line feed");
@@ -64,9 +74,12 @@ Step ChunkDecoder::take_line(std::string_view input, std::size_t body_bytes) {
   const std::string_view line = input.substr(0, newline - 1);
   if (has_control(line)) return refuse(400, "malformed chunk");
   Step step = took(newline + 1);
-  if (state_ == State::kDataEnd) state_ = State::kSize;
-  else if (state_ == State::kSize) step = take_size(line, body_bytes);
-  else step = take_trailer(line);
+  if (state_ == State::kDataEnd)
+    state_ = State::kSize;
+  else if (state_ == State::kSize)
+    step = take_size(line, body_bytes);
+  else
+    step = take_trailer(line);
   if (step.kind != Step::Kind::kError) step.consumed = newline + 1;
   return step;
 }

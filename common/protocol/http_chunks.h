@@ -7,16 +7,17 @@
 
 /// Bodies with Transfer-Encoding: chunked. Part of HttpParser, which see.
 ///
-/// Beast's own decoder is not used: 1.74 reads a chunk extension past its line's end, then counts the chunk against the
-/// limit again with every new byte, and asserts on the length of a last chunk that comes byte by byte.
+/// Beast's own decoder is not used: 1.74 reads a chunk extension past its line's end, then counts the chunk
+/// against the limit again with every new byte, and asserts on the length of a last chunk that comes byte by
+/// byte.
 namespace minivault::protocol {
 
 /// Joins the chunks of one body. One a body, used by the thread that owns the connection.
 class ChunkDecoder {
  public:
   struct Limits {
-    std::uint64_t body;     ///< bytes of all chunks' data
-    std::size_t trailers;   ///< bytes of all trailers, which are read past: nothing in them counts
+    std::uint64_t body;    ///< bytes of all chunks' data
+    std::size_t trailers;  ///< bytes of all trailers, which are read past: nothing in them counts
   };
 
   struct Step {
@@ -44,7 +45,7 @@ class ChunkDecoder {
   Limits limits_;
   State state_ = State::kSize;
   std::uint64_t data_left_ = 0;
-  std::size_t scanned_ = 0;        ///< bytes of an unfinished line already searched for its end
+  std::size_t scanned_ = 0;  ///< bytes of an unfinished line already searched for its end
   std::size_t trailer_bytes_ = 0;
 };
 

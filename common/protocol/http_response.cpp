@@ -63,6 +63,7 @@ ByteRange suffix_range(std::string_view digits, std::uint64_t total) {
 }  // namespace
 
 std::string_view reason_phrase(int status) {
+  // clang-format off
   switch (status) {
     case 200: return "OK";
     case 201: return "Created";
@@ -83,10 +84,11 @@ std::string_view reason_phrase(int status) {
     case 503: return "Service Unavailable";
     default:  return "Unknown";
   }
+  // clang-format on
 }
 
-void append_response_head(std::string& out, int status, std::string_view content_type, std::uint64_t content_length,
-                          const ResponseForm& form, std::string_view extra) {
+void append_response_head(std::string& out, int status, std::string_view content_type,
+                          std::uint64_t content_length, const ResponseForm& form, std::string_view extra) {
   out += "HTTP/1.1 ";
   append_number(out, static_cast<std::uint64_t>(status));
   out.push_back(' ');
@@ -137,14 +139,17 @@ void append_range_not_satisfiable(std::string& out, std::uint64_t total, const R
                     "Content-Range: bytes */" + std::to_string(total) + "\r\n");
 }
 
-void append_bytes(std::string& out, std::string_view value, std::string_view range, const ResponseForm& form) {
+void append_bytes(std::string& out, std::string_view value, std::string_view range,
+                  const ResponseForm& form) {
   const ByteRange part = parse_range(range, value.size());
-  if (part.kind == ByteRange::Kind::kUnsatisfiable) return append_range_not_satisfiable(out, value.size(), form);
+  if (part.kind == ByteRange::Kind::kUnsatisfiable)
+    return append_range_not_satisfiable(out, value.size(), form);
   if (part.kind == ByteRange::Kind::kWhole) {
     return append_response(out, 200, kBytesType, value, form, "Accept-Ranges: bytes\r\n");
   }
   std::string extra = "Content-Range: bytes " + std::to_string(part.offset) + "-" +
-                      std::to_string(part.offset + part.length - 1) + "/" + std::to_string(value.size()) + "\r\n";
+                      std::to_string(part.offset + part.length - 1) + "/" + std::to_string(value.size()) +
+                      "\r\n";
   append_response(out, 206, kBytesType, value.substr(part.offset, part.length), form, extra);
 }
 

@@ -32,8 +32,9 @@ struct ResponseForm {
 
 /// Status line and headers, to be followed by `content_length` bytes of body (none when form.head_only).
 /// `extra` is whole header lines, each with its CRLF.
-void append_response_head(std::string& out, int status, std::string_view content_type, std::uint64_t content_length,
-                          const ResponseForm& form, std::string_view extra = {});
+void append_response_head(std::string& out, int status, std::string_view content_type,
+                          std::uint64_t content_length, const ResponseForm& form,
+                          std::string_view extra = {});
 
 /// Head and body.
 void append_response(std::string& out, int status, std::string_view content_type, std::string_view body,
@@ -64,7 +65,7 @@ void append_bytes(std::string& out, std::string_view value, std::string_view ran
 /// One part of a value.
 struct ByteRange {
   enum class Kind {
-    kWhole,          ///< no range, several, or one not understood: the header is ignored, as HTTP allows
+    kWhole,  ///< no range, several, or one not understood: the header is ignored, as HTTP allows
     kPart,
     kUnsatisfiable,
   };

@@ -15,7 +15,8 @@ HttpTarget bad(int status, std::string_view error) {
   return target;
 }
 
-/// Of `http://host:port/path?query` all from the path on; anything else as it is. Nothing in a host needs decoding.
+/// Of `http://host:port/path?query` all from the path on; anything else as it is. Nothing in a host needs
+/// decoding.
 std::string_view without_authority(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     const auto same = [](char a, char b) { return (a | ('A' <= a && a <= 'Z' ? 0x20 : 0)) == b; };
@@ -77,7 +78,8 @@ HttpTarget parse_target(std::string_view target, std::string& scratch) {
   target = without_authority(target);
   const std::size_t mark = target.find('?');
   std::string_view path = target.substr(0, mark);
-  const std::string_view query = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+  const std::string_view query =
+      mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
   if (path.empty() && mark == 0) return bad(400, "key required");
   if (!path.starts_with('/')) return bad(400, "bad request target");
   path.remove_prefix(1);

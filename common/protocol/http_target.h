@@ -23,9 +23,10 @@ struct HttpTarget {
 
 inline constexpr std::size_t kLargestKeyBytes = 65'535;
 
-/// The path is percent-decoded first and then compared, so /%68ealth is /health. A '?' ends the path (a key holds one as
-/// %3F), '+' is a plus, no dot segment is resolved. `http://host/path` means `/path`. /_/kv/KEY reaches any key.
-/// REQUIRES: `scratch` outlives the use of `key`; it is only written when the path holds a percent code.
+/// The path is percent-decoded first and then compared, so /%68ealth is /health. A '?' ends the path (a key
+/// holds one as %3F), '+' is a plus, no dot segment is resolved. `http://host/path` means `/path`. /_/kv/KEY
+/// reaches any key. REQUIRES: `scratch` outlives the use of `key`; it is only written when the path holds a
+/// percent code.
 [[nodiscard]] HttpTarget parse_target(std::string_view target, std::string& scratch);
 
 }  // namespace minivault::protocol

@@ -116,7 +116,8 @@ std::size_t utf8_length(std::uint8_t lead) {
   return 0;
 }
 
-/// The second byte's range is narrower after four leads: no overlong form, no surrogate, nothing above U+10FFFF.
+/// The second byte's range is narrower after four leads: no overlong form, no surrogate, nothing above
+/// U+10FFFF.
 bool is_second_byte(std::uint8_t lead, std::uint8_t byte) {
   const std::uint8_t lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   const std::uint8_t highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
@@ -145,19 +146,32 @@ std::size_t ascii_prefix(std::string_view text) {
 void append_escape(std::string& out, char c) {
   constexpr std::string_view kHex = "0123456789abcdef";
   switch (c) {
-    case '"':  out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   out += "\\u00";
   out.push_back(kHex[static_cast<std::uint8_t>(c) >> 4U]);
   out.push_back(kHex[static_cast<std::uint8_t>(c) & 15U]);
 }
 
-bool needs_escape(char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == '"' || c == '\\'; }
+bool needs_escape(char c) {
+  return static_cast<std::uint8_t>(c) < 0x20 || c == '"' || c == '\\';
+}
 
 }  // namespace
 
@@ -174,7 +188,8 @@ Result<std::string_view> find_value_field(std::string_view body) {
 
 bool is_json(std::string_view text) {
   // Most values that are not JSON show it in their first byte, and cost no parser.
-  if (std::string_view("{[\"-0123456789tfn").find(first_of_value(text)) == std::string_view::npos) return false;
+  if (std::string_view("{[\"-0123456789tfn").find(first_of_value(text)) == std::string_view::npos)
+    return false;
   rapidjson::MemoryStream stream(text.data(), text.size());
   AnyValue any;
   return parses(stream, text.size(), any);

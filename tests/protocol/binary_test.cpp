@@ -16,8 +16,8 @@ using Kind = BinaryParse::Kind;
 
 constexpr BinaryLimits kLimits{1000};
 
-/// Goal: frames are read and written as PROTOCOL.md prints them, at every cut, and damage is told apart by whether
-/// the length of the request is known.
+/// Goal: frames are read and written as PROTOCOL.md prints them, at every cut, and damage is told apart by
+/// whether the length of the request is known.
 class BinaryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(BinaryTest);
   CPPUNIT_TEST(test_documented_requests);
@@ -162,7 +162,8 @@ class BinaryTest : public CppUnit::TestFixture {
   }
 
   void test_empty_key() {
-    for (const char* frame : {"01 0000", "03 0000", "05 0000", "06 0000"}) expect(from_hex(frame), Kind::kSkip, 3);
+    for (const char* frame : {"01 0000", "03 0000", "05 0000", "06 0000"})
+      expect(from_hex(frame), Kind::kSkip, 3);
     expect(from_hex("02 0000"), Kind::kNeedMore, 8);
     expect(from_hex("02 0000 05000000 00"), Kind::kSkip, 13);
     expect(from_hex("04 0000 05000000 00 0102030405"), Kind::kSkip, 13);

@@ -16,7 +16,8 @@ using minivault::protocol::Decompressor;
 using minivault::test::ExactCopy;
 using minivault::test::from_hex;
 
-/// Goal: only one whole, intact frame within the bound is undone, and a frame's word is never believed beyond that.
+/// Goal: only one whole, intact frame within the bound is undone, and a frame's word is never believed beyond
+/// that.
 class CompressionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(CompressionTest);
   CPPUNIT_TEST(test_round_trip);
@@ -67,8 +68,8 @@ class CompressionTest : public CppUnit::TestFixture {
 
   void test_unknown_size_round_trip() {
     std::mt19937_64 random(1);
-    for (const std::string& content :
-         {std::string(), std::string("x"), std::string(1 << 20, 'a'), minivault::test::random_bytes(random, 300'000)}) {
+    for (const std::string& content : {std::string(), std::string("x"), std::string(1 << 20, 'a'),
+                                       minivault::test::random_bytes(random, 300'000)}) {
       CPPUNIT_ASSERT(decompress_frame(unknown_size_frame(content), 2 << 20).value() == content);
       CPPUNIT_ASSERT(decompress_frame(unknown_size_frame(content), content.size()).value() == content);
     }

@@ -6,10 +6,12 @@
 
 namespace minivault::test {
 
-/// The same bytes in memory of exactly their size: reading one byte too many is an error that AddressSanitizer sees.
+/// The same bytes in memory of exactly their size: reading one byte too many is an error that
+/// AddressSanitizer sees.
 class ExactCopy {
  public:
-  explicit ExactCopy(std::string_view bytes) : bytes_(std::make_unique<char[]>(bytes.size())), size_(bytes.size()) {
+  explicit ExactCopy(std::string_view bytes)
+      : bytes_(std::make_unique<char[]>(bytes.size())), size_(bytes.size()) {
     std::copy(bytes.begin(), bytes.end(), bytes_.get());
   }
 

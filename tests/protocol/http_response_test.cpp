@@ -28,13 +28,16 @@ class HttpResponseTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_bearer_key);
   CPPUNIT_TEST_SUITE_END();
 
-  static std::string body_of(const std::string& response) { return response.substr(response.find("\r\n\r\n") + 4); }
+  static std::string body_of(const std::string& response) {
+    return response.substr(response.find("\r\n\r\n") + 4);
+  }
 
   static bool has_line(const std::string& response, const std::string& line) {
     return response.find("\r\n" + line + "\r\n") != std::string::npos;
   }
 
-  static void expect_part(std::string_view header, std::uint64_t total, std::uint64_t offset, std::uint64_t length) {
+  static void expect_part(std::string_view header, std::uint64_t total, std::uint64_t offset,
+                          std::uint64_t length) {
     const ByteRange range = parse_range(header, total);
     CPPUNIT_ASSERT_MESSAGE(std::string(header), range.kind == Kind::kPart);
     CPPUNIT_ASSERT_EQUAL(offset, range.offset);
@@ -44,9 +47,10 @@ class HttpResponseTest : public CppUnit::TestFixture {
   void test_success() {
     std::string out;
     append_success(out, 200, {});
-    CPPUNIT_ASSERT_EQUAL(std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"
-                                     "{\"success\":true}"),
-                         out);
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"
+                    "{\"success\":true}"),
+        out);
     out.clear();
     append_success(out, 201, {});
     CPPUNIT_ASSERT(out.starts_with("HTTP/1.1 201 Created\r\n"));
@@ -79,16 +83,19 @@ class HttpResponseTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(has_line(out, "Content-Length: 37"));
     out.clear();
     append_json_error(out, 400, "a\"b\\c\n\x01", {});
-    CPPUNIT_ASSERT_EQUAL(std::string("{\"success\":false,\"error\":\"a\\\"b\\\\c\\n\\u0001\"}"), body_of(out));
+    CPPUNIT_ASSERT_EQUAL(std::string("{\"success\":false,\"error\":\"a\\\"b\\\\c\\n\\u0001\"}"),
+                         body_of(out));
     out.clear();
     append_json_error(out, 400, "\xFF", {});
-    CPPUNIT_ASSERT_EQUAL(std::string("{\"success\":false,\"error\":\"error text is not UTF-8\"}"), body_of(out));
+    CPPUNIT_ASSERT_EQUAL(std::string("{\"success\":false,\"error\":\"error text is not UTF-8\"}"),
+                         body_of(out));
   }
 
   void test_errors_with_their_headers() {
     std::string out;
     append_unauthorized(out, {});
-    CPPUNIT_ASSERT(out.starts_with("HTTP/1.1 401 Unauthorized\r\n") && has_line(out, "WWW-Authenticate: Bearer"));
+    CPPUNIT_ASSERT(out.starts_with("HTTP/1.1 401 Unauthorized\r\n") &&
+                   has_line(out, "WWW-Authenticate: Bearer"));
     out.clear();
     append_method_not_allowed(out, kKeyMethods, {});
     CPPUNIT_ASSERT(out.starts_with("HTTP/1.1 405 ") && has_line(out, "Allow: GET, HEAD, PUT, POST, DELETE"));
@@ -101,7 +108,8 @@ class HttpResponseTest : public CppUnit::TestFixture {
   }
 
   void test_every_status_has_a_phrase() {
-    for (const int status : {200, 201, 206, 400, 401, 404, 405, 409, 411, 413, 414, 416, 429, 431, 500, 501, 503}) {
+    for (const int status :
+         {200, 201, 206, 400, 401, 404, 405, 409, 411, 413, 414, 416, 429, 431, 500, 501, 503}) {
       CPPUNIT_ASSERT(reason_phrase(status) != "Unknown");
     }
     CPPUNIT_ASSERT(reason_phrase(299) == "Unknown");
@@ -120,8 +128,9 @@ class HttpResponseTest : public CppUnit::TestFixture {
   }
 
   void test_ranges_ignored() {
-    for (const char* header : {"", "bytes", "bytes=", "bytes=a-b", "bytes=4-2", "bytes=1-2,4-5", "items=0-4", "bytes=-",
-                               "bytes=1", "bytes=+1-2", "bytes=1--2", "bytes=0x1-2", "bytes=- 3"}) {
+    for (const char* header :
+         {"", "bytes", "bytes=", "bytes=a-b", "bytes=4-2", "bytes=1-2,4-5", "items=0-4", "bytes=-", "bytes=1",
+          "bytes=+1-2", "bytes=1--2", "bytes=0x1-2", "bytes=- 3"}) {
       CPPUNIT_ASSERT_MESSAGE(header, parse_range(header, 10).kind == Kind::kWhole);
     }
   }
@@ -142,7 +151,8 @@ class HttpResponseTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("world"), body_of(out));
     out.clear();
     append_bytes(out, "hello world", "", {});
-    CPPUNIT_ASSERT(out.starts_with("HTTP/1.1 200 OK\r\n") && has_line(out, "Content-Type: application/octet-stream"));
+    CPPUNIT_ASSERT(out.starts_with("HTTP/1.1 200 OK\r\n") &&
+                   has_line(out, "Content-Type: application/octet-stream"));
     CPPUNIT_ASSERT_EQUAL(std::string("hello world"), body_of(out));
     out.clear();
     append_bytes(out, "hello world", "bytes=11-", {});
@@ -150,11 +160,12 @@ class HttpResponseTest : public CppUnit::TestFixture {
   }
 
   void test_bytes_type() {
-    for (const char* header : {"application/octet-stream", "Application/Octet-Stream", "text/html, application/octet-stream",
-                               "application/octet-stream; q=0.9"}) {
+    for (const char* header : {"application/octet-stream", "Application/Octet-Stream",
+                               "text/html, application/octet-stream", "application/octet-stream; q=0.9"}) {
       CPPUNIT_ASSERT_MESSAGE(header, names_bytes_type(header));
     }
-    for (const char* header : {"", "*/*", "application/json", "application/octet-streams", "x application/octet-stream"}) {
+    for (const char* header :
+         {"", "*/*", "application/json", "application/octet-streams", "x application/octet-stream"}) {
       CPPUNIT_ASSERT_MESSAGE(header, !names_bytes_type(header));
     }
   }

@@ -98,7 +98,8 @@ class HttpTargetTest : public CppUnit::TestFixture {
   }
 
   void test_key_required() {
-    for (const char* target : {"/", "/?x", "/_/kv/", "/_/kv/?x", "http://host", "http://host/", "http://host?x"}) {
+    for (const char* target :
+         {"/", "/?x", "/_/kv/", "/_/kv/?x", "http://host", "http://host/", "http://host?x"}) {
       expect_bad(target, 400, "key required");
     }
   }

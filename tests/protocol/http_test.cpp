@@ -23,11 +23,12 @@ struct Seen {
 };
 
 std::string summary(const HttpRequest& request) {
-  return std::string(request.method_text) + ' ' + std::string(request.target) + ' ' + std::string(request.body);
+  return std::string(request.method_text) + ' ' + std::string(request.target) + ' ' +
+         std::string(request.body);
 }
 
-/// Plays a connection: bytes arrive `step` at a time, and each call sees them in memory of exactly their size that
-/// moves between calls, as a growing buffer does.
+/// Plays a connection: bytes arrive `step` at a time, and each call sees them in memory of exactly their size
+/// that moves between calls, as a growing buffer does.
 Seen play(std::string_view stream, std::size_t step, const HttpLimits& limits = kLimits) {
   HttpParser parser(limits);
   Seen seen;
@@ -103,7 +104,8 @@ class HttpTest : public CppUnit::TestFixture {
   void test_get_with_all_headers() {
     HttpParser parser(kLimits);
     const std::string input =
-        "GET /a%20b?c HTTP/1.1\r\nHost: h\r\nAUTHORIZATION: Bearer k\r\ncontent-type:text/plain\r\nAccept: \t a/b \r\n"
+        "GET /a%20b?c HTTP/1.1\r\nHost: h\r\nAUTHORIZATION: Bearer k\r\ncontent-type:text/plain\r\nAccept: "
+        "\t a/b \r\n"
         "Range: bytes=0-1\r\nIf-Match: \"1\"\r\nIf-None-Match: *\r\nX-Minivault-Consistency: quorum\r\n"
         "X-Other: x\r\n\r\nGET";
     const HttpParse parse = parser.parse(input);
@@ -162,9 +164,10 @@ class HttpTest : public CppUnit::TestFixture {
   void test_every_cut_of_a_pipeline() {
     const std::string stream = "GET /1 HTTP/1.1\r\n\r\n" + with("Content-Length: 5\r\n", "hello") +
                                chunked("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nA: b\r\n\r\n") +
-                               "DELETE /2 HTTP/1.1\r\nHost: h\r\n\r\n" + chunked("0\r\n\r\n") + "GET /3 HTTP/1.0\r\n\r\n";
-    const std::vector<std::string> requests = {"GET /1 ", "PUT /k hello", "PUT /k abcde", "DELETE /2 ", "PUT /k ",
-                                               "GET /3 "};
+                               "DELETE /2 HTTP/1.1\r\nHost: h\r\n\r\n" + chunked("0\r\n\r\n") +
+                               "GET /3 HTTP/1.0\r\n\r\n";
+    const std::vector<std::string> requests = {"GET /1 ",    "PUT /k hello", "PUT /k abcde",
+                                               "DELETE /2 ", "PUT /k ",      "GET /3 "};
     for (std::size_t step = 1; step <= stream.size(); ++step) {
       const Seen seen = play(stream, step);
       CPPUNIT_ASSERT_EQUAL(0, seen.error);
@@ -174,7 +177,8 @@ class HttpTest : public CppUnit::TestFixture {
   }
 
   void test_every_truncation_needs_more() {
-    for (const std::string& stream : {with("Content-Length: 5\r\n", "hello"), chunked("5\r\nhello\r\n0\r\n\r\n")}) {
+    for (const std::string& stream :
+         {with("Content-Length: 5\r\n", "hello"), chunked("5\r\nhello\r\n0\r\n\r\n")}) {
       for (std::size_t size = 0; size < stream.size(); ++size) {
         const Seen seen = play(std::string_view(stream).substr(0, size), 1000);
         CPPUNIT_ASSERT(seen.requests.empty() && seen.error == 0);
@@ -211,11 +215,26 @@ class HttpTest : public CppUnit::TestFixture {
   }
 
   void test_bad_chunks() {
-    for (const char* body : {"g\r\n", "\r\nx", "-1\r\nx", "+1\r\nx", "0x1\r\nx", " 1\r\nx", "1\nx\r\n0\r\n\r\n",
-                             "1\rx\r\n0\r\n\r\n", "10000000000000000\r\nx", "FFFFFFFFFFFFFFFFF\r\nx", "1\r\nxy\r\n0\r\n\r\n",
-                             "1\r\nx0\r\n\r\n", "1 1\r\nx\r\n0\r\n\r\n", "1,1\r\nx\r\n0\r\n\r\n",
-                             "1 \r\nx\r\n0\r\n\r\n", "1;a=\"\r\nx\r\nx\r\n0\r\n\r\n", "1;\x01\r\nx\r\n0\r\n\r\n",
-                             "1\r\nx\r\n0\r\nA\n\r\n\r\n", "1\r\nx\r\n0\r\nA\r:\r\n\r\n", "1\r\nx\n0\r\n\r\n"}) {
+    for (const char* body : {"g\r\n",
+                             "\r\nx",
+                             "-1\r\nx",
+                             "+1\r\nx",
+                             "0x1\r\nx",
+                             " 1\r\nx",
+                             "1\nx\r\n0\r\n\r\n",
+                             "1\rx\r\n0\r\n\r\n",
+                             "10000000000000000\r\nx",
+                             "FFFFFFFFFFFFFFFFF\r\nx",
+                             "1\r\nxy\r\n0\r\n\r\n",
+                             "1\r\nx0\r\n\r\n",
+                             "1 1\r\nx\r\n0\r\n\r\n",
+                             "1,1\r\nx\r\n0\r\n\r\n",
+                             "1 \r\nx\r\n0\r\n\r\n",
+                             "1;a=\"\r\nx\r\nx\r\n0\r\n\r\n",
+                             "1;\x01\r\nx\r\n0\r\n\r\n",
+                             "1\r\nx\r\n0\r\nA\n\r\n\r\n",
+                             "1\r\nx\r\n0\r\nA\r:\r\n\r\n",
+                             "1\r\nx\n0\r\n\r\n"}) {
       expect_error(chunked(body), 400);
     }
     expect_error(chunked("FFFFFFFFFFFFFFFF\r\nx"), 413);
@@ -224,7 +243,8 @@ class HttpTest : public CppUnit::TestFixture {
     expect_error(chunked("1;" + std::string(5000, 'a')), 400);
     const HttpLimits small{1000, 200, 1000};
     for (const std::size_t step : {std::size_t(1), std::size_t(1000)}) {
-      CPPUNIT_ASSERT_EQUAL(400, play(chunked("0\r\nA: " + std::string(300, 'a') + "\r\n\r\n"), step, small).error);
+      CPPUNIT_ASSERT_EQUAL(400,
+                           play(chunked("0\r\nA: " + std::string(300, 'a') + "\r\n\r\n"), step, small).error);
       CPPUNIT_ASSERT_EQUAL(400, play(chunked("0\r\nA: " + std::string(300, 'a')), step, small).error);
     }
   }
@@ -253,16 +273,34 @@ class HttpTest : public CppUnit::TestFixture {
   }
 
   void test_smuggling() {
-    for (const char* headers :
-         {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-          "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5, 6\r\n", "Content-Length: +5\r\n",
-          "Content-Length: -5\r\n", "Content-Length: 0x5\r\n", "Content-Length: 5 5\r\n", "Content-Length:\r\n",
-          "Content-Length: 5,\r\n", "Content-Length: 99999999999999999999\r\n", "Content-Length : 5\r\n",
-          "Content-Length\t: 5\r\n", " Content-Length: 5\r\n", "X: a\r\n Content-Length: 5\r\n", "X: a\r\n\tb\r\n",
-          "X:\r\n b\r\n", "X: a\nContent-Length: 5\r\n", "X: a\rContent-Length: 5\r\n", "Content\rLength: 5\r\n",
-          "Content-Length\n: 5\r\n", "Content-Length: 5\n", ": 5\r\n", "Content-Length 5\r\n",
-          "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding : chunked\r\n",
-          "Transfer-Encoding:\x0B" "chunked\r\n"}) {
+    for (const char* headers : {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                                "Content-Length: 5\r\nContent-Length: 6\r\n",
+                                "Content-Length: 5, 6\r\n",
+                                "Content-Length: +5\r\n",
+                                "Content-Length: -5\r\n",
+                                "Content-Length: 0x5\r\n",
+                                "Content-Length: 5 5\r\n",
+                                "Content-Length:\r\n",
+                                "Content-Length: 5,\r\n",
+                                "Content-Length: 99999999999999999999\r\n",
+                                "Content-Length : 5\r\n",
+                                "Content-Length\t: 5\r\n",
+                                " Content-Length: 5\r\n",
+                                "X: a\r\n Content-Length: 5\r\n",
+                                "X: a\r\n\tb\r\n",
+                                "X:\r\n b\r\n",
+                                "X: a\nContent-Length: 5\r\n",
+                                "X: a\rContent-Length: 5\r\n",
+                                "Content\rLength: 5\r\n",
+                                "Content-Length\n: 5\r\n",
+                                "Content-Length: 5\n",
+                                ": 5\r\n",
+                                "Content-Length 5\r\n",
+                                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                                "Transfer-Encoding : chunked\r\n",
+                                "Transfer-Encoding:\x0B"
+                                "chunked\r\n"}) {
       expect_error(with(headers, "hello"), 400);
     }
     expect_error("PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400);
@@ -272,9 +310,10 @@ class HttpTest : public CppUnit::TestFixture {
 
   void test_malformed() {
     for (const char* stream :
-         {"GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n",
-          "GET / HTTP/2.0\r\n\r\n", "GET / HTTP/1.2\r\n\r\n", "GET / http/1.1\r\n\r\n", "GET / HTTP/11\r\n\r\n",
-          "G@T / HTTP/1.1\r\n\r\n", "GET /\x01 HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n", "\n", "PRI * HTTP/2.0\r\n\r\n",
+         {"GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
+          "GET /a b HTTP/1.1\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET / HTTP/1.2\r\n\r\n",
+          "GET / http/1.1\r\n\r\n", "GET / HTTP/11\r\n\r\n", "G@T / HTTP/1.1\r\n\r\n",
+          "GET /\x01 HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n", "\n", "PRI * HTTP/2.0\r\n\r\n",
           "GET / HTTP/1.1\r\nX: a\x01\r\n\r\n", "GET / HTTP/1.1\r\nConnection: ,@\r\n\r\n",
           "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "GET / HTTP/1.1\r\nX: a\x7F\r\n\r\n"}) {
       expect_error(stream, 400);
@@ -285,8 +324,8 @@ class HttpTest : public CppUnit::TestFixture {
   }
 
   void test_unknown_transfer_codings() {
-    for (const char* coding : {"gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "identity", "xchunked",
-                               "chunked;q=1", "\"chunked\""}) {
+    for (const char* coding : {"gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "identity",
+                               "xchunked", "chunked;q=1", "\"chunked\""}) {
       expect_error(with("Transfer-Encoding: " + std::string(coding) + "\r\n", "0\r\n\r\n"), 501);
     }
     expect_error(with("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n"), 400);
@@ -308,9 +347,10 @@ class HttpTest : public CppUnit::TestFixture {
     // The caller has read past it: the connection goes on.
     CPPUNIT_ASSERT(parser.parse("GET / HTTP/1.1\r\n\r\n").kind == Kind::kRequest);
 
-    expect_requests(with("Content-Length: 1000\r\n", std::string(1000, 'a')), {"PUT /k " + std::string(1000, 'a')});
-    for (const char* headers : {"Content-Length: 18446744073709551615\r\n",
-                                "Content-Length: 1001\r\nExpect: 100-continue\r\n"}) {
+    expect_requests(with("Content-Length: 1000\r\n", std::string(1000, 'a')),
+                    {"PUT /k " + std::string(1000, 'a')});
+    for (const char* headers :
+         {"Content-Length: 18446744073709551615\r\n", "Content-Length: 1001\r\nExpect: 100-continue\r\n"}) {
       parse = HttpParser(kLimits).parse(with(headers));
       CPPUNIT_ASSERT_EQUAL(413, parse.status);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t(0), parse.size);
@@ -319,7 +359,9 @@ class HttpTest : public CppUnit::TestFixture {
 
   void test_head_limits() {
     const HttpLimits small{100, 200, 1000};
-    const auto status = [&](const std::string& stream, std::size_t step) { return play(stream, step, small).error; };
+    const auto status = [&](const std::string& stream, std::size_t step) {
+      return play(stream, step, small).error;
+    };
     for (const std::size_t step : {std::size_t(1), std::size_t(50), std::size_t(100'000)}) {
       CPPUNIT_ASSERT_EQUAL(0, status("GET /" + std::string(99, 'a') + " HTTP/1.1\r\n\r\n", step));
       CPPUNIT_ASSERT_EQUAL(414, status("GET /" + std::string(100, 'a') + " HTTP/1.1\r\n\r\n", step));
@@ -347,8 +389,8 @@ class HttpTest : public CppUnit::TestFixture {
   }
 
   void test_repeated_headers() {
-    for (const char* name : {"Authorization", "Content-Type", "Range", "If-Match", "If-None-Match",
-                             "X-Minivault-Consistency"}) {
+    for (const char* name :
+         {"Authorization", "Content-Type", "Range", "If-Match", "If-None-Match", "X-Minivault-Consistency"}) {
       const std::string line = std::string(name) + ": a\r\n";
       expect_error("GET / HTTP/1.1\r\n" + line + line + "\r\n", 400);
     }

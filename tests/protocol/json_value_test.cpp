@@ -53,8 +53,8 @@ class JsonValueTest : public CppUnit::TestFixture {
   }
 
   void test_exact_text_of_every_kind() {
-    for (const char* value : {"1", "-0.50e+10", "\"\"", "\"a\\u0041\\n\"", "true", "false", "null", "{}", "[]",
-                              "{ \"a\" : [ {} , [ ] ] }", "[[[{}]]]", "{\"x\":{\"y\":{}}}", "1e300",
+    for (const char* value : {"1", "-0.50e+10", "\"\"", "\"a\\u0041\\n\"", "true", "false", "null", "{}",
+                              "[]", "{ \"a\" : [ {} , [ ] ] }", "[[[{}]]]", "{\"x\":{\"y\":{}}}", "1e300",
                               "123456789012345678901234567890", "\"\xC3\xA9\""}) {
       expect("{\"value\":" + std::string(value) + "}", value);
       expect("{\"a\":0,\"value\":" + std::string(value) + ",\"b\":{}}", value);
@@ -86,12 +86,36 @@ class JsonValueTest : public CppUnit::TestFixture {
   }
 
   void test_invalid_json() {
-    for (const char* body :
-         {"", " ", "value", "[{\"value\":1}]", "\"value\"", "1", "null", "{\"value\":1}}", "{\"value\":1} x",
-          "{\"value\":1}{\"value\":2}", "{\"value\":01}", "{\"value\":.5}", "{\"value\":+1}", "{\"value\":NaN}",
-          "{\"value\":1,}", "{\"value\":1e400}", "{\"value\":[1,]}", "{value:1}", "{'value':1}", "{\"value\":'a'}", "{\"value\" 1}",
-          "{\"value\":}", "{\"value\":\"a\nb\"}", "{\"value\":\"\\x\"}", "{\"value\":\"\\ud800\"}",
-          "{\"value\":1 /* c */}", "\xEF\xBB\xBF{\"value\":1}", "{\"value\":tru}", "{\"value\":]}", "{\"value\":[}"}) {
+    for (const char* body : {"",
+                             " ",
+                             "value",
+                             "[{\"value\":1}]",
+                             "\"value\"",
+                             "1",
+                             "null",
+                             "{\"value\":1}}",
+                             "{\"value\":1} x",
+                             "{\"value\":1}{\"value\":2}",
+                             "{\"value\":01}",
+                             "{\"value\":.5}",
+                             "{\"value\":+1}",
+                             "{\"value\":NaN}",
+                             "{\"value\":1,}",
+                             "{\"value\":1e400}",
+                             "{\"value\":[1,]}",
+                             "{value:1}",
+                             "{'value':1}",
+                             "{\"value\":'a'}",
+                             "{\"value\" 1}",
+                             "{\"value\":}",
+                             "{\"value\":\"a\nb\"}",
+                             "{\"value\":\"\\x\"}",
+                             "{\"value\":\"\\ud800\"}",
+                             "{\"value\":1 /* c */}",
+                             "\xEF\xBB\xBF{\"value\":1}",
+                             "{\"value\":tru}",
+                             "{\"value\":]}",
+                             "{\"value\":[}"}) {
       expect_error(body, kInvalidJson);
     }
   }
@@ -124,7 +148,8 @@ class JsonValueTest : public CppUnit::TestFixture {
     const std::string open(9'000, '[');
     const std::string close(9'000, ']');
     expect("{\"value\":" + open + close + "}", open + close);
-    expect_error("{\"value\":" + std::string(5'000'000, '[') + std::string(5'000'000, ']') + "}", kInvalidJson);
+    expect_error("{\"value\":" + std::string(5'000'000, '[') + std::string(5'000'000, ']') + "}",
+                 kInvalidJson);
     std::string objects;
     for (int i = 0; i < 1'000'000; ++i) objects += "{\"a\":";
     CPPUNIT_ASSERT(!is_json(objects));
@@ -134,19 +159,21 @@ class JsonValueTest : public CppUnit::TestFixture {
     for (const char* text : {"1", " 1 ", "\"a\"", "{}", "[1]\n", "null", "-5", "true"}) {
       CPPUNIT_ASSERT_MESSAGE(text, is_json(ExactCopy(text).view()));
     }
-    for (const char* text : {"", " ", "a", "1 2", "nul", "-", "{", "1.", "hello", "\"", "12a", "[1", "{}{}"}) {
+    for (const char* text :
+         {"", " ", "a", "1 2", "nul", "-", "{", "1.", "hello", "\"", "12a", "[1", "{}{}"}) {
       CPPUNIT_ASSERT_MESSAGE(text, !is_json(ExactCopy(text).view()));
     }
   }
 
   void test_is_utf8() {
-    for (const char* text : {"", "plain ascii, longer than eight", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
-                             "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF", "12345678\xC2\x80"}) {
+    for (const char* text :
+         {"", "plain ascii, longer than eight", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+          "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF", "12345678\xC2\x80"}) {
       CPPUNIT_ASSERT_MESSAGE(text, is_utf8(ExactCopy(text).view()));
     }
-    for (const char* text : {"\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x9F\xBF", "\xE2\x82", "\xED\xA0\x80",
-                             "\xF0\x8F\xBF\xBF", "\xF0\x9F\x98", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF",
-                             "12345678\xC3", "\xE2\x82\xC0"}) {
+    for (const char* text :
+         {"\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x9F\xBF", "\xE2\x82", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+          "\xF0\x9F\x98", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "12345678\xC3", "\xE2\x82\xC0"}) {
       CPPUNIT_ASSERT(!is_utf8(ExactCopy(text).view()));
     }
   }
@@ -176,9 +203,12 @@ class JsonValueTest : public CppUnit::TestFixture {
       return all.substr(begin, all.find('"', begin) - begin);
     };
     CPPUNIT_ASSERT_EQUAL(std::string("/w=="), base64("\xFF"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/2E="), base64("\xFF" "a"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/2Fi"), base64("\xFF" "ab"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/2FiYw=="), base64("\xFF" "abc"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/2E="), base64("\xFF"
+                                                     "a"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/2Fi"), base64("\xFF"
+                                                     "ab"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/2FiYw=="), base64("\xFF"
+                                                         "abc"));
   }
 };
 

@@ -1,6 +1,7 @@
-// Goal: no damage to what a client sends makes a codec crash, read beyond its input or claim more than it was given.
-// Method: valid inputs, cut, flipped, repeated and spliced at random, in memory of exactly their size. A byte
-// read beyond it is seen under AddressSanitizer (MINIVAULT_SANITIZER=address). MINIVAULT_ROUNDS makes it longer.
+// Goal: no damage to what a client sends makes a codec crash, read beyond its input or claim more than it was
+// given. Method: valid inputs, cut, flipped, repeated and spliced at random, in memory of exactly their size.
+// A byte read beyond it is seen under AddressSanitizer (MINIVAULT_SANITIZER=address). MINIVAULT_ROUNDS makes
+// it longer.
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -39,12 +40,27 @@ class MutationTest : public CppUnit::TestFixture {
   void mutate_once(std::string& bytes) {
     const std::size_t at = below(bytes.size());
     switch (below(6)) {
-      case 0: bytes.resize(at); return;
-      case 1: bytes.insert(at, 1, static_cast<char>(random_())); return;
-      case 2: bytes.insert(at, bytes.substr(below(bytes.size()), below(20))); return;
-      case 3: bytes.erase(at, below(4)); return;
-      case 4: if (!bytes.empty()) bytes[at] = "\r\n :;,\0\xFF""0a%\"{}[]"[below(17)]; return;
-      default: if (!bytes.empty()) bytes[at] = static_cast<char>(bytes[at] ^ (1U << below(8))); return;
+      case 0:
+        bytes.resize(at);
+        return;
+      case 1:
+        bytes.insert(at, 1, static_cast<char>(random_()));
+        return;
+      case 2:
+        bytes.insert(at, bytes.substr(below(bytes.size()), below(20)));
+        return;
+      case 3:
+        bytes.erase(at, below(4));
+        return;
+      case 4:
+        if (!bytes.empty())
+          bytes[at] =
+              "\r\n :;,\0\xFF"
+              "0a%\"{}[]"[below(17)];
+        return;
+      default:
+        if (!bytes.empty()) bytes[at] = static_cast<char>(bytes[at] ^ (1U << below(8)));
+        return;
     }
   }
 
@@ -96,9 +112,12 @@ class MutationTest : public CppUnit::TestFixture {
 
   void test_http() {
     const std::vector<std::string> streams = {
-        "GET /key?q HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\nRange: bytes=0-5\r\n\r\nGET / HTTP/1.0\r\n\r\n",
-        "PUT /k HTTP/1.1\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n{\"value\":1}GET /k HTTP/1.1\r\n\r\n",
-        "POST /k HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n10;a=b;c=\"d\"\r\n0123456789abcdef\r\n0\r\n"
+        "GET /key?q HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\nRange: bytes=0-5\r\n\r\nGET / "
+        "HTTP/1.0\r\n\r\n",
+        "PUT /k HTTP/1.1\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n{\"value\":1}GET /k "
+        "HTTP/1.1\r\n\r\n",
+        "POST /k HTTP/1.1\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n3\r\nabc\r\n10;a=b;c=\"d\"\r\n0123456789abcdef\r\n0\r\n"
         "A: b\r\n\r\nGET /k HTTP/1.1\r\n\r\n",
         "PUT /k HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /k HTTP/1.1\r\n\r\n"};
     for (std::uint64_t round = 0; round < rounds_; ++round) {
@@ -121,8 +140,8 @@ class MutationTest : public CppUnit::TestFixture {
       const HttpRequest& request = parser.request();
       if (parse.kind == HttpParse::Kind::kError) return seen + std::to_string(parse.status);
       if (parse.kind == HttpParse::Kind::kRequest) {
-        for (const std::string_view part : {request.method_text, request.target, request.authorization, request.range,
-                                            request.accept, request.body}) {
+        for (const std::string_view part : {request.method_text, request.target, request.authorization,
+                                            request.range, request.accept, request.body}) {
           seen.append(part).append(1, '|');
         }
       }
@@ -135,8 +154,10 @@ class MutationTest : public CppUnit::TestFixture {
   }
 
   void test_targets_and_headers() {
-    const std::vector<std::string> originals = {"/key%20a/b?c=d", "/_/kv/health", "http://host:80/x%2F", "bytes=0-5",
-                                                "bytes=-5", "text/html, application/octet-stream;q=1", "Bearer key"};
+    const std::vector<std::string> originals = {
+        "/key%20a/b?c=d", "/_/kv/health", "http://host:80/x%2F",
+        "bytes=0-5",      "bytes=-5",     "text/html, application/octet-stream;q=1",
+        "Bearer key"};
     std::string scratch;
     for (std::uint64_t round = 0; round < rounds_; ++round) {
       const ExactCopy copy(mutant_of(originals));
