@@ -30,11 +30,11 @@ test: build ## Install what is missing, build, run all tests
 	@ctest --preset release --parallel $(JOBS) --no-label-summary
 
 build: deps ## build/minivault, for this machine to work with
-	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) --log-level=WARNING
+	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset release --parallel $(JOBS)
 
 build-optimized: deps ## build-optimized/minivault, as it is shipped
-	@cmake --preset optimized -DMINIVAULT_WERROR=$(WERROR) --log-level=WARNING
+	@cmake --preset optimized -DMINIVAULT_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset optimized --parallel $(JOBS)
 
 install: build-optimized ## Copy the optimized binary to $(DESTDIR)$(PREFIX)/bin
@@ -46,11 +46,11 @@ check-format: lint-deps
 	@clang-format-14 --dry-run -Werror $(SOURCES)
 
 check-headers: lint-deps
-	@cmake --preset clang -DMINIVAULT_WERROR=ON --log-level=WARNING
+	@cmake --preset clang -DMINIVAULT_WERROR=ON >/dev/null
 	@cmake --build --preset clang --parallel $(JOBS) --target checkheaders
 
 tidy: lint-deps
-	@cmake --preset clang -DMINIVAULT_WERROR=ON --log-level=WARNING
+	@cmake --preset clang -DMINIVAULT_WERROR=ON >/dev/null
 	@run-clang-tidy-14 -quiet -j $(JOBS) -p build-clang '^$(CURDIR)/(common|supervisor|worker|replicator)/' 2>&1 \
 	  >build-clang/tidy.log || { grep -A4 -E '(warning|error):' build-clang/tidy.log; false; }
 
