@@ -57,7 +57,7 @@ std::vector<std::string> Node::command() const {
                                    "-data",
                                    data(),
                                    "-log",
-                                   "64",
+                                   "16",
                                    "-procs",
                                    "2"};
   if (http_port_ != 0) command.insert(command.end(), {"-http", std::to_string(http_port_)});
