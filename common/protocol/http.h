@@ -43,16 +43,16 @@ struct HttpParse {
     kNeedMore,
     kContinue,  ///< head complete, body not, and the client waits: look at request(), then send kHttpContinue
                 ///< (or refuse and close) and call parse() again. Said once a request.
-    kRequest,  ///< request() is complete
-    kError,    ///< answer `status` and `error`; go on only if `size` is not 0
+    kRequest,   ///< request() is complete
+    kError,     ///< answer `status` and `error`; go on only if `size` is not 0
   };
   Kind kind;
   std::size_t consumed = 0;  ///< bytes the caller now drops from the front of its input, whatever the kind
                              ///< (after kRequest: when it is done with the request's views)
-  std::uint64_t size =
-      0;  ///< kNeedMore: bytes the input must hold before anything new can come of it, as far as
-          ///< known, 0 = unknown (a claim: grow buffers as bytes arrive). kError: length of the whole
-          ///< request if known, to read past and keep the connection; 0 = close it.
+  /// kNeedMore: bytes the input must hold before anything new can come of it, as far as known, 0 = unknown (a
+  /// claim: grow buffers as bytes arrive). kError: length of the whole request if known, to read past and
+  /// keep the connection; 0 = close it.
+  std::uint64_t size = 0;
   int status = 0;          ///< kError: 400, 411, 413, 414, 431, 501, or 503 when memory is out
   std::string_view error;  ///< kError: static text
 };
