@@ -44,7 +44,8 @@ std::string holders(int lock_fd) {
   ::fstat(lock_fd, &lock_file);
   std::string pids;
   std::error_code error;
-  for (fs::directory_iterator process("/proc", error), end; !error && process != end; process.increment(error)) {
+  for (fs::directory_iterator process("/proc", error), end; !error && process != end;
+       process.increment(error)) {
     const std::string name = process->path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     if (!is_holder(process->path(), lock_file)) continue;
@@ -66,7 +67,7 @@ Status make_directory(const std::string& path) {
 Status lock(const UniqueFd& fd, const std::string& path, std::chrono::milliseconds patience) {
   const std::uint64_t deadline_ms = monotonic_ms() + static_cast<std::uint64_t>(patience.count());
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("cannot lock the data directory " + path, errno);
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("cannot lock " + path, errno);
     if (monotonic_ms() >= deadline_ms) {
       return fail(Code::kBusy, "the data directory " + path + " is in use by " + holders(fd.get()));
     }

@@ -77,9 +77,10 @@ void Fleet::plan_place(const RoleSpec& spec, unsigned number, std::uint64_t gene
     ++crowd;
     if (child.asked()) continue;
     if (child.generation == generation) current = &child;
-    else if (child.ready) served = true;
+    if (child.generation != generation && child.ready) served = true;
   }
-  if (current == nullptr && crowd < kMaxCrowd && (!served || may_replace)) plan_birth(spec, number, now_ms, plan);
+  const bool has_turn = !served || may_replace;
+  if (current == nullptr && has_turn && crowd < kMaxCrowd) plan_birth(spec, number, now_ms, plan);
   for (const Child& child : children_) {
     if (!is_at(child, spec, number) || child.asked() || child.generation == generation) continue;
     // It goes when its successor serves; or at once if it does not serve itself.

@@ -18,13 +18,14 @@ struct Listener {
   [[nodiscard]] static Result<Listener> open(const std::string& host, std::uint16_t port);
 };
 
-/// The node's doors. They belong to the supervisor and outlive every worker, so no connection is refused while
-/// one is replaced: it waits in the queue.
+/// The node's doors. They belong to the supervisor and outlive every worker, so no connection is refused
+/// while one is replaced: it waits in the queue.
 struct Listeners {
   Listener both;  ///< `-port`
   Listener http;  ///< `-http`; no socket if there is none
 
-  [[nodiscard]] static Result<Listeners> open(const std::string& host, std::uint16_t port, std::uint16_t http_port);
+  [[nodiscard]] static Result<Listeners> open(const std::string& host, std::uint16_t port,
+                                              std::uint16_t http_port);
 };
 
 }  // namespace minivault::supervisor

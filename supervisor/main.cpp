@@ -34,10 +34,14 @@ int run_daemon(int argc, char** argv) {
   const Result<LoadedConfig> loaded = load_config(arguments);
   if (!loaded) return complain(loaded.error().message);
   switch (loaded->action) {
-    case settings::Action::kHelp: return print(settings::help_text());
-    case settings::Action::kVersion: return print("minivault " MINIVAULT_VERSION "\n");
-    case settings::Action::kCheckConfig: return print(describe(*loaded));
-    case settings::Action::kRun: break;
+    case settings::Action::kHelp:
+      return print(settings::help_text());
+    case settings::Action::kVersion:
+      return print("minivault " MINIVAULT_VERSION "\n");
+    case settings::Action::kCheckConfig:
+      return print(describe(*loaded));
+    case settings::Action::kRun:
+      break;
   }
 
   ProcessTitle title(argc, argv);

@@ -17,8 +17,8 @@ struct Reloaded {
   std::vector<std::string> needs_restart;  ///< settings that were changed but stay as they are
 };
 
-/// What a running node can take over from `fresh`. Not the sockets it listens on, nor what the checkpointer, who
-/// is not replaced, is built on.
+/// What a running node can take over from `fresh`. Not the sockets it listens on, nor what the checkpointer,
+/// who is not replaced, is built on.
 [[nodiscard]] Reloaded merge(const Config& running, Config fresh);
 
 }  // namespace minivault::supervisor

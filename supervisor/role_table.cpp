@@ -11,9 +11,13 @@ constexpr RestartPolicy kRestart{.first_delay_ms = 100, .longest_delay_ms = 5'00
 /// A place can be crowded by three during a roll-out (fleet.cpp), and others need slots too.
 constexpr unsigned kMaxWorkers = (shared::kMaxChildren - 16) / 3;
 
-unsigned one(const Config&) { return 1; }
+unsigned one(const Config&) {
+  return 1;
+}
 
-unsigned workers(const Config& config) { return std::clamp(config.worker_processes, 1U, kMaxWorkers); }
+unsigned workers(const Config& config) {
+  return std::clamp(config.worker_processes, 1U, kMaxWorkers);
+}
 
 constexpr std::array kRoles{
     RoleSpec{.role = shared::Role::kCheckpointer,
@@ -44,7 +48,9 @@ constexpr std::array kRoles{
 
 }  // namespace
 
-std::span<const RoleSpec> role_table() { return kRoles; }
+std::span<const RoleSpec> role_table() {
+  return kRoles;
+}
 
 std::string title_of(const RoleSpec& spec, unsigned number) {
   std::string title(spec.name);

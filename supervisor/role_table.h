@@ -11,8 +11,8 @@
 
 namespace minivault::supervisor {
 
-/// Everything the supervisor knows about a role. Titles in `ps`, prefixes of log lines, who runs when and what
-/// a death leads to all come from here; no code elsewhere asks "is it a worker?" to decide one of these.
+/// Everything the supervisor knows about a role. Titles in `ps`, prefixes of log lines, who runs when and
+/// what a death leads to all come from here; no code elsewhere asks "is it a worker?" to decide one of these.
 struct RoleSpec {
   shared::Role role;
   std::string_view name;

@@ -14,7 +14,8 @@ class Signals {
     bool child = false;          ///< SIGCHLD
   };
 
-  /// Blocks the signals above from now on, in this process and (until init_child) its children; ignores SIGPIPE.
+  /// Blocks the signals above from now on, in this process and (until init_child) its children; ignores
+  /// SIGPIPE.
   [[nodiscard]] static Result<Signals> take();
 
   [[nodiscard]] int fd() const { return fd_.get(); }

@@ -19,7 +19,8 @@ void fill_slot(const Birth& birth) {
   slot.number.store(birth.number, std::memory_order_relaxed);
   slot.restarts.store(birth.restarts, std::memory_order_relaxed);
   slot.state.store(shared::ChildState::kStarting, std::memory_order_relaxed);
-  // Release, so that who sees the slot in use (Region::ring_all, health, the watchers of pins) sees the above.
+  // Release, so that who sees the slot in use (Region::ring_all, health, the watchers of pins) sees the
+  // above.
   if (state.slots_used.load(std::memory_order_relaxed) <= birth.context.slot) {
     state.slots_used.store(birth.context.slot + 1, std::memory_order_release);
   }
@@ -33,7 +34,7 @@ void fill_slot(const Birth& birth) {
   try {
     status = birth.spec.entry(birth.context);
   } catch (const std::exception& error) {
-    log_line(LogLevel::kError, "child failed", {{"reason", error.what()}});
+    log_line(LogLevel::kError, "child_failed", {{"error", error.what()}});
   }
   // Not exit(): what the supervisor registered to run at its end is none of this process's business.
   ::_exit(status);
@@ -51,7 +52,8 @@ Result<pid_t> spawn(const Birth& birth) {
     birth.context.region.clear_slot(birth.context.slot);
     return fail_errno("cannot start a process", error);
   }
-  // The child stores it too: whichever of the two runs first, the slot never has a role without a pid for long.
+  // The child stores it too: whichever of the two runs first, the slot never has a role without a pid for
+  // long.
   birth.context.region.slot(birth.context.slot).pid.store(pid, std::memory_order_release);
   return pid;
 }

@@ -1,17 +1,16 @@
 #include "supervisor/supervisor.h"
 
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
@@ -19,22 +18,6 @@
 
 namespace minivault::supervisor {
 namespace {
-
-/// Descriptors are connections: as many as the machine allows. Failing to get more is no reason not to start.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    log_line(LogLevel::kWarning, "descriptor limit not raised", {{"reason", std::strerror(errno)}});
-  }
-}
-
-/// A slot for every 64 bytes of log, the size of a small record.
-std::uint64_t index_words(const Config& config) {
-  constexpr std::uint64_t kFewest = 4'096;
-  return std::max(kFewest, config.log_bytes / 64);
-}
 
 std::string cause_of(int wait_status) {
   if (!WIFSIGNALED(wait_status)) return "exit status " + std::to_string(WEXITSTATUS(wait_status));
@@ -49,34 +32,28 @@ Event checkpointer_event(const Child& dead, int wait_status) {
     return obeyed ? Event::kCheckpointerDone : Event::kCheckpointerKilled;
   }
   switch (WEXITSTATUS(wait_status)) {
-    case kExitOk: return Event::kCheckpointerDone;
-    case kExitRefused: return Event::kCheckpointerRefused;
-    default: return Event::kCheckpointerFailed;
+    case kExitOk:
+      return Event::kCheckpointerDone;
+    case kExitRefused:
+      return Event::kCheckpointerRefused;
+    default:
+      return Event::kCheckpointerFailed;
   }
 }
 
 Event death_event(const Child& dead, int wait_status) {
-  return dead.spec->role == shared::Role::kCheckpointer ? checkpointer_event(dead, wait_status) : Event::kWorkerDied;
+  return dead.spec->role == shared::Role::kCheckpointer ? checkpointer_event(dead, wait_status)
+                                                        : Event::kWorkerDied;
 }
 
 }  // namespace
 
-Result<Estate> Estate::acquire(const Config& config) {
-  raise_descriptor_limit();
-  Result<DataDirectory> directory = DataDirectory::claim(config.data_directory);
-  if (!directory) return tl::unexpected(directory.error());
-  Result<Listeners> listeners = Listeners::open(config.bind, config.port, config.http_port);
-  if (!listeners) return tl::unexpected(listeners.error());
-  Result<shared::Region> region = shared::Region::create(index_words(config));
-  if (!region) return tl::unexpected(region.error());
-  region->state().started_ms.store(monotonic_ms(), std::memory_order_relaxed);
-  Result<Signals> signals = Signals::take();
-  if (!signals) return tl::unexpected(signals.error());
-  return Estate{std::move(*directory), std::move(*listeners), std::move(*region), std::move(*signals)};
-}
-
 Supervisor::Supervisor(const Config& config, Estate estate, ProcessTitle& title, LoadConfig load)
-    : config_(config), estate_(std::move(estate)), title_(title), load_(std::move(load)), fleet_(role_table()) {}
+    : config_(config),
+      estate_(std::move(estate)),
+      title_(title),
+      load_(std::move(load)),
+      fleet_(role_table()) {}
 
 int Supervisor::run() {
   while (true) {
@@ -124,44 +101,49 @@ void Supervisor::carry_out_plan() {
     next_plan_ms_ = plan.due_ms;
     if (plan.orders.empty()) return;
     for (const Order& order : plan.orders) {
-      if (order.kind == Order::Kind::kSpawn) spawn_child(order);
-      else send(order);
+      order.kind == Order::Kind::kSpawn ? start(order) : send(order);
     }
   }
 }
 
-void Supervisor::spawn_child(const Order& order) {
-  const RoleSpec& spec = *order.spec;
-  const std::optional<unsigned> slot = fleet_.free_slot();
-  Result<pid_t> pid = fail(Code::kUnavailable, "no free slot in shared memory");
-  if (slot) {
-    const std::array foreign{estate_.signals.fd(), spec.gets_listeners ? -1 : estate_.listeners.both.socket.get(),
-                             spec.gets_listeners ? -1 : estate_.listeners.http.socket.get()};
-    ChildContext context{.config = config_, .region = estate_.region, .slot = *slot};
-    if (spec.gets_listeners) {
-      context.port_listener = estate_.listeners.both.socket.get();
-      context.http_listener = estate_.listeners.http.socket.get();
-    }
-    pid = spawn({.spec = spec,
-                 .number = order.number,
-                 .restarts = fleet_.restarts(spec, order.number),
-                 .context = context,
-                 .foreign = foreign,
-                 .title = title_});
-  }
-  const std::uint64_t now_ms = monotonic_ms();
-  if (!pid) {
-    log_line(LogLevel::kError, "child not started",
-             {{"child", title_of(spec, order.number)}, {"reason", pid.error().message}});
-    fleet_.stillborn(spec, order.number, now_ms);
+void Supervisor::start(const Order& order) {
+  const Result<Child> child = spawn_child(*order.spec, order.number);
+  if (child) {
+    fleet_.born(*child);
     return;
   }
-  fleet_.born({.pid = *pid,
+  log_line(LogLevel::kError, "child_not_started",
+           {{"child", title_of(*order.spec, order.number)}, {"error", child.error().message}});
+  fleet_.stillborn(*order.spec, order.number, monotonic_ms());
+}
+
+Result<Child> Supervisor::spawn_child(const RoleSpec& spec, unsigned number) {
+  const std::optional<unsigned> slot = fleet_.free_slot();
+  if (!slot) return fail(Code::kUnavailable, "no free slot in shared memory");
+
+  ChildContext context{.config = config_, .region = estate_.region, .slot = *slot};
+  std::vector<int> foreign{estate_.signals.fd()};
+  const int both = estate_.listeners.both.socket.get();
+  const int http = estate_.listeners.http.socket.get();
+  if (spec.gets_listeners) {
+    context.port_listener = both;
+    context.http_listener = http;
+  } else {
+    foreign.insert(foreign.end(), {both, http});
+  }
+  const Result<pid_t> pid = spawn({.spec = spec,
+                                   .number = number,
+                                   .restarts = fleet_.restarts(spec, number),
+                                   .context = context,
+                                   .foreign = foreign,
+                                   .title = title_});
+  if (!pid) return tl::unexpected(pid.error());
+  return Child{.pid = *pid,
                .slot = *slot,
                .spec = &spec,
-               .number = order.number,
+               .number = number,
                .generation = spec.replaced_on_reload ? generation_ : 0,
-               .born_ms = now_ms});
+               .born_ms = monotonic_ms()};
 }
 
 void Supervisor::send(const Order& order) {
@@ -170,7 +152,7 @@ void Supervisor::send(const Order& order) {
     fleet_.asked(order.pid, monotonic_ms());
     return;
   }
-  log_line(LogLevel::kWarning, "child takes too long to end and is killed",
+  log_line(LogLevel::kWarning, "child_slow_to_end_killed",
            {{"child", title_of(*order.spec, order.number)}, {"child_pid", order.pid}});
   ::kill(order.pid, SIGKILL);
   fleet_.killed(order.pid);
@@ -216,8 +198,9 @@ void Supervisor::bury(pid_t pid, int wait_status) {
   const std::optional<Child> dead = fleet_.buried(pid, monotonic_ms());
   if (!dead) return;  // adopted, if this is process 1 of a container
   const bool expected = dead->asked() && wait_status == 0;
-  log_line(expected ? LogLevel::kInfo : LogLevel::kWarning, expected ? "child ended" : "child died",
-           {{"child", title_of(*dead->spec, dead->number)}, {"child_pid", pid}, {"cause", cause_of(wait_status)}});
+  log_line(
+      expected ? LogLevel::kInfo : LogLevel::kWarning, expected ? "child_ended" : "child_died",
+      {{"child", title_of(*dead->spec, dead->number)}, {"child_pid", pid}, {"cause", cause_of(wait_status)}});
 
   // The lock's holder word is a hint for the watcher; left behind, it would accuse the slot's next owner.
   std::uint32_t held = dead->slot + 1;
@@ -244,12 +227,12 @@ void Supervisor::reload() {
   if (state_.phase > Phase::kRunning) return;
   Result<Config> fresh = load_();
   if (!fresh) {
-    log_line(LogLevel::kError, "configuration not reloaded", {{"reason", fresh.error().message}});
+    log_line(LogLevel::kError, "configuration_not_reloaded", {{"error", fresh.error().message}});
     return;
   }
   Reloaded reloaded = merge(config_, std::move(*fresh));
   for (const std::string& flag : reloaded.needs_restart) {
-    log_line(LogLevel::kWarning, "setting changes at the next start only", {{"setting", flag}});
+    log_line(LogLevel::kWarning, "setting_needs_restart", {{"setting", flag}});
   }
   config_ = std::move(reloaded.config);
   ++generation_;
@@ -264,8 +247,8 @@ Sighting Supervisor::sight() const {
   for (const Child& child : fleet_.children()) {
     const shared::ChildSlot& slot = estate_.region.slot(child.slot);
     if (child.slot + 1 == holder) seen.lock_holder = child.pid;
-    seen.turns.push_back({child.pid, slot.pin.load(std::memory_order_relaxed),
-                          slot.turns.load(std::memory_order_relaxed)});
+    seen.turns.push_back(
+        {child.pid, slot.pin.load(std::memory_order_relaxed), slot.turns.load(std::memory_order_relaxed)});
   }
   return seen;
 }
@@ -275,8 +258,7 @@ void Supervisor::watch() {
   next_watch_ms_ = now_ms + kWatchIntervalMs;
   for (const Verdict& verdict : watcher_.look(sight(), now_ms)) {
     const bool lock = verdict.reason == Verdict::Reason::kLockHeld;
-    log_line(LogLevel::kError, lock ? "child holds the append lock and stands still; killed"
-                                    : "child pins the log and stands still; killed",
+    log_line(LogLevel::kError, lock ? "child_holding_append_lock_killed" : "child_pinning_log_killed",
              {{"child_pid", verdict.pid}, {"stalled_ms", verdict.stalled_ms}});
     // Its pin is cleared when it was reaped, not before: until then it may still read what it pinned.
     ::kill(verdict.pid, SIGKILL);
@@ -287,7 +269,7 @@ int run_node(const Config& config, ProcessTitle& title, const LoadConfig& load) 
   title.set("supervisor");
   Result<Estate> estate = Estate::acquire(config);
   if (!estate) {
-    log_line(LogLevel::kError, "cannot start", {{"reason", estate.error().message}});
+    log_line(LogLevel::kError, "cannot_start", {{"error", estate.error().message}});
     return kExitFailure;
   }
   return Supervisor(config, std::move(*estate), title, load).run();

@@ -7,12 +7,9 @@
 
 #include "common/config/config.h"
 #include "common/process/title.h"
-#include "common/shared/region.h"
-#include "supervisor/data_directory.h"
+#include "supervisor/estate.h"
 #include "supervisor/fleet.h"
-#include "supervisor/listeners.h"
 #include "supervisor/reload.h"
-#include "supervisor/signals.h"
 #include "supervisor/supervisor_state.h"
 #include "supervisor/watcher.h"
 
@@ -22,20 +19,9 @@ namespace minivault::supervisor {
 /// `ready port=... http_port=... pid=...` on standard error once every worker serves.
 int run_node(const Config& config, ProcessTitle& title, const LoadConfig& load);
 
-/// What a node owns before its first child: made in this order, given back in reverse.
-struct Estate {
-  DataDirectory directory;
-  Listeners listeners;
-  shared::Region region;
-  Signals signals;
-
-  /// Errors name what could not be had. Nothing is left behind but the data directory.
-  [[nodiscard]] static Result<Estate> acquire(const Config& config);
-};
-
-/// Biography. Started by: a person, a service manager or a test. Ends normally by SIGTERM or SIGINT: drains, within
-/// 10 s; a second one hurries. SIGHUP: reads the configuration anew and replaces the workers one by one.
-/// Its unexpected death takes every child with it (init_child), and the next start recovers. A child's
+/// Biography. Started by: a person, a service manager or a test. Ends normally by SIGTERM or SIGINT: drains,
+/// within 10 s; a second one hurries. SIGHUP: reads the configuration anew and replaces the workers one by
+/// one. Its unexpected death takes every child with it (init_child), and the next start recovers. A child's
 /// unexpected death: what it held in shared memory is cleared, everybody is woken, a new one is started.
 ///
 /// Never opens LMDB, starts a thread or touches a client's bytes: it must outlive all of their mistakes.
@@ -49,7 +35,8 @@ class Supervisor {
   void handle(Event event);
   void leave_empty_phases();
   void carry_out_plan();
-  void spawn_child(const Order& order);
+  void start(const Order& order);
+  [[nodiscard]] Result<Child> spawn_child(const RoleSpec& spec, unsigned number);
   void send(const Order& order);
   void wait();
   void reap_all();
@@ -69,8 +56,8 @@ class Supervisor {
   NodeState state_;
   Fleet fleet_;
   Watcher watcher_;
-  std::uint64_t generation_ = 0;               ///< of config_; grows with each reload
-  std::optional<std::uint64_t> announced_;     ///< the newest generation that was all ready
+  std::uint64_t generation_ = 0;            ///< of config_; grows with each reload
+  std::optional<std::uint64_t> announced_;  ///< the newest generation that was all ready
   std::uint64_t stop_began_ms_ = kNever;
   std::uint64_t hurried_ms_ = kNever;
   std::uint64_t next_watch_ms_ = 0;

@@ -23,46 +23,58 @@ NodeState hurry(NodeState state) {
 
 NodeState starting(NodeState state, Event event) {
   switch (event) {
-    case Event::kCheckpointerReady: return enter(state, Phase::kRunning);
-    case Event::kCheckpointerFailed: return give_up(state, kExitFailure);
-    case Event::kCheckpointerRefused: return give_up(state, kExitRefused);
+    case Event::kCheckpointerReady:
+      return enter(state, Phase::kRunning);
+    case Event::kCheckpointerFailed:
+      return give_up(state, kExitFailure);
+    case Event::kCheckpointerRefused:
+      return give_up(state, kExitRefused);
     case Event::kCheckpointerDone:
     case Event::kCheckpointerKilled:
       ++state.killed_starts;
       return state.killed_starts < kMaxKilledStarts ? state : give_up(state, kExitFailure);
-    case Event::kStopRequested: return enter(state, Phase::kDraining);
+    case Event::kStopRequested:
+      return enter(state, Phase::kDraining);
     case Event::kWorkerDied:
-    case Event::kPhaseEmpty: return state;
+    case Event::kPhaseEmpty:
+      return state;
   }
   return state;
 }
 
 NodeState running(NodeState state, Event event) {
   switch (event) {
-    case Event::kCheckpointerRefused: return give_up(state, kExitRefused);
-    case Event::kStopRequested: return enter(state, Phase::kDraining);
+    case Event::kCheckpointerRefused:
+      return give_up(state, kExitRefused);
+    case Event::kStopRequested:
+      return enter(state, Phase::kDraining);
     // A child that died is started again; workers go on without a checkpointer until the ring is full.
     case Event::kCheckpointerReady:
     case Event::kCheckpointerDone:
     case Event::kCheckpointerKilled:
     case Event::kCheckpointerFailed:
     case Event::kWorkerDied:
-    case Event::kPhaseEmpty: return state;
+    case Event::kPhaseEmpty:
+      return state;
   }
   return state;
 }
 
 NodeState draining(NodeState state, Event event) {
   switch (event) {
-    case Event::kCheckpointerRefused: return give_up(state, kExitRefused);
-    case Event::kStopRequested: return hurry(state);
-    case Event::kPhaseEmpty: return enter(state, Phase::kFinishing);
+    case Event::kCheckpointerRefused:
+      return give_up(state, kExitRefused);
+    case Event::kStopRequested:
+      return hurry(state);
+    case Event::kPhaseEmpty:
+      return enter(state, Phase::kFinishing);
     // Started again: parked answers need somebody who syncs.
     case Event::kCheckpointerDone:
     case Event::kCheckpointerKilled:
     case Event::kCheckpointerFailed:
     case Event::kCheckpointerReady:
-    case Event::kWorkerDied: return state;
+    case Event::kWorkerDied:
+      return state;
   }
   return state;
 }
@@ -75,12 +87,15 @@ NodeState finishing(NodeState state, Event event) {
     case Event::kCheckpointerRefused:
       state.exit_status = kExitRefused;
       return state;
-    case Event::kStopRequested: return hurry(state);
-    case Event::kPhaseEmpty: return enter(state, Phase::kStopped);
+    case Event::kStopRequested:
+      return hurry(state);
+    case Event::kPhaseEmpty:
+      return enter(state, Phase::kStopped);
     case Event::kCheckpointerReady:
     case Event::kCheckpointerKilled:
     case Event::kCheckpointerFailed:
-    case Event::kWorkerDied: return state;
+    case Event::kWorkerDied:
+      return state;
   }
   return state;
 }
@@ -89,22 +104,32 @@ NodeState finishing(NodeState state, Event event) {
 
 NodeState next(NodeState state, Event event) {
   switch (state.phase) {
-    case Phase::kStarting: return starting(state, event);
-    case Phase::kRunning: return running(state, event);
-    case Phase::kDraining: return draining(state, event);
-    case Phase::kFinishing: return finishing(state, event);
-    case Phase::kStopped: return state;
+    case Phase::kStarting:
+      return starting(state, event);
+    case Phase::kRunning:
+      return running(state, event);
+    case Phase::kDraining:
+      return draining(state, event);
+    case Phase::kFinishing:
+      return finishing(state, event);
+    case Phase::kStopped:
+      return state;
   }
   return state;
 }
 
 const char* name_of(Phase phase) {
   switch (phase) {
-    case Phase::kStarting: return "starting";
-    case Phase::kRunning: return "running";
-    case Phase::kDraining: return "draining";
-    case Phase::kFinishing: return "finishing";
-    case Phase::kStopped: return "stopped";
+    case Phase::kStarting:
+      return "starting";
+    case Phase::kRunning:
+      return "running";
+    case Phase::kDraining:
+      return "draining";
+    case Phase::kFinishing:
+      return "finishing";
+    case Phase::kStopped:
+      return "stopped";
   }
   return "stopped";
 }

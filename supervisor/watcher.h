@@ -38,8 +38,8 @@ struct Verdict {
 
 /// Finds children that hold what others need and no longer move. Pure: memory and clock are handed in.
 ///
-/// Only time between two close looks counts. If the supervisor itself was not running (a stopped process group,
-/// a paused machine), the gap says nothing about the children, who were not running either.
+/// Only time between two close looks counts. If the supervisor itself was not running (a stopped process
+/// group, a paused machine), the gap says nothing about the children, who were not running either.
 class Watcher {
  public:
   [[nodiscard]] std::vector<Verdict> look(const Sighting& seen, std::uint64_t now_ms);

@@ -25,7 +25,9 @@ void move_environment() {
 }
 
 /// `end`, or the end of `text` where that begins exactly there.
-char* extend(char* end, char* text) { return text == end ? text + std::strlen(text) + 1 : end; }
+char* extend(char* end, char* text) {
+  return text == end ? text + std::strlen(text) + 1 : end;
+}
 
 }  // namespace
 

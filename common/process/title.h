@@ -12,14 +12,15 @@ class ProcessTitle {
  public:
   /// Without a command line to write over: only the short name is set.
   ProcessTitle() = default;
-  /// Takes the memory of `argv` and of the environment behind it. Neither argv's strings nor pointers got from
-  /// getenv(3) may be used afterwards; the environment itself stays as it was.
+  /// Takes the memory of `argv` and of the environment behind it. Neither argv's strings nor pointers got
+  /// from getenv(3) may be used afterwards; the environment itself stays as it was.
   ProcessTitle(int argc, char** argv);
 
   ProcessTitle(const ProcessTitle&) = delete;
   ProcessTitle& operator=(const ProcessTitle&) = delete;
 
-  /// `role` becomes the title (`minivault: ROLE`) and, cut to 15 bytes, the short name that log lines begin with.
+  /// `role` becomes the title (`minivault: ROLE`) and, cut to 15 bytes, the short name that log lines begin
+  /// with.
   void set(std::string_view role);
 
  private:

@@ -23,7 +23,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-bool mentions(const Error& error, const std::string& text) { return error.message.find(text) != std::string::npos; }
+bool mentions(const Error& error, const std::string& text) {
+  return error.message.find(text) != std::string::npos;
+}
 
 class EstateTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(EstateTest);
@@ -68,7 +70,8 @@ class EstateTest : public CppUnit::TestFixture {
     auto claim = DataDirectory::claim(directory_.path());
     CPPUNIT_ASSERT(claim.has_value());
     bool claimed = false;
-    std::thread second([&] { claimed = DataDirectory::claim(directory_.path(), test::kPatience).has_value(); });
+    std::thread second(
+        [&] { claimed = DataDirectory::claim(directory_.path(), test::kPatience).has_value(); });
     { const auto let_go = std::move(*claim); }
     second.join();
     CPPUNIT_ASSERT(claimed);
@@ -81,7 +84,8 @@ class EstateTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(mentions(claim.error(), file) && mentions(claim.error(), "Not a directory"));
     const auto nowhere = DataDirectory::claim(directory_.file("a/b"));
     CPPUNIT_ASSERT(!nowhere.has_value());
-    CPPUNIT_ASSERT(mentions(nowhere.error(), directory_.file("a/b")) && mentions(nowhere.error(), "No such file"));
+    CPPUNIT_ASSERT(mentions(nowhere.error(), directory_.file("a/b")) &&
+                   mentions(nowhere.error(), "No such file"));
   }
 
   void a_directory_without_permission_is_an_error() {
@@ -114,7 +118,8 @@ class EstateTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(first.has_value());
     const auto second = Listener::open("127.0.0.1", first->port);
     CPPUNIT_ASSERT(!second.has_value());
-    CPPUNIT_ASSERT(mentions(second.error(), std::to_string(first->port)) && mentions(second.error(), "in use"));
+    CPPUNIT_ASSERT(mentions(second.error(), std::to_string(first->port)) &&
+                   mentions(second.error(), "in use"));
   }
 
   void an_address_of_somebody_else_is_named() {

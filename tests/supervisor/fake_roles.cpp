@@ -30,7 +30,8 @@ void note_signals() {
     struct sigaction action {};
     ::sigaction(number, nullptr, &action);
     const bool ignored = number == SIGPIPE || number == SIGINT || number == SIGHUP;
-    if (::sigismember(&blocked, number) != 0 || action.sa_handler != (ignored ? SIG_IGN : SIG_DFL)) ++s.wrong_signals;
+    if (::sigismember(&blocked, number) != 0 || action.sa_handler != (ignored ? SIG_IGN : SIG_DFL))
+      ++s.wrong_signals;
   }
 }
 
@@ -137,7 +138,9 @@ Script& script() {
   return *static_cast<Script*>(memory);
 }
 
-void reset_script() { new (&script()) Script; }  // placement: the mapping owns it
+void reset_script() {
+  new (&script()) Script;
+}  // placement: the mapping owns it
 
 }  // namespace test
 }  // namespace minivault

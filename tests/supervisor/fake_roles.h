@@ -8,17 +8,17 @@
 
 namespace minivault::test {
 
-/// How the fake roles behave and what they saw, in memory that the test shares with every process it forks. The
-/// real ones are not linked: who supervises must not care what they do.
+/// How the fake roles behave and what they saw, in memory that the test shares with every process it forks.
+/// The real ones are not linked: who supervises must not care what they do.
 struct Script {
   // Set by the test.
-  std::atomic<int> checkpointer_exit{-1};      ///< ends with this status instead of becoming ready
+  std::atomic<int> checkpointer_exit{-1};       ///< ends with this status instead of becoming ready
   std::atomic<int> checkpointer_final_exit{0};  ///< ends with this status once it was asked to
   std::atomic<bool> checkpointer_waits{false};  ///< does not become ready for now
   std::atomic<unsigned> crashing_worker{0};     ///< the number of one that dies at once
   std::atomic<bool> workers_ignore_stop{false};
-  std::atomic<bool> pin_once{false};   ///< the next worker to look pins the ring and hangs
-  std::atomic<bool> lock_once{false};  ///< the next worker to look takes the append lock and hangs
+  std::atomic<bool> pin_once{false};        ///< the next worker to look pins the ring and hangs
+  std::atomic<bool> lock_once{false};       ///< the next worker to look takes the append lock and hangs
   std::atomic<unsigned> reload_workers{0};  ///< 0: the configuration cannot be read
   std::atomic<unsigned> reload_port{0};
 

@@ -1,4 +1,5 @@
-// The comparison of the children that live with those that should, driven by a made-up clock and made-up pids.
+// The comparison of the children that live with those that should, driven by a made-up clock and made-up
+// pids.
 
 #include "supervisor/fleet.h"
 
@@ -97,7 +98,8 @@ struct Model {
     return at(role, number).front();
   }
   [[nodiscard]] std::ptrdiff_t count(Kind kind) const {
-    return std::count_if(orders.begin(), orders.end(), [kind](const Order& order) { return order.kind == kind; });
+    return std::count_if(orders.begin(), orders.end(),
+                         [kind](const Order& order) { return order.kind == kind; });
   }
   /// Somebody takes new connections, or would as soon as it could.
   [[nodiscard]] bool serves() const {
@@ -185,7 +187,8 @@ class FleetTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE("the old one goes on until the new one serves", !pair[0].asked());
       model.become_ready(pair[1].pid);
       CPPUNIT_ASSERT(model.at(Role::kWorker, number)[0].asked());
-      CPPUNIT_ASSERT_EQUAL_MESSAGE("the next waits for its end", std::size_t{5}, model.fleet.children().size());
+      CPPUNIT_ASSERT_EQUAL_MESSAGE("the next waits for its end", std::size_t{5},
+                                   model.fleet.children().size());
       CPPUNIT_ASSERT(!model.fleet.settled(model.goal));
       model.die(pair[0].pid);
     }
@@ -199,8 +202,10 @@ class FleetTest : public CppUnit::TestFixture {
     for (int step = 0; step < 100 && !model.fleet.settled(model.goal); ++step) {
       const std::vector<Child> now(model.fleet.children().begin(), model.fleet.children().end());
       for (const Child& child : now) {
-        if (child.asked()) model.die(child.pid);
-        else if (!child.ready) model.become_ready(child.pid);
+        if (child.asked())
+          model.die(child.pid);
+        else if (!child.ready)
+          model.become_ready(child.pid);
       }
       CPPUNIT_ASSERT(model.serves());
     }
@@ -325,10 +330,17 @@ class FleetTest : public CppUnit::TestFixture {
         const auto children = model.fleet.children();
         const auto pid = children.empty() ? pid_t{0} : children[random() % children.size()].pid;
         switch (random() % 4) {
-          case 0: model.reload(1 + random() % 5); break;
-          case 1: if (pid != 0) model.die(pid); break;
-          case 2: if (pid != 0) model.become_ready(pid); break;
-          default: model.pass(random() % 3'000);
+          case 0:
+            model.reload(1 + random() % 5);
+            break;
+          case 1:
+            if (pid != 0) model.die(pid);
+            break;
+          case 2:
+            if (pid != 0) model.become_ready(pid);
+            break;
+          default:
+            model.pass(random() % 3'000);
         }
         CPPUNIT_ASSERT_MESSAGE("three a place at most", model.fleet.children().size() <= 16);
       }
@@ -341,8 +353,10 @@ class FleetTest : public CppUnit::TestFixture {
     for (int step = 0; step < 200 && !model.fleet.settled(model.goal); ++step) {
       const std::vector<Child> now(model.fleet.children().begin(), model.fleet.children().end());
       for (const Child& child : now) {
-        if (child.asked()) model.die(child.pid);
-        else if (!child.ready) model.become_ready(child.pid);
+        if (child.asked())
+          model.die(child.pid);
+        else if (!child.ready)
+          model.become_ready(child.pid);
       }
       model.pass(100);
     }

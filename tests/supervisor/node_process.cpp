@@ -16,6 +16,7 @@
 #include "common/process/title.h"
 #include "supervisor/supervisor.h"
 #include "tests/supervisor/fake_roles.h"
+#include "tests/support/processes.h"
 
 namespace minivault::test {
 namespace {
@@ -31,7 +32,8 @@ Result<Config> reloaded(Config config) {
   const unsigned workers = script().reload_workers.load();
   if (workers == 0) return fail(Code::kInvalidArgument, "the script says no");
   config.worker_processes = workers;
-  if (const unsigned port = script().reload_port.load(); port != 0) config.port = static_cast<std::uint16_t>(port);
+  if (const unsigned port = script().reload_port.load(); port != 0)
+    config.port = static_cast<std::uint16_t>(port);
   return config;
 }
 
@@ -58,23 +60,29 @@ NodeProcess::~NodeProcess() {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   try {
-    eventually("children follow their supervisor", [&] { return std::none_of(orphans.begin(), orphans.end(), is_alive); });
+    eventually("children follow their supervisor",
+               [&] { return std::none_of(orphans.begin(), orphans.end(), is_alive); });
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
   }
   std::cerr << log();  // still running: the test failed, or had no need to stop it
 }
 
-void NodeProcess::send(int signal_number) const { ::kill(pid_, signal_number); }
+void NodeProcess::send(int signal_number) const {
+  ::kill(pid_, signal_number);
+}
 
 int NodeProcess::wait_for_end(milliseconds limit) {
   int raw = 0;
-  eventually("the node ends", [&] { return ::waitpid(pid_, &raw, WNOHANG) == pid_; }, limit);
+  eventually(
+      "the node ends", [&] { return ::waitpid(pid_, &raw, WNOHANG) == pid_; }, limit);
   status_ = WIFEXITED(raw) ? WEXITSTATUS(raw) : -WTERMSIG(raw);
   return *status_;
 }
 
-std::string NodeProcess::log() const { return read_file(directory_.file("log")); }
+std::string NodeProcess::log() const {
+  return read_file(directory_.file("log"));
+}
 
 void NodeProcess::wait_for_log(const std::string& text) const {
   eventually("the log says: " + text, [&] { return log().find(text) != std::string::npos; });
@@ -88,21 +96,12 @@ std::uint16_t NodeProcess::wait_until_ready() const {
 }
 
 std::vector<pid_t> NodeProcess::children(const std::string& name) const {
-  const std::string self = std::to_string(pid_);
-  std::istringstream list(read_file("/proc/" + self + "/task/" + self + "/children"));
   std::vector<pid_t> found;
-  for (pid_t child = 0; list >> child;) {
-    const std::string comm = read_file("/proc/" + std::to_string(child) + "/comm");
-    if (comm.rfind(name, 0) == 0 && is_alive(child)) found.push_back(child);
+  for (const Process& process : descendants_of(pid_)) {
+    if (process.parent == pid_ && process.name.rfind(name, 0) == 0) found.push_back(process.pid);
   }
   std::sort(found.begin(), found.end());
   return found;
-}
-
-bool is_alive(pid_t pid) {
-  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  const std::size_t name_end = stat.rfind(") ");
-  return name_end != std::string::npos && stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
 }
 
 }  // namespace minivault::test

@@ -40,7 +40,4 @@ class NodeProcess {
   std::optional<int> status_;
 };
 
-/// True until the process is gone or a zombie that nobody reaps.
-[[nodiscard]] bool is_alive(pid_t pid);
-
 }  // namespace minivault::test

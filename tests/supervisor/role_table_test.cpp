@@ -64,7 +64,8 @@ class RoleTableTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(spec.stop_limit_ms < 10'000);
       CPPUNIT_ASSERT(spec.hurried_limit_ms < spec.stop_limit_ms);
       if (spec.role == checkpointer.role) continue;
-      CPPUNIT_ASSERT_MESSAGE("time is left for the last checkpoint", spec.stop_limit_ms < checkpointer.stop_limit_ms);
+      CPPUNIT_ASSERT_MESSAGE("time is left for the last checkpoint",
+                             spec.stop_limit_ms < checkpointer.stop_limit_ms);
     }
   }
 

@@ -11,15 +11,20 @@
 namespace minivault::supervisor {
 namespace {
 
-constexpr std::array kPhases{Phase::kStarting, Phase::kRunning, Phase::kDraining, Phase::kFinishing, Phase::kStopped};
-constexpr std::array kEvents{
-    Event::kCheckpointerReady,  Event::kCheckpointerDone,    Event::kCheckpointerKilled,
-    Event::kCheckpointerFailed, Event::kCheckpointerRefused, Event::kWorkerDied,
-    Event::kStopRequested,      Event::kPhaseEmpty};
+constexpr std::array kPhases{Phase::kStarting, Phase::kRunning, Phase::kDraining, Phase::kFinishing,
+                             Phase::kStopped};
+constexpr std::array kEvents{Event::kCheckpointerReady,   Event::kCheckpointerDone,
+                             Event::kCheckpointerKilled,  Event::kCheckpointerFailed,
+                             Event::kCheckpointerRefused, Event::kWorkerDied,
+                             Event::kStopRequested,       Event::kPhaseEmpty};
 
-NodeState in(Phase phase) { return {.phase = phase}; }
+NodeState in(Phase phase) {
+  return {.phase = phase};
+}
 
-Phase after(Phase phase, Event event) { return next(in(phase), event).phase; }
+Phase after(Phase phase, Event event) {
+  return next(in(phase), event).phase;
+}
 
 class SupervisorStateTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(SupervisorStateTest);
@@ -106,7 +111,8 @@ class SupervisorStateTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(refused.phase == Phase::kFinishing);
       CPPUNIT_ASSERT_EQUAL(kExitRefused, next(refused, Event::kPhaseEmpty).exit_status);
     }
-    CPPUNIT_ASSERT_MESSAGE("no answer can become durable", next(in(Phase::kRunning), Event::kCheckpointerRefused).hurried);
+    CPPUNIT_ASSERT_MESSAGE("no answer can become durable",
+                           next(in(Phase::kRunning), Event::kCheckpointerRefused).hurried);
   }
 
   void a_failed_start_ends_the_node() {
@@ -126,8 +132,8 @@ class SupervisorStateTest : public CppUnit::TestFixture {
   }
 
   void deaths_while_running_change_nothing() {
-    for (const Event event : {Event::kCheckpointerDone, Event::kCheckpointerKilled, Event::kCheckpointerFailed,
-                              Event::kWorkerDied}) {
+    for (const Event event : {Event::kCheckpointerDone, Event::kCheckpointerKilled,
+                              Event::kCheckpointerFailed, Event::kWorkerDied}) {
       CPPUNIT_ASSERT(next(in(Phase::kRunning), event) == in(Phase::kRunning));
       CPPUNIT_ASSERT(next(in(Phase::kDraining), event) == in(Phase::kDraining));
     }

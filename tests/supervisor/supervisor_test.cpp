@@ -15,6 +15,7 @@
 #include "common/process/exit_code.h"
 #include "tests/supervisor/fake_roles.h"
 #include "tests/supervisor/node_process.h"
+#include "tests/support/processes.h"
 #include "tests/support/raw_connection.h"
 #include "tests/support/temporary_directory.h"
 
@@ -69,8 +70,9 @@ class SupervisorTest : public CppUnit::TestFixture {
   static void wait_for_others(const NodeProcess& node, const std::string& name, const Pids& before) {
     eventually(name + " replaced", [&] {
       const Pids now = node.children(name);
-      return now.size() == before.size() &&
-             std::none_of(now.begin(), now.end(), [&](pid_t pid) { return std::count(before.begin(), before.end(), pid); });
+      return now.size() == before.size() && std::none_of(now.begin(), now.end(), [&](pid_t pid) {
+               return std::count(before.begin(), before.end(), pid);
+             });
     });
   }
 
@@ -125,7 +127,7 @@ class SupervisorTest : public CppUnit::TestFixture {
     eventually("its restarts are counted", [] { return script().restarts[2].load() == 1; });
     CPPUNIT_ASSERT(node.children("worker 1") == other);
     CPPUNIT_ASSERT(serves(port));
-    node.wait_for_log("child died child=\"worker 2\"");
+    node.wait_for_log("child_died child=\"worker 2\"");
     stop_cleanly(node);
   }
 
@@ -173,7 +175,8 @@ class SupervisorTest : public CppUnit::TestFixture {
     NodeProcess second(config(1));
     CPPUNIT_ASSERT_EQUAL(kExitFailure, second.wait_for_end());
     const std::string said = second.log();
-    CPPUNIT_ASSERT_MESSAGE(said, said.find(directory_.file("data") + " is in use by pid") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(said,
+                           said.find(directory_.file("data") + " is in use by pid") != std::string::npos);
     CPPUNIT_ASSERT_MESSAGE(said, said.find(std::to_string(first.pid())) != std::string::npos);
     CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{1}, std::count(said.begin(), said.end(), '\n'));
     CPPUNIT_ASSERT(serves(port));
@@ -205,7 +208,8 @@ class SupervisorTest : public CppUnit::TestFixture {
     NodeProcess second(taken);
     CPPUNIT_ASSERT_EQUAL(kExitFailure, second.wait_for_end());
     const std::string port = "127.0.0.1 port " + std::to_string(taken.port);
-    CPPUNIT_ASSERT_MESSAGE(second.log(), second.log().find(port + ": the port is in use") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(second.log(),
+                           second.log().find(port + ": the port is in use") != std::string::npos);
     CPPUNIT_ASSERT_EQUAL(1U, script().checkpointer_starts.load());
     stop_cleanly(first);
   }
@@ -256,8 +260,8 @@ class SupervisorTest : public CppUnit::TestFixture {
     NodeProcess node(config(2));
     const std::uint16_t port = node.wait_until_ready();
     script().pin_once = true;
-    node.wait_for_log("child pins the log and stands still");
-    node.wait_for_log("child died");
+    node.wait_for_log("child_pinning_log_killed");
+    node.wait_for_log("child_died");
     eventually("two workers again", [&] { return node.children("worker").size() == 2; });
     eventually("three were started", [] { return script().worker_starts.load() == 3; });
     CPPUNIT_ASSERT(serves(port));
@@ -268,11 +272,11 @@ class SupervisorTest : public CppUnit::TestFixture {
     NodeProcess node(config(2));
     node.wait_until_ready();
     script().lock_once = true;
-    node.wait_for_log("child holds the append lock and stands still");
+    node.wait_for_log("child_holding_append_lock_killed");
     eventually("three were started", [] { return script().worker_starts.load() == 3; });
     stop_cleanly(node);
     const std::string said = node.log();
-    CPPUNIT_ASSERT_EQUAL_MESSAGE("only one was to blame", said.find("stands still"), said.rfind("stands still"));
+    CPPUNIT_ASSERT_EQUAL_MESSAGE("only one was to blame", said.find("_killed "), said.rfind("_killed "));
   }
 
   void a_reload_replaces_every_worker_and_refuses_nobody() {
@@ -291,9 +295,10 @@ class SupervisorTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(served > 0);
     const Pids after = node.children("worker");
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, after.size());
-    for (const pid_t pid : after) CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{0}, std::count(before.begin(), before.end(), pid));
+    for (const pid_t pid : after)
+      CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{0}, std::count(before.begin(), before.end(), pid));
     CPPUNIT_ASSERT(node.children("checkpointer") == checkpointer);
-    node.wait_for_log("setting changes at the next start only setting=-port");
+    node.wait_for_log("setting_needs_restart setting=-port");
     CPPUNIT_ASSERT_EQUAL_MESSAGE("a planned end is no restart", 0U, script().restarts[1].load());
     stop_cleanly(node);
   }
@@ -304,8 +309,8 @@ class SupervisorTest : public CppUnit::TestFixture {
     for (const unsigned workers : {4U, 2U}) {
       script().reload_workers = workers;
       node.send(SIGHUP);
-      node.wait_for_log("reloaded port=" + std::to_string(port) + " http_port=0 address=127.0.0.1 workers=" +
-                        std::to_string(workers));
+      node.wait_for_log("reloaded port=" + std::to_string(port) +
+                        " http_port=0 address=127.0.0.1 workers=" + std::to_string(workers));
       CPPUNIT_ASSERT_EQUAL(std::size_t{workers}, node.children("worker").size());
       CPPUNIT_ASSERT(serves(port));
     }
@@ -317,7 +322,7 @@ class SupervisorTest : public CppUnit::TestFixture {
     const std::uint16_t port = node.wait_until_ready();
     const Pids before = node.children();
     node.send(SIGHUP);
-    node.wait_for_log("configuration not reloaded reason=\"the script says no\"");
+    node.wait_for_log("configuration_not_reloaded error=\"the script says no\"");
     CPPUNIT_ASSERT(serves(port));
     CPPUNIT_ASSERT(node.children() == before);
     stop_cleanly(node);

@@ -55,7 +55,8 @@ class WatcherTest : public CppUnit::TestFixture {
 
   void a_successor_does_not_inherit_the_accusation() {
     for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(look({.lock_holder = kPid, .lock_acquisitions = 7}).empty());
-    for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(look({.lock_holder = kPid + 1, .lock_acquisitions = 7}).empty());
+    for (int i = 0; i < 5; ++i)
+      CPPUNIT_ASSERT(look({.lock_holder = kPid + 1, .lock_acquisitions = 7}).empty());
   }
 
   void a_pin_that_stands_still_is_found() {

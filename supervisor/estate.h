@@ -1,0 +1,23 @@
+#pragma once
+
+#include "common/config/config.h"
+#include "common/core/error.h"
+#include "common/shared/region.h"
+#include "supervisor/data_directory.h"
+#include "supervisor/listeners.h"
+#include "supervisor/signals.h"
+
+namespace minivault::supervisor {
+
+/// What a node owns before its first child: made in this order, given back in reverse.
+struct Estate {
+  DataDirectory directory;
+  Listeners listeners;
+  shared::Region region;
+  Signals signals;
+
+  /// Errors name what could not be had. Nothing is left behind but the data directory.
+  [[nodiscard]] static Result<Estate> acquire(const Config& config);
+};
+
+}  // namespace minivault::supervisor
