@@ -55,8 +55,8 @@ std::string http_request(std::string_view method, std::string_view target, const
   return request + "\r\n";
 }
 
-std::string http_request(std::string_view method, std::string_view target, std::string_view body,
-                         const Headers& headers) {
+std::string http_upload(std::string_view method, std::string_view target, std::string_view body,
+                        const Headers& headers) {
   Headers all = headers;
   const bool framed = std::any_of(headers.begin(), headers.end(), [](const std::string& line) {
     return line.starts_with("Content-Length") || line.starts_with("Transfer-Encoding");

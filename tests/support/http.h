@@ -22,11 +22,12 @@ struct HttpResponse {
 
 using Headers = std::vector<std::string>;  ///< whole lines, "Name: value"
 
-/// The bytes of one request. A body, even an empty one, gets its Content-Length unless `headers` frame it.
+/// The bytes of one request without a body.
 [[nodiscard]] std::string http_request(std::string_view method, std::string_view target,
                                        const Headers& headers = {});
-[[nodiscard]] std::string http_request(std::string_view method, std::string_view target,
-                                       std::string_view body, const Headers& headers = {});
+/// … with a body, which gets its Content-Length unless `headers` frame it.
+[[nodiscard]] std::string http_upload(std::string_view method, std::string_view target, std::string_view body,
+                                      const Headers& headers = {});
 
 /// Reads one response, checking its framing. `has_body` is false for the answer to HEAD.
 [[nodiscard]] HttpResponse receive_http(RawConnection& connection, bool has_body = true);

@@ -13,8 +13,8 @@
 namespace minivault::test {
 
 struct NodeOptions {
-  std::vector<std::string> flags;  ///< after the fixture's own, so they win
-  Environment environment;
+  std::vector<std::string> flags = {};  ///< after the fixture's own, so they win
+  Environment environment = {};
   bool http_listener = false;
 };
 
