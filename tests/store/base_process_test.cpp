@@ -1,10 +1,14 @@
 // Goal: several processes on one base; any of them may die by SIGKILL at any point.
 // Method: children that are stopped at a known point by a channel, then killed.
 
+#include <chrono>
 #include <filesystem>
+#include <random>
+#include <thread>
 #include <vector>
 
 #include "tests/store/base_support.h"
+#include "tests/support/seed.h"
 
 namespace minivault::store {
 namespace {
@@ -23,6 +27,7 @@ class BaseProcessTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_readers_full_of_the_dead);
   CPPUNIT_TEST(test_writer_killed_in_a_transaction);
   CPPUNIT_TEST(test_writer_killed_while_a_reader_lives);
+  CPPUNIT_TEST(test_writer_killed_at_any_instant);
   CPPUNIT_TEST(test_only_a_live_snapshot_pins_pages);
   CPPUNIT_TEST(test_reader_needs_a_base);
   CPPUNIT_TEST_SUITE_END();
@@ -176,6 +181,34 @@ class BaseProcessTest : public CppUnit::TestFixture {
     assert_only_the_committed(base);
     fill(base, 200, 3);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{200}, ask(reader));
+  }
+
+  /// Each commit gives every key the same version and says so; whole commits only, and none that was told, is
+  /// lost.
+  void test_writer_killed_at_any_instant() {
+    std::mt19937_64 random(test::seed());
+    const TemporaryDirectory directory;
+    constexpr unsigned kKeys = 200;
+    std::uint64_t newest = 1;
+    for (int round = 0; round < 15; ++round) {
+      Child writer([&](const Channel& channel) {
+        auto base = must(Base::open_writer(directory.path(), kMapBytes));
+        for (std::uint64_t hlc = newest;; channel.send(hlc++)) fill(base, kKeys, hlc);
+      });
+      for (auto left = 1 + random() % 10; left > 0; --left) newest = writer.channel().receive();
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 2'000));
+      writer.kill();
+      const auto base = must(Base::open_writer(directory.path(), kMapBytes));
+      const auto snapshot = must(base.snapshot());
+      const BaseMeta meta = must(snapshot.meta());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{kKeys}, meta.keys);
+      CPPUNIT_ASSERT(meta.last_hlc >= newest);
+      must(snapshot.scan("", [&](std::string_view, const BaseRecord& record) {
+        CPPUNIT_ASSERT_EQUAL(meta.last_hlc, record.version.hlc);
+        return true;
+      }));
+      newest = meta.last_hlc + 1;
+    }
   }
 
   void test_only_a_live_snapshot_pins_pages() {
