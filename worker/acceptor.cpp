@@ -113,6 +113,8 @@ bool Acceptor::has_more_than_its_part() const {
   return mine > fewest + fewest / 16;
 }
 
-shared::ChildSlot& Acceptor::slot() const { return context_->region.slot(context_->slot); }
+shared::ChildSlot& Acceptor::slot() const {
+  return context_->region.slot(context_->slot);
+}
 
 }  // namespace minivault::worker

@@ -7,10 +7,14 @@ namespace minivault::worker {
 bool AccessRules::needs_key(Access access) const {
   if (key_.empty()) return false;
   switch (access) {
-    case Access::kPublic: return false;
-    case Access::kRead: return mode_ == AuthMode::kAll;
-    case Access::kWrite: return mode_ != AuthMode::kNone;
-    case Access::kPeer: return true;
+    case Access::kPublic:
+      return false;
+    case Access::kRead:
+      return mode_ == AuthMode::kAll;
+    case Access::kWrite:
+      return mode_ != AuthMode::kNone;
+    case Access::kPeer:
+      return true;
   }
   return true;
 }

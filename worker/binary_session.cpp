@@ -10,16 +10,22 @@ using protocol::BinaryParse;
 using protocol::BinaryRequest;
 using protocol::Opcode;
 
-bool is_write(Opcode opcode) { return opcode == Opcode::kSet || opcode == Opcode::kDelete; }
+bool is_write(Opcode opcode) {
+  return opcode == Opcode::kSet || opcode == Opcode::kDelete;
+}
 
 Access access_of(Opcode opcode) {
   switch (opcode) {
-    case Opcode::kGet: return Access::kRead;
+    case Opcode::kGet:
+      return Access::kRead;
     case Opcode::kSet:
-    case Opcode::kDelete: return Access::kWrite;
-    case Opcode::kSync: return Access::kPeer;
+    case Opcode::kDelete:
+      return Access::kWrite;
+    case Opcode::kSync:
+      return Access::kPeer;
     case Opcode::kHealth:
-    case Opcode::kAuth: return Access::kPublic;
+    case Opcode::kAuth:
+      return Access::kPublic;
   }
   return Access::kPeer;
 }
@@ -40,11 +46,14 @@ Progress BinarySession::step(Client& client) {
   const protocol::BinaryLimits limits{services_->store.largest_value(1)};
   const BinaryParse parsed = protocol::parse_binary(input, limits, request);
   switch (parsed.kind) {
-    case BinaryParse::Kind::kNeedMore: return await_bytes(client, request, parsed.size);
+    case BinaryParse::Kind::kNeedMore:
+      return await_bytes(client, request, parsed.size);
     case BinaryParse::Kind::kRequest:
       return carry_out(client, request, static_cast<std::size_t>(parsed.size));
-    case BinaryParse::Kind::kSkip: return start_skip(client, parsed.size);
-    case BinaryParse::Kind::kBad: break;
+    case BinaryParse::Kind::kSkip:
+      return start_skip(client, parsed.size);
+    case BinaryParse::Kind::kBad:
+      break;
   }
   if (client.pending_writes > 0) return Progress::kAwaitWrites;
   answer_error(client);
@@ -54,7 +63,8 @@ Progress BinarySession::step(Client& client) {
 
 Progress BinarySession::skip(Client& client) {
   net::InputBuffer& input = client.connection.input();
-  const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(client.skip_bytes, input.unread().size()));
+  const auto now =
+      static_cast<std::size_t>(std::min<std::uint64_t>(client.skip_bytes, input.unread().size()));
   input.consume(now);
   client.skip_bytes -= now;
   if (client.skip_bytes > 0) return Progress::kNeedBytes;
@@ -68,7 +78,8 @@ Progress BinarySession::await_bytes(Client& client, const BinaryRequest& request
   // The key is only filled in when `size` is that of the whole request.
   const bool hopeless = !request.key.empty() && is_hopeless(client, request.opcode);
   if (hopeless) return start_skip(client, size);
-  if (!services_->reserve(client, client.request_memory, std::max<std::uint64_t>(size, net::BlockPool::kBlockBytes))) {
+  if (!services_->reserve(client, client.request_memory,
+                          std::max<std::uint64_t>(size, net::BlockPool::kBlockBytes))) {
     return Progress::kAwaitMemory;
   }
   return Progress::kNeedBytes;
@@ -98,10 +109,17 @@ Progress BinarySession::carry_out(Client& client, const BinaryRequest& request, 
       if (const Progress got = get(client, request.key); got != Progress::kGoOn) return got;
       break;
     case Opcode::kSet:
-    case Opcode::kDelete: return write(client, request, size);
-    case Opcode::kSync: answer_error(client); break;  // no node replicates to another yet
-    case Opcode::kHealth: answer_health(client); break;
-    case Opcode::kAuth: authenticate(client, request.key); break;
+    case Opcode::kDelete:
+      return write(client, request, size);
+    case Opcode::kSync:
+      answer_error(client);
+      break;  // no node replicates to another yet
+    case Opcode::kHealth:
+      answer_health(client);
+      break;
+    case Opcode::kAuth:
+      authenticate(client, request.key);
+      break;
   }
   finish_request(client, size);
   return Progress::kGoOn;
@@ -132,7 +150,8 @@ Progress BinarySession::write(Client& client, const BinaryRequest& request, std:
 Progress BinarySession::get(Client& client, std::string_view key) {
   const Result<store::Found> found = services_->store.get(key);
   const std::size_t size = found ? found->value.size() : 0;
-  if (size > kSmallBytes && !services_->reserve(client, client.answer_memory, size)) return Progress::kAwaitMemory;
+  if (size > kSmallBytes && !services_->reserve(client, client.answer_memory, size))
+    return Progress::kAwaitMemory;
   services_->count(services_->counters.gets);
   if (!found || !services_->will_leave(found->answer_after)) {
     answer_error(client);

@@ -8,8 +8,8 @@ namespace minivault::worker {
 
 /// The binary protocol of PROTOCOL.md over a Client. Holds nothing of its own: all state is the client's.
 ///
-/// SETs and DELETEs do not wait for each other: a client may have many in the write queue, and their answers are
-/// appended as the outcomes come, in order. Everything else first waits for them.
+/// SETs and DELETEs do not wait for each other: a client may have many in the write queue, and their answers
+/// are appended as the outcomes come, in order. Everything else first waits for them.
 class BinarySession {
  public:
   explicit BinarySession(Services& services) : services_(&services) {}
@@ -21,7 +21,8 @@ class BinarySession {
  private:
   [[nodiscard]] Progress skip(Client& client);
   [[nodiscard]] Progress start_skip(Client& client, std::uint64_t size);
-  [[nodiscard]] Progress await_bytes(Client& client, const protocol::BinaryRequest& request, std::uint64_t size);
+  [[nodiscard]] Progress await_bytes(Client& client, const protocol::BinaryRequest& request,
+                                     std::uint64_t size);
   [[nodiscard]] bool is_hopeless(const Client& client, protocol::Opcode opcode) const;
   [[nodiscard]] Progress carry_out(Client& client, const protocol::BinaryRequest& request, std::size_t size);
   [[nodiscard]] Progress write(Client& client, const protocol::BinaryRequest& request, std::size_t size);

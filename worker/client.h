@@ -21,11 +21,11 @@ struct ParkedTag;
 
 /// What became of looking at the front of a client's input.
 enum class Progress {
-  kGoOn,        ///< a request was dealt with, or a part of one: look again
-  kNeedBytes,   ///< no whole request is there
-  kAwaitWrites, ///< the client's own writes must be settled first
-  kAwaitRoom,   ///< the queue of writes is full
-  kAwaitMemory, ///< the memory budget is spent; the client stands in line
+  kGoOn,         ///< a request was dealt with, or a part of one: look again
+  kNeedBytes,    ///< no whole request is there
+  kAwaitWrites,  ///< the client's own writes must be settled first
+  kAwaitRoom,    ///< the queue of writes is full
+  kAwaitMemory,  ///< the memory budget is spent; the client stands in line
 };
 
 /// What only an HTTP client needs.
@@ -70,12 +70,12 @@ struct Client final : net::TimeoutHook,
   unsigned pending_writes = 0;  ///< handed to the write queue, result unknown
   Progress stopped_at = Progress::kNeedBytes;
   Protocol protocol = Protocol::kUnknown;
-  bool authorized = false;   ///< a binary client that said the right AUTH
-  bool admitted = false;     ///< the request at the front passed authority and rate limit
+  bool authorized = false;  ///< a binary client that said the right AUTH
+  bool admitted = false;    ///< the request at the front passed authority and rate limit
   bool fail_after_skip = false;
-  bool closing = false;      ///< take no more requests; end once the answers have left
-  bool lingering = false;    ///< the answers have left; reading away what still comes
-  bool broken = false;       ///< nothing can be sent any more
+  bool closing = false;    ///< take no more requests; end once the answers have left
+  bool lingering = false;  ///< the answers have left; reading away what still comes
+  bool broken = false;     ///< nothing can be sent any more
 
   /// The bytes in the input are pointed to from elsewhere.
   [[nodiscard]] bool input_pinned() const { return pending_writes > 0 || (http != nullptr && http->parsed); }

@@ -25,9 +25,13 @@ using Poco::JSON::Object;
 
 constexpr std::uint64_t kSampledGroups = 256;
 
-std::uint64_t read(const std::atomic<std::uint64_t>& word) { return word.load(std::memory_order_relaxed); }
+std::uint64_t read(const std::atomic<std::uint64_t>& word) {
+  return word.load(std::memory_order_relaxed);
+}
 
-Object ordered() { return Object(Poco::JSON_PRESERVE_KEY_ORDER); }
+Object ordered() {
+  return Object(Poco::JSON_PRESERVE_KEY_ORDER);
+}
 
 /// What the operating system says about the node's processes together.
 struct Usage {
@@ -54,10 +58,14 @@ void add_process(Usage& usage, std::int32_t pid) {
 
 std::string_view role_name(shared::Role role) {
   switch (role) {
-    case shared::Role::kNone: break;
-    case shared::Role::kWorker: return "worker";
-    case shared::Role::kCheckpointer: return "checkpointer";
-    case shared::Role::kReplicator: return "replicator";
+    case shared::Role::kNone:
+      break;
+    case shared::Role::kWorker:
+      return "worker";
+    case shared::Role::kCheckpointer:
+      return "checkpointer";
+    case shared::Role::kReplicator:
+      return "replicator";
   }
   return "none";
 }

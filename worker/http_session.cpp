@@ -22,7 +22,9 @@ constexpr std::uint64_t kJsonMargin = 64 * 1024;
 constexpr std::uint64_t kLargestHead = 512 * 1024;
 constexpr std::uint64_t kFewChunks = 1 << 20;
 
-bool is_read(HttpMethod method) { return method == HttpMethod::kGet || method == HttpMethod::kHead; }
+bool is_read(HttpMethod method) {
+  return method == HttpMethod::kGet || method == HttpMethod::kHead;
+}
 
 protocol::HttpLimits limits_of(const store::Store& store) {
   protocol::HttpLimits limits;
@@ -54,10 +56,15 @@ Progress HttpSession::parse(Client& client) {
   HttpState& http = *client.http;
   const HttpParse parsed = http.parser.parse(client.connection.input().unread());
   switch (parsed.kind) {
-    case HttpParse::Kind::kNeedMore: return await_bytes(client, parsed);
-    case HttpParse::Kind::kContinue: return answer_expectation(client);
-    case HttpParse::Kind::kError: return refuse_unparsed(client, parsed);
-    case HttpParse::Kind::kRequest: break;
+    case HttpParse::Kind::kNeedMore:
+      return await_bytes(client, parsed);
+    case HttpParse::Kind::kContinue:
+      keep_by_parser(client, parsed.consumed);
+      return answer_expectation(client);
+    case HttpParse::Kind::kError:
+      return refuse_unparsed(client, parsed);
+    case HttpParse::Kind::kRequest:
+      break;
   }
   http.parsed = true;
   http.request_bytes = parsed.consumed;
@@ -66,12 +73,18 @@ Progress HttpSession::parse(Client& client) {
   return carry_out(client);
 }
 
+/// The parser has copied this much of the request.
+void HttpSession::keep_by_parser(Client& client, std::size_t bytes) {
+  client.connection.input().consume(bytes);
+  client.http->gathered += bytes;
+}
+
 Progress HttpSession::await_bytes(Client& client, const HttpParse& parsed) {
   HttpState& http = *client.http;
-  client.connection.input().consume(parsed.consumed);
-  http.gathered += parsed.consumed;
+  keep_by_parser(client, parsed.consumed);
   client.request_bytes = parsed.size;
-  std::uint64_t needed = std::max<std::uint64_t>(parsed.size, http.gathered + client.connection.input().unread().size());
+  std::uint64_t needed =
+      std::max<std::uint64_t>(parsed.size, http.gathered + client.connection.input().unread().size());
   if (needed <= kSmallBytes) return Progress::kNeedBytes;
   // Where the end is not known the next rung is taken: the largest head, a few chunks, the largest body.
   if (parsed.size == 0) {
@@ -147,13 +160,17 @@ Progress HttpSession::use_key(Client& client, std::string_view key) {
   http.success_status = 200;
   switch (request.method) {
     case HttpMethod::kGet:
-    case HttpMethod::kHead: return get(client, key);
-    case HttpMethod::kDelete: write.operation = store::Operation::kDelete; return this->write(client, write);
+    case HttpMethod::kHead:
+      return get(client, key);
+    case HttpMethod::kDelete:
+      write.operation = store::Operation::kDelete;
+      return this->write(client, write);
     case HttpMethod::kPost:
       write.condition = store::Condition::kAbsent;
       http.success_status = 201;
       break;
-    case HttpMethod::kPut: break;
+    case HttpMethod::kPut:
+      break;
     case HttpMethod::kOther:
       protocol::append_method_not_allowed(services_->scratch, protocol::kKeyMethods, http.form);
       return finish(client);
@@ -277,7 +294,8 @@ bool HttpSession::admit(Client& client, Access needed) {
   const bool has_key = services_->access.needs_key(needed) &&
                        services_->access.is_key(protocol::bearer_key(request.authorization));
   switch (services_->admit(client, needed, has_key)) {
-    case Services::Admission::kGranted: return true;
+    case Services::Admission::kGranted:
+      return true;
     case Services::Admission::kUnauthorized:
       protocol::append_unauthorized(services_->scratch, client.http->form);
       break;

@@ -22,6 +22,7 @@ class HttpSession {
 
  private:
   [[nodiscard]] Progress parse(Client& client);
+  static void keep_by_parser(Client& client, std::size_t bytes);
   [[nodiscard]] Progress await_bytes(Client& client, const protocol::HttpParse& parsed);
   [[nodiscard]] Progress answer_expectation(Client& client);
   [[nodiscard]] Progress refuse_unparsed(Client& client, const protocol::HttpParse& parsed);

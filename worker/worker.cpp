@@ -20,8 +20,8 @@ constexpr std::uint64_t kLingerMs = 2'000;
 constexpr std::uint64_t kDrainMs = 8'000;
 constexpr std::uint64_t kDrainLookMs = 100;
 constexpr std::uint64_t kParkedLookMs = 1'000;
-/// A turn that lasts longer is ended; what is left to do is done in the next. Far below the 2 s after which the
-/// supervisor takes the process for hung.
+/// A turn that lasts longer is ended; what is left to do is done in the next. Far below the 2 s after which
+/// the supervisor takes the process for hung.
 constexpr std::uint64_t kLongTurnMs = 50;
 
 /// Two of the largest requests at once, whatever the configuration.
@@ -40,7 +40,8 @@ Worker::Worker(const ChildContext& context, store::Store& store, net::Poller pol
                 [this](Client& client, const WriteOutcome& outcome) { write_settled(client, outcome); }),
       binary_(services_),
       http_(services_),
-      acceptor_(context, poller_, [this](UniqueFd socket, bool http_only) { accepted(std::move(socket), http_only); }),
+      acceptor_(context, poller_,
+                [this](UniqueFd socket, bool http_only) { accepted(std::move(socket), http_only); }),
       progress_timeouts_(kProgressTimeoutMs),
       linger_timeouts_(kLingerMs) {}
 
@@ -94,10 +95,12 @@ void Worker::serve(Client& client) {
   net::Connection& connection = client.connection;
   if (client.lingering) {
     const net::Connection::Received received = connection.discard();
-    client.broken = received == net::Connection::Received::kEnd || received == net::Connection::Received::kBroken;
+    client.broken =
+        received == net::Connection::Received::kEnd || received == net::Connection::Received::kBroken;
     return;
   }
-  const bool may_read = client.stopped_at == Progress::kNeedBytes && !client.closing && !client.input_pinned();
+  const bool may_read =
+      client.stopped_at == Progress::kNeedBytes && !client.closing && !client.input_pinned();
   if (may_read && connection.readable() && connection.output().backlog() <= kAnswerBacklog) {
     const auto request_bytes = static_cast<std::size_t>(client.request_bytes);
     if (connection.receive(request_bytes) == net::Connection::Received::kBroken) client.broken = true;
@@ -114,11 +117,18 @@ void Worker::advance(Client& client) {
     client.stopped_at = step(client);
   }
   switch (client.stopped_at) {
-    case Progress::kAwaitWrites: awaiting_writes_.push_back(client); break;
-    case Progress::kAwaitRoom: awaiting_room_.push_back(client); break;
-    case Progress::kAwaitMemory: break;  // in its line already
+    case Progress::kAwaitWrites:
+      awaiting_writes_.push_back(client);
+      break;
+    case Progress::kAwaitRoom:
+      awaiting_room_.push_back(client);
+      break;
+    case Progress::kAwaitMemory:
+      break;  // in its line already
     case Progress::kGoOn:
-    case Progress::kNeedBytes: net::List<Client, LineTag>::remove(client); break;
+    case Progress::kNeedBytes:
+      net::List<Client, LineTag>::remove(client);
+      break;
   }
 }
 
@@ -165,7 +175,9 @@ void Worker::resume_memory_line() {
   memory_seen_ = services_.memory.taken();
 }
 
-bool Worker::turn_is_long() const { return monotonic_ms() - now_ms_ > kLongTurnMs; }
+bool Worker::turn_is_long() const {
+  return monotonic_ms() - now_ms_ > kLongTurnMs;
+}
 
 /// How long there is nothing to do but for what the poller sees.
 int Worker::sleep_ms() {
@@ -177,8 +189,8 @@ int Worker::sleep_ms() {
 
   std::uint64_t next_ms = parked ? now_ms_ + kParkedLookMs : shared::kNoLsn;
   if (services_.draining) next_ms = std::min(next_ms, now_ms_ + kDrainLookMs);
-  for (const auto& deadline :
-       {progress_timeouts_.next_deadline_ms(), linger_timeouts_.next_deadline_ms(), acceptor_.next_look_ms()}) {
+  for (const auto& deadline : {progress_timeouts_.next_deadline_ms(), linger_timeouts_.next_deadline_ms(),
+                               acceptor_.next_look_ms()}) {
     next_ms = std::min(next_ms, deadline.value_or(next_ms));
   }
   if (next_ms == shared::kNoLsn) return net::Poller::kWaitForever;

@@ -21,8 +21,8 @@ namespace minivault::worker {
 
 /// One worker process: its clients and the turns they are served in.
 ///
-/// A turn: what the poller saw -> each ready client is read once and served until it must wait -> the writes of
-/// all are committed together -> clients that waited for them go on -> ... until nobody can -> everybody's
+/// A turn: what the poller saw -> each ready client is read once and served until it must wait -> the writes
+/// of all are committed together -> clients that waited for them go on -> ... until nobody can -> everybody's
 /// answers leave, as far as they may -> what a slow socket did not take is copied out of the store. Nothing
 /// that points into the ring or the base is left when the turn ends.
 class Worker {
@@ -82,7 +82,7 @@ class Worker {
   net::List<Client, TouchedTag> touched_;  ///< whose turn is to be finished
   net::List<Client, LineTag> awaiting_writes_;
   net::List<Client, LineTag> awaiting_room_;
-  net::List<Client, ParkedTag> parked_;    ///< whose answers wait for a mark
+  net::List<Client, ParkedTag> parked_;  ///< whose answers wait for a mark
   shared::Lsn lowest_mark_ = shared::kNoLsn;
   net::Timeouts<Client> progress_timeouts_;
   net::Timeouts<Client> linger_timeouts_;

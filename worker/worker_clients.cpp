@@ -85,7 +85,8 @@ bool Worker::has_said_all(Client& client) const {
   if (client.stopped_at != Progress::kNeedBytes || client.pending_writes > 0) return false;
   if (client.connection.ended()) return true;
   if (!services_.draining || client.mid_request() || client.connection.readable()) return false;
-  const bool newcomer = client.connection.bytes_received() == 0 && now_ms_ < client.accepted_ms + kDrainGraceMs;
+  const bool newcomer =
+      client.connection.bytes_received() == 0 && now_ms_ < client.accepted_ms + kDrainGraceMs;
   return !newcomer;
 }
 
@@ -125,7 +126,8 @@ void Worker::release_parked() {
   });
 }
 
-/// The conversation is over on this side; what the client still sends is read away before the socket is closed.
+/// The conversation is over on this side; what the client still sends is read away before the socket is
+/// closed.
 void Worker::linger(Client& client) {
   if (client.connection.ended()) return destroy(client);
   client.connection.finish_sending();

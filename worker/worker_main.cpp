@@ -2,7 +2,8 @@
 //
 // Started by    the supervisor, one for each of -procs, after the checkpointer said ready; again whenever one
 //               ends that was not asked to, and, at a reload, beside the one it is to replace.
-// Ends          on SIGTERM: takes no more connections, finishes what it has received, tells its HTTP clients to
+// Ends          on SIGTERM: takes no more connections, finishes what it has received, tells its HTTP clients
+// to
 //               close, and exits 0 after at most 8 s.
 // In a hurry    on a second SIGTERM: exits 0 at once; whoever waits for an answer does not get it.
 // When it dies  its connections break. An answer that was not sent is unknown to its client; a write that was
@@ -37,9 +38,11 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Large buffers go back to the system when they are freed, and grow by moving pages instead of bytes. Without
-/// this glibc keeps raising the size from which it does so.
-void give_large_buffers_back() { ::mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
+/// Large buffers go back to the system when they are freed, and grow by moving pages instead of bytes.
+/// Without this glibc keeps raising the size from which it does so.
+void give_large_buffers_back() {
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
 
 /// SIGTERM as something to read: nothing is ever done in a handler.
 Result<UniqueFd> take_signals() {

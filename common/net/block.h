@@ -8,8 +8,8 @@
 namespace minivault::net {
 
 /// A piece of heap memory that can grow in place. Move-only; empty until reserve() was called.
-/// malloc's realloc moves the pages of a large block instead of its bytes (mremap), which is why this is not a
-/// std::vector: a value of 100 MB arrives without being copied once.
+/// malloc's realloc moves the pages of a large block instead of its bytes (mremap), which is why this is not
+/// a std::vector: a value of 100 MB arrives without being copied once.
 class Block {
  public:
   [[nodiscard]] char* data() const { return bytes_.get(); }
@@ -30,8 +30,8 @@ class Block {
   std::size_t capacity_ = 0;
 };
 
-/// Blocks of one size, handed from connection to connection, so that reading and answering allocate nothing in
-/// steady state and an idle connection owns none. One thread.
+/// Blocks of one size, handed from connection to connection, so that reading and answering allocate nothing
+/// in steady state and an idle connection owns none. One thread.
 class BlockPool {
  public:
   static constexpr std::size_t kBlockBytes = 64 * 1024;

@@ -69,6 +69,8 @@ Connection::Sent Connection::send(std::uint64_t reached) {
   return output_.sendable() == 0 ? Sent::kAll : Sent::kPart;
 }
 
-void Connection::finish_sending() { ::shutdown(socket_.get(), SHUT_WR); }
+void Connection::finish_sending() {
+  ::shutdown(socket_.get(), SHUT_WR);
+}
 
 }  // namespace minivault::net

@@ -14,8 +14,8 @@ namespace minivault::net {
 
 /// A client's stream socket with what was received and what waits to be sent. Knows no protocol.
 ///
-/// Reads at most once and writes at most once a call, and remembers what the edge-triggered Poller will not say
-/// again: whether the socket was still readable or writable. One thread.
+/// Reads at most once and writes at most once a call, and remembers what the edge-triggered Poller will not
+/// say again: whether the socket was still readable or writable. One thread.
 class Connection {
  public:
   enum class Received {
@@ -25,8 +25,8 @@ class Connection {
     kBroken,  ///< reset, or no memory for what it sends
   };
   enum class Sent {
-    kAll,     ///< everything that may leave has left
-    kPart,    ///< the client's side is full; some left, or none
+    kAll,   ///< everything that may leave has left
+    kPart,  ///< the client's side is full; some left, or none
     kBroken,
   };
 
@@ -44,14 +44,14 @@ class Connection {
 
   /// One recv(2), as much as the buffer has room for. `request_bytes`: see InputBuffer::room().
   [[nodiscard]] Received receive(std::size_t request_bytes);
-  /// One sendmsg(2) of what no hold keeps back once `reached` is reached. What was not taken is still borrowed
-  /// where it was borrowed: OutputBuffer::keep().
+  /// One sendmsg(2) of what no hold keeps back once `reached` is reached. What was not taken is still
+  /// borrowed where it was borrowed: OutputBuffer::keep().
   [[nodiscard]] Sent send(std::uint64_t reached);
 
   /// Tells the client that nothing more comes, while it may still send.
   void finish_sending();
-  /// Reads and forgets, once. A socket closed with unread bytes in it is reset, and a reset takes back what the
-  /// client has not read yet: so whoever closes first sends its end and then reads away what still comes.
+  /// Reads and forgets, once. A socket closed with unread bytes in it is reset, and a reset takes back what
+  /// the client has not read yet: so whoever closes first sends its end and then reads away what still comes.
   [[nodiscard]] Received discard();
 
   /// Total bytes that went each way: whoever watches for progress compares two looks.

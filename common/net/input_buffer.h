@@ -10,9 +10,9 @@ namespace minivault::net {
 
 /// Bytes that were received and not yet consumed, always contiguous, so that parsers see plain views.
 ///
-/// Grows with what arrived, never with what a request claims. Borrows the pool's block while there is something
-/// to read and gives it back in settle(): an idle connection holds nothing, a started request only its own size.
-/// consume() moves nothing, so views into unread() stay good until the next room() or settle().
+/// Grows with what arrived, never with what a request claims. Borrows the pool's block while there is
+/// something to read and gives it back in settle(): an idle connection holds nothing, a started request only
+/// its own size. consume() moves nothing, so views into unread() stay good until the next room() or settle().
 class InputBuffer {
  public:
   /// A read is not worth its system call with less room than this, unless the block is a whole one.
@@ -28,7 +28,8 @@ class InputBuffer {
   void consume(std::size_t bytes);
 
   /// Where the next bytes go; empty if there is no memory. A full buffer doubles, but beyond the pool's block
-  /// only as far as `request_bytes`, the size of the request under way where it is known. Moves what is unread.
+  /// only as far as `request_bytes`, the size of the request under way where it is known. Moves what is
+  /// unread.
   [[nodiscard]] std::span<char> room(std::size_t request_bytes);
   void received(std::size_t bytes) { end_ += bytes; }
 

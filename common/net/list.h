@@ -4,8 +4,8 @@
 
 namespace minivault::net {
 
-/// Membership in one List. A class that can be in several lists at once derives from several hooks, told apart
-/// by their tags. Leaves its list when it dies, so no list ever points to what is gone.
+/// Membership in one List. A class that can be in several lists at once derives from several hooks, told
+/// apart by their tags. Leaves its list when it dies, so no list ever points to what is gone.
 template <typename Tag>
 class ListHook {
  public:

@@ -7,8 +7,8 @@ namespace minivault::net {
 
 /// How much memory large requests and answers of one process may take together. Counts, allocates nothing.
 ///
-/// A request takes the whole of what it may come to need before it goes on, or waits: so whoever was let in can
-/// finish, and two half-received requests never wait for each other. One thread.
+/// A request takes the whole of what it may come to need before it goes on, or waits: so whoever was let in
+/// can finish, and two half-received requests never wait for each other. One thread.
 class MemoryBudget {
  public:
   explicit MemoryBudget(std::size_t bytes) : limit_(bytes) {}

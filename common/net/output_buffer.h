@@ -15,9 +15,9 @@ namespace minivault::net {
 
 /// Bytes on their way to a client, in order, some of which may not leave yet.
 ///
-/// Small pieces are copied in; large ones are borrowed until keep() copies what is still there. A hold at a place
-/// in the stream keeps everything after it back until a mark (for a store: an LSN) is reached. It is the only
-/// way an answer waits: for the disk today, for a quorum as one more mark.
+/// Small pieces are copied in; large ones are borrowed until keep() copies what is still there. A hold at a
+/// place in the stream keeps everything after it back until a mark (for a store: an LSN) is reached. It is
+/// the only way an answer waits: for the disk today, for a quorum as one more mark.
 ///
 /// A few small answers fit into the object itself, so parking the answer of a single write allocates nothing.
 class OutputBuffer {

@@ -12,9 +12,15 @@ Result<Poller> Poller::create() {
   return poller;
 }
 
-Status Poller::watch_stream(int fd) { return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET); }
-Status Poller::watch_bell(int fd) { return add(fd, EPOLLIN); }
-Status Poller::watch_listener(int fd) { return add(fd, EPOLLIN | EPOLLEXCLUSIVE); }
+Status Poller::watch_stream(int fd) {
+  return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+Status Poller::watch_bell(int fd) {
+  return add(fd, EPOLLIN);
+}
+Status Poller::watch_listener(int fd) {
+  return add(fd, EPOLLIN | EPOLLEXCLUSIVE);
+}
 
 Status Poller::add(int fd, std::uint32_t events) {
   epoll_event event{};
@@ -26,7 +32,9 @@ Status Poller::add(int fd, std::uint32_t events) {
   return {};
 }
 
-void Poller::forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void Poller::forget(int fd) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
 
 std::span<const Event> Poller::wait(int timeout_ms) {
   std::array<epoll_event, kEventsAWait> seen;

@@ -7,8 +7,8 @@
 namespace minivault::net {
 
 /// A rate kept by all processes together in one shared word (the generic cell rate algorithm, as in ATM): the
-/// word is the time at which the next operation would be due if all came evenly. An operation that is early by
-/// no more than the burst is let through and moves the word on; otherwise it is refused and moves nothing.
+/// word is the time at which the next operation would be due if all came evenly. An operation that is early
+/// by no more than the burst is let through and moves the word on; otherwise it is refused and moves nothing.
 /// A process that dies holds nothing. Any process, any thread.
 class RateBucket {
  public:

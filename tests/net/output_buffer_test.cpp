@@ -1,0 +1,207 @@
+// Goal: bytes leave in order, never before their hold is released, whether copied or borrowed; memory goes
+// back. Method: single cases by hand, then a seeded model of the stream with random holds, sends and keeps.
+
+#include "common/net/output_buffer.h"
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/seed.h"
+
+namespace minivault::net {
+
+class OutputBufferTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(OutputBufferTest);
+  CPPUNIT_TEST(small_answers_need_no_memory);
+  CPPUNIT_TEST(what_is_held_stays);
+  CPPUNIT_TEST(a_lower_mark_behind_a_higher_changes_nothing);
+  CPPUNIT_TEST(holds_at_one_place_become_the_highest);
+  CPPUNIT_TEST(what_is_before_a_hold_leaves);
+  CPPUNIT_TEST(large_bytes_are_lent_and_small_ones_copied);
+  CPPUNIT_TEST(keeping_copies_what_has_not_left);
+  CPPUNIT_TEST(gathers_as_far_as_the_pieces_suffice);
+  CPPUNIT_TEST(settles_back_into_itself);
+  CPPUNIT_TEST(agrees_with_a_model);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void small_answers_need_no_memory() {
+    append(std::string(OutputBuffer::kInsideBytes, 'a'));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, pool_.kept());
+    CPPUNIT_ASSERT_EQUAL(std::string(OutputBuffer::kInsideBytes, 'a'), sendable());
+    append("b");
+    CPPUNIT_ASSERT_EQUAL(std::string(OutputBuffer::kInsideBytes, 'a') + "b", sendable());
+  }
+
+  void what_is_held_stays() {
+    output_.hold(10);
+    append("answer");
+    CPPUNIT_ASSERT_EQUAL(std::string(), sendable());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{6}, output_.backlog());
+    output_.release(9);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, output_.next_mark());
+    CPPUNIT_ASSERT_EQUAL(std::string(), sendable());
+    output_.release(10);
+    CPPUNIT_ASSERT(!output_.held());
+    CPPUNIT_ASSERT_EQUAL(std::string("answer"), sendable());
+  }
+
+  void a_lower_mark_behind_a_higher_changes_nothing() {
+    output_.hold(10);
+    append("first");
+    output_.hold(5);
+    append("second");
+    output_.release(5);
+    CPPUNIT_ASSERT_EQUAL(std::string(), sendable());
+    output_.release(10);
+    CPPUNIT_ASSERT_EQUAL(std::string("firstsecond"), sendable());
+  }
+
+  void holds_at_one_place_become_the_highest() {
+    output_.hold(5);
+    output_.hold(10);
+    append("answer");
+    output_.release(5);
+    CPPUNIT_ASSERT_EQUAL(std::string(), sendable());
+    output_.release(10);
+    CPPUNIT_ASSERT_EQUAL(std::string("answer"), sendable());
+  }
+
+  void what_is_before_a_hold_leaves() {
+    append("now");
+    output_.hold(5);
+    append("later");
+    output_.hold(10);
+    append("last");
+    CPPUNIT_ASSERT_EQUAL(std::string("now"), sendable());
+    output_.sent(2);
+    CPPUNIT_ASSERT_EQUAL(std::string("w"), sendable());
+    output_.release(5);
+    CPPUNIT_ASSERT_EQUAL(std::string("wlater"), sendable());
+    output_.release(10);
+    CPPUNIT_ASSERT_EQUAL(std::string("wlaterlast"), sendable());
+  }
+
+  void large_bytes_are_lent_and_small_ones_copied() {
+    std::string large(OutputBuffer::kBorrowFrom, 'l');
+    std::string small(OutputBuffer::kBorrowFrom - 1, 's');
+    CPPUNIT_ASSERT(output_.append_borrowed(large) && output_.append_borrowed(small));
+    std::fill(large.begin(), large.end(), 'L');
+    std::fill(small.begin(), small.end(), 'S');
+    CPPUNIT_ASSERT(sendable() == large + std::string(small.size(), 's'));
+  }
+
+  void keeping_copies_what_has_not_left() {
+    std::string large(100'000, 'l');
+    append("head");
+    CPPUNIT_ASSERT(output_.append_borrowed(large));
+    append("tail");
+    output_.sent(4 + 60'000);
+    CPPUNIT_ASSERT(output_.keep());
+    std::fill(large.begin(), large.end(), 'L');
+    CPPUNIT_ASSERT(sendable() == std::string(40'000, 'l') + "tail");
+    CPPUNIT_ASSERT_EQUAL(std::size_t{40'004}, output_.backlog());
+  }
+
+  void gathers_as_far_as_the_pieces_suffice() {
+    const std::string large(OutputBuffer::kBorrowFrom, 'l');
+    for (int i = 0; i < 4; ++i) {
+      append("head");
+      CPPUNIT_ASSERT(output_.append_borrowed(large));
+    }
+    std::array<iovec, 5> few;
+    CPPUNIT_ASSERT_EQUAL(std::size_t{4}, output_.gather(few).size());
+    std::array<iovec, 20> many;
+    CPPUNIT_ASSERT_EQUAL(std::size_t{8}, output_.gather(many).size());
+  }
+
+  void settles_back_into_itself() {
+    append(std::string(1'000, 'a') + "end");
+    output_.sent(1'000);
+    output_.settle();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, pool_.kept());
+    CPPUNIT_ASSERT_EQUAL(std::string("end"), sendable());
+    output_.sent(3);
+    output_.settle();
+    CPPUNIT_ASSERT(output_.empty());
+  }
+
+  void agrees_with_a_model() {
+    std::mt19937_64 random(test::seed());
+    std::string stream;                                       // all that was ever appended
+    std::deque<std::pair<std::size_t, std::uint64_t>> holds;  // place in it, mark
+    std::size_t left = 0;
+    std::uint64_t mark = 0;
+    std::uint64_t reached = 0;
+    std::deque<std::string> lent;
+    for (int step = 0; step < 20'000; ++step) {
+      switch (random() % 6) {
+        case 0: {
+          const std::string bytes(random() % 300, static_cast<char>('a' + random() % 26));
+          append(bytes);
+          stream += bytes;
+          break;
+        }
+        case 1: {
+          if (stream.size() - left > 1'000'000) break;
+          lent.emplace_back(random() % 40'000, static_cast<char>('A' + random() % 26));
+          CPPUNIT_ASSERT(output_.append_borrowed(lent.back()));
+          stream += lent.back();
+          break;
+        }
+        case 2:
+          mark = std::max(mark, reached) + random() % 10;
+          if (mark <= reached) break;
+          holds.emplace_back(stream.size(), mark);
+          output_.hold(mark);
+          break;
+        case 3:
+          reached += random() % 10;
+          output_.release(reached);
+          while (!holds.empty() && holds.front().second <= reached) holds.pop_front();
+          break;
+        case 4: {
+          const std::size_t bytes = output_.sendable() == 0 ? 0 : random() % (output_.sendable() + 1);
+          output_.sent(bytes);
+          left += bytes;
+          break;
+        }
+        default:
+          CPPUNIT_ASSERT(output_.keep());
+          lent.clear();
+          output_.settle();
+      }
+      const std::size_t until = holds.empty() ? stream.size() : holds.front().first;
+      CPPUNIT_ASSERT_EQUAL(until - left, output_.sendable());
+      CPPUNIT_ASSERT_EQUAL(stream.size() - left, output_.backlog());
+      if (step % 16 == 0) CPPUNIT_ASSERT(sendable() == stream.substr(left, until - left));
+      if (left > 10'000'000) break;
+    }
+  }
+
+ private:
+  void append(const std::string& bytes) { CPPUNIT_ASSERT(output_.append(bytes)); }
+
+  [[nodiscard]] std::string sendable() const {
+    std::array<iovec, 256> pieces;
+    std::string bytes;
+    for (const iovec& piece : output_.gather(pieces)) {
+      bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    }
+    return bytes;
+  }
+
+  BlockPool pool_;
+  OutputBuffer output_{pool_};
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(OutputBufferTest, "output_buffer_test");
+
+}  // namespace minivault::net
