@@ -29,6 +29,7 @@ int run_daemon(int argc, char** argv) {
   // The title is written over argv, so the command line is copied: a reload reads it again.
   const std::vector<std::string> words(argv + 1, argv + argc);
   std::vector<const char*> arguments;
+  arguments.reserve(words.size());
   for (const std::string& word : words) arguments.push_back(word.c_str());
 
   const Result<LoadedConfig> loaded = load_config(arguments);
