@@ -277,6 +277,7 @@ class HttpProtocolTest : public CppUnit::TestFixture {
     assert_data(get(node, "/both"), "1");
     RawConnection binary(node.http_port());  // HTTP alone: no binary request is served there
     binary.send(set_frame("both", "binary"));
+    binary.finish_sending();
     CPPUNIT_ASSERT(!binary.receive_until_close().starts_with(kOk));
     assert_data(http(node.http_port(), http_request("GET", "/both")), "1");
   }
