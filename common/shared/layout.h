@@ -113,8 +113,8 @@ struct ChildSlot {
   std::atomic<ChildState> state;
   std::atomic<std::uint32_t> number;    ///< worker 1, worker 2, …
   std::atomic<std::uint32_t> restarts;  ///< of this role and number since the node started
-  /// A worker that leaves new connections to the others for the moment (worker/acceptor.h). Itself, also at start.
-  std::atomic<std::uint32_t> steps_aside;
+  /// 1: another worker asks this one to accept connections (worker/acceptor.h). Cleared by the owner.
+  std::atomic<std::uint32_t> invited;
 
   /// The ring may not be overwritten at or beyond this LSN while the turn lasts; kNoLsn: no turn (rule 10).
   alignas(kCacheLine) std::atomic<Lsn> pin;
@@ -124,6 +124,7 @@ struct ChildSlot {
   alignas(kCacheLine) std::atomic<Lsn> durable_want;
   /// Place in the queue for room in the ring; 0: not waiting.
   std::atomic<std::uint64_t> space_ticket;
+  std::atomic<std::uint64_t> space_asked_ms;  ///< when the owner last asked for that room (monotonic_ms())
 
   alignas(kCacheLine) Counters counters;
 };

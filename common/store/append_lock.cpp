@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "common/core/assert.h"
+#include "common/core/fault_point.h"
 #include "common/core/log.h"
 
 namespace minivault::store {
@@ -19,6 +20,7 @@ void roll_forward(shared::State& state, const Ring& ring, const Index& index, Ls
         [](std::uint64_t) { return false; });
     if (place.word == Index::kNoWord) return;
     index.publish(place.word, hash, at);
+    MV_FAULT_POINT("mend.between_slot_and_tail");
     shared::raise(state.append.last_hlc, record.header.hlc);
     at = record.end();
     state.marks.tail.store(at, std::memory_order_release);
@@ -36,6 +38,7 @@ AppendGuard::AppendGuard(shared::State& state, const Ring& ring, const Index& in
   roll_forward(state, ring, index, tail + ring.size());
   const Lsn mended = state.marks.tail.load(std::memory_order_relaxed);
   log_line(LogLevel::kWarning, "append_lock_mended", {{"rolled_forward_bytes", mended - tail}});
+  MV_FAULT_POINT("mend.before_consistent");
   // Only now: whoever dies before this line leaves the lock as it was found.
   ::pthread_mutex_consistent(&lock_.mutex);
 }

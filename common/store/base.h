@@ -34,7 +34,7 @@ struct BaseMeta {
   std::uint64_t keys = 0;         ///< tombstones not counted
   std::uint64_t tombstones = 0;
   std::uint64_t ring_bytes = 0;   ///< of the log this base was last opened with
-  std::uint64_t starts = 0;       ///< how often a node was started on it; the log counts along
+  std::uint64_t starts = 0;       ///< grows by 2 with each start, odd while one is under way; the log counts along
   std::uint64_t key_hash_seed = 0;  ///< of the hash in long keys (ENGINE.md rule 18); born with the base
 };
 

@@ -1,11 +1,14 @@
 #include "common/store/batch.h"
 
+#include <limits>
+
 #include "common/core/assert.h"
 
 namespace minivault::store {
 
 void Batch::add(const Write& write) {
   MV_ASSERT(!write.key.empty() && write.key.size() <= kLargestKey);
+  MV_ASSERT(write.value.size() <= std::numeric_limits<std::uint32_t>::max());
   Entry entry{};
   entry.header.hlc = write.version.hlc;
   entry.header.origin = write.version.origin;

@@ -41,7 +41,8 @@ struct WriteResult {
     kPending,  ///< not yet: Store::commit() stopped before it
     kDone,
     kRefused,  ///< its condition does not hold; nothing happened
-    kFailed    ///< nothing was written; see Store::commit()'s error
+    kFailed    ///< not acknowledged; see Store::commit()'s error. After a failed write of the log it may come back at
+               ///< the next start, or not
   };
   Outcome outcome = Outcome::kPending;
   /// The answer may be sent once Store::durable() >= this; 0: at once. Also for refusals: nobody is told of a

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/core/clock.h"
+#include "common/core/fault_point.h"
 #include "common/store/append_lock.h"
 
 namespace minivault::store {
@@ -85,7 +86,9 @@ Status Checkpoint::apply(Lsn end) {
     meta.last_hlc = std::max(meta.last_hlc, state_.append.last_hlc.load(std::memory_order_relaxed));
     if (next == items_.size()) meta.checkpoint = end;
     const std::uint64_t keys = meta.keys;
+    MV_FAULT_POINT("checkpoint.before_commit");
     if (Status ok = transaction->commit(); !ok) return ok;
+    MV_FAULT_POINT("checkpoint.after_commit");
     state_.totals.keys.store(keys, std::memory_order_relaxed);
   } while (next < items_.size());
   state_.totals.base_bytes.store(base_.used_bytes(), std::memory_order_relaxed);

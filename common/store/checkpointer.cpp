@@ -122,6 +122,9 @@ void Checkpointer::wake_waiting() {
 }
 
 Status Checkpointer::stop() {
+  // A writer that died in the lock left its records to whoever takes it next. If nobody did, the log would go on beyond
+  // the end that the mark names, and the next start would refuse it.
+  { const AppendGuard mends_what_a_dead_holder_left(state_, ring_, index_, slot_); }
   const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);
   if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) {
     return fail(Code::kIo, "the node had failed: the next start recovers");

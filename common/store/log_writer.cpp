@@ -8,6 +8,7 @@
 
 #include "common/core/assert.h"
 #include "common/core/clock.h"
+#include "common/core/fault_point.h"
 #include "common/core/log.h"
 
 namespace minivault::store {
@@ -16,6 +17,8 @@ namespace {
 constexpr std::size_t kMostPlanned = 4096;
 constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for longer than this takes to copy
 constexpr unsigned kHlcCounterBits = 16;
+// A ticket counts while its owner keeps asking, each ms or so: a stopped process must not hold up the others for ever.
+constexpr std::uint64_t kTicketLapsesMs = 500;
 constexpr std::uint64_t kSlowestPaceNs = 20'000'000;  // between two commits when the ring is all but full
 
 bool holds(Condition condition, bool known, bool present, const Version& held,
@@ -96,6 +99,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
 
 LogWriter::Stop LogWriter::append_some(Batch& batch) {
   const AppendGuard guard(state_, ring_, index_, slot_);
+  MV_FAULT_POINT("append.locked");
   if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return Stop::kFailed;
   if (others_wait_before_me()) {
     take_ticket();
@@ -114,8 +118,10 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
   }
   if (!plan_.empty()) {
     if (Status written = write_and_publish(batch, next); !written) {
-      state_.failure.store(shared::Failure::kLogWrite, std::memory_order_release);
+      shared::Failure none = shared::Failure::kNone;
+      state_.failure.compare_exchange_strong(none, shared::Failure::kLogWrite, std::memory_order_acq_rel);
       log_line(LogLevel::kError, "log_write_failed", {{"error", written.error().message}});
+      region_.ring_all();  // nothing parked will be acknowledged any more
       for (const Planned& planned : plan_) batch.entries_[planned.entry].result = {};
       batch.settled_ = plan_.front().entry;
       return Stop::kFailed;
@@ -153,7 +159,8 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
       return Stop::kAtEnd;
     }
   }
-  if (place.word == Index::kNoWord) return Stop::kNoRoom;
+  // All words of the group may be taken by this very plan: once it is written, there is room again.
+  if (place.word == Index::kNoWord) return plan_.empty() ? Stop::kNoRoom : Stop::kChunkFull;
 
   stamp(batch, entry, next);
   add_pieces(batch, entry);
@@ -276,6 +283,8 @@ bool LogWriter::make_room(Lsn end) {
 bool LogWriter::others_wait_before_me() {
   if (state_.append.waiting.load(std::memory_order_relaxed) == 0) return false;
   const std::uint64_t mine = region_.slot(slot_).space_ticket.load(std::memory_order_relaxed);
+  const std::uint64_t now_ms = monotonic_ms();
+  region_.slot(slot_).space_asked_ms.store(now_ms, std::memory_order_relaxed);
   const unsigned used = state_.slots_used.load(std::memory_order_acquire);
   std::uint32_t waiting = 0;
   bool before_me = false;
@@ -283,7 +292,8 @@ bool LogWriter::others_wait_before_me() {
     const std::uint64_t ticket = region_.slot(i).space_ticket.load(std::memory_order_relaxed);
     if (ticket == 0) continue;
     ++waiting;
-    if (i != slot_ && (mine == 0 || ticket < mine)) before_me = true;
+    const bool asks = now_ms <= region_.slot(i).space_asked_ms.load(std::memory_order_relaxed) + kTicketLapsesMs;
+    if (i != slot_ && asks && (mine == 0 || ticket < mine)) before_me = true;
   }
   state_.append.waiting.store(waiting, std::memory_order_relaxed);
   return before_me;
@@ -292,19 +302,30 @@ bool LogWriter::others_wait_before_me() {
 void LogWriter::take_ticket() {
   std::atomic<std::uint64_t>& ticket = region_.slot(slot_).space_ticket;
   if (ticket.load(std::memory_order_relaxed) != 0) return;
+  region_.slot(slot_).space_asked_ms.store(monotonic_ms(), std::memory_order_relaxed);
   ticket.store(state_.append.next_ticket.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   state_.append.waiting.fetch_add(1, std::memory_order_relaxed);
+  // A small backlog does not wake the checkpointer by itself, yet only a checkpoint frees a crowded index group.
+  const unsigned used = state_.slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    if (region_.slot(i).role.load(std::memory_order_relaxed) == shared::Role::kCheckpointer) region_.ring(i);
+  }
 }
 
 void LogWriter::cancel_wait() { region_.slot(slot_).space_ticket.store(0, std::memory_order_relaxed); }
 
 Status LogWriter::write_and_publish(Batch& batch, Lsn end) {
+  MV_FAULT_POINT("append.before_bytes");
   if (Status written = ring_.write(plan_.front().lsn, pieces_); !written) return written;
+  MV_FAULT_POINT("append.before_slots");
   for (const Planned& planned : plan_) {
     index_.publish(planned.word, batch.entries_[planned.entry].key_hash, planned.lsn);
+    MV_FAULT_POINT("append.between_slots");
   }
+  MV_FAULT_POINT("append.before_tail");
   // Release: whoever sees this tail sees the slots and, through the page cache, the bytes.
   state_.marks.tail.store(end, std::memory_order_release);
+  MV_FAULT_POINT("append.after_tail");
   note_unsynced();
   for (const Planned& planned : plan_) {
     Batch::Entry& entry = batch.entries_[planned.entry];

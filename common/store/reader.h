@@ -33,6 +33,7 @@ class Reader {
   Reader(shared::State& state, shared::ChildSlot& slot, const Ring& ring, const Index& index, const Base& base);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
+  ~Reader() { end_turn(); }
 
   void begin_turn();
   void end_turn();

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "common/core/clock.h"
+#include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/core/random.h"
 #include "common/store/append_lock.h"
@@ -38,6 +39,13 @@ Status store_meta(Base& base, const BaseMeta& meta) {
   return transaction->commit();
 }
 
+/// Starts count in twos: the base has the odd number in between while a start is under way, so a start that was cut short
+/// is told from a log or a base that was put back from an earlier life.
+bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
+  const bool under_way = base_starts % 2 == 1;
+  return log_starts == base_starts || (under_way && (log_starts + 1 == base_starts || log_starts == base_starts + 1));
+}
+
 Result<Scene> survey(const Base& base, const Config& config) {
   Scene scene;
   Result<BaseMeta> meta = read_meta(base);
@@ -58,12 +66,14 @@ Result<Scene> survey(const Base& base, const Config& config) {
   e.log = Evidence::Log::kPresent;
   e.log_ever_started = header.starts != 0;
   e.same_store = header.store_id == meta->store_id;
-  e.same_age = header.starts == meta->starts || header.starts + 1 == meta->starts;
+  e.same_age = same_age(header.starts, meta->starts);
   e.base_reaches_log = meta->checkpoint >= header.first_lsn;
   e.clean = header.clean != 0;
-  if (e.base_born && e.same_store && e.base_reaches_log) {
-    scene.log = examine_log(*ring, meta->checkpoint, !e.clean);
+  if (e.base_born && e.same_store) {
+    scene.log = examine_log(*ring, meta->checkpoint, false);
     e.ends_where_it_should = scene.log.end == header.clean_tail;
+    const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
+    if (!in_order) scene.log = examine_log(*ring, meta->checkpoint, true);
     e.acknowledged_beyond = scene.log.damage_durable_to.has_value();
   }
   scene.ring = std::move(*ring);
@@ -98,13 +108,13 @@ Status birth(Base& base, Scene& scene, const Config& config) {
   meta.checkpoint = scene.ring->header().first_lsn;
   meta.ring_bytes = scene.ring->size();
   meta.starts = scene.ring->header().starts;
+  MV_FAULT_POINT("birth.before_base");
   return store_meta(base, meta);
 }
 
 /// Replaces the ring by a fresh one that begins at `first_lsn`. REQUIRES: the base holds everything below.
-Status replace_ring(Scene& scene, const Config& config, Lsn first_lsn) {
+Status replace_ring(Scene& scene, const Config& config, Lsn first_lsn, std::uint64_t starts) {
   const std::string path = log_path(config);
-  const std::uint64_t starts = scene.ring ? scene.ring->header().starts : scene.meta.starts;
   scene.ring.reset();
   if (Status made = Ring::create(path, config.log_bytes, scene.meta.store_id, first_lsn, starts); !made) return made;
   Result<Ring> ring = Ring::open(path);
@@ -143,13 +153,18 @@ void fill_limits(shared::State& state, const Base& base, const BaseMeta& meta, c
 /// Where LSNs go on. After an unclean stop a ring further: the same file offset, beyond any LSN that the lost tail can
 /// have used, so what peers remember of this node's stream stays true.
 Lsn next_start(const Scene& scene, const Verdict& verdict) {
-  if (verdict.decision == Decision::kNewLog) return scene.meta.checkpoint + 2 * scene.meta.ring_bytes;
+  const Lsn seen = scene.log.highest_end;
+  if (verdict.decision == Decision::kNewLog) return std::max(scene.meta.checkpoint, seen) + 2 * scene.meta.ring_bytes;
   const bool fresh = verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
   if (fresh) return scene.ring->header().first_lsn;
-  return scene.evidence.clean ? scene.log.end : scene.log.end + scene.ring->size();
+  if (scene.evidence.clean) return scene.log.end;
+  const std::uint64_t ring = scene.ring->size();
+  const bool lapped = seen > scene.log.end + ring;  // -accept-loss with an older base
+  return scene.log.end + (lapped ? 2 + (seen - scene.log.end) / ring : 1) * ring;
 }
 
-/// Stores the new beginning: base first, log second, so that a death in between is found as "one start apart".
+/// Stores the new beginning: base first with an odd count of starts, log second, base again; a death in between is found
+/// as a start under way.
 Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config& config, const Verdict& verdict) {
   const Lsn start = next_start(scene, verdict);
   Result<BaseMeta> meta = read_meta(base);
@@ -157,22 +172,27 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   scene.meta = *meta;
   scene.meta.checkpoint = start;
   scene.meta.ring_bytes = config.log_bytes;
-  const std::uint64_t starts = scene.ring ? scene.ring->header().starts : meta->starts;
+  const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
   if (Status ok = store_meta(base, scene.meta); !ok) return ok;
+  MV_FAULT_POINT("recovery.before_new_log");
 
   if (!scene.ring || verdict.decision == Decision::kNewLog || scene.ring->size() != config.log_bytes) {
-    if (Status ok = replace_ring(scene, config, start); !ok) return ok;
+    if (Status ok = replace_ring(scene, config, start, starts); !ok) return ok;
   }
   RingHeader header = scene.ring->header();
-  header.starts = scene.meta.starts;
+  header.starts = starts + 2;
   header.clean = 0;
+  MV_FAULT_POINT("recovery.before_log_header");
   if (Status ok = scene.ring->write_header(header); !ok) return ok;
+  MV_FAULT_POINT("recovery.after_log_header");
+  scene.meta.starts = header.starts;
+  if (Status ok = store_meta(base, scene.meta); !ok) return ok;
 
   shared::Watermarks& marks = state.marks;
   for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail}) mark->store(start);
   state.append.writable_end.store(start + scene.ring->size());
-  state.append.last_hlc.store(std::max({scene.meta.last_hlc, state.append.last_hlc.load(),
+  state.append.last_hlc.store(std::max({scene.meta.last_hlc, scene.log.largest_hlc, state.append.last_hlc.load(),
                                         wall_ms() << kHlcCounterBits}));
   return {};
 }
@@ -188,15 +208,22 @@ LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond)
   RecordView record;
   while (found.end < limit && ring.verify(found.end, record) && record.end() <= limit) {
     found.end = record.end();
+    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
     ++found.records;
   }
+  found.highest_end = found.end;
   if (!search_beyond) return found;
   // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the end where we
-  // stand proves that acknowledged bytes are damaged (ENGINE.md rule 14).
-  for (Lsn at = found.end + kRecordAlignment; at + sizeof(RecordHeader) <= limit; at += kRecordAlignment) {
+  // stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap proves the same: the base is
+  // older than what the ring still holds.
+  constexpr Lsn kFarthest = Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
+  for (Lsn at = found.end + kRecordAlignment; at < found.end + ring.size(); at += kRecordAlignment) {
     Lsn claimed = 0;
     std::memcpy(&claimed, ring.at(at), sizeof claimed);
-    if (claimed != at || !ring.verify(at, record)) continue;
+    if (claimed < at || claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
+    if (!ring.verify(claimed, record)) continue;
+    found.highest_end = std::max(found.highest_end, record.end());
+    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
     const Lsn durable = record.header.durable();
     if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
   }
@@ -219,7 +246,8 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
 
   // Without peers nobody can bring an older write back: deletes need no tombstone.
   state.limits.tombstone_floor_hlc.store(config.cluster_nodes.empty() ? std::numeric_limits<std::uint64_t>::max() : 0);
-  state.limits.index_seed.store(random_u64());
+  // A recovery that was killed left slots in shared memory: under the same seed they still say where their keys are.
+  if (state.limits.index_seed.load() == 0) state.limits.index_seed.store(random_u64());
   const Index index(index_words, state.limits.index_seed.load());
   if (verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth) {
     if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
@@ -228,6 +256,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
     Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log.end);
     if (!replayed) return tl::unexpected(replayed.error());
   }
+  MV_FAULT_POINT("recovery.before_epoch");
   if (Status begun = begin_epoch(state, *base, *scene, config, verdict); !begun) return tl::unexpected(begun.error());
   fill_limits(state, *base, scene->meta, *scene->ring);
   state.limits.recovered.store(1, std::memory_order_release);

@@ -17,7 +17,7 @@ struct Evidence {
   bool base_born = false;        ///< the base has an identity; an absent file or a birth cut short has none
   bool log_ever_started = false;
   bool same_store = false;       ///< log and base carry the same store id
-  bool same_age = false;         ///< both were last started together (or the start was cut short between them)
+  bool same_age = false;         ///< both were last started together, or that start was cut short
   bool base_reaches_log = false; ///< the base's checkpoint is not below where this log begins
   bool clean = false;            ///< the log says that it was stopped in order
   bool ends_where_it_should = false;   ///< clean: the records end at the LSN that the log's header names
@@ -42,11 +42,15 @@ struct Verdict {
 [[nodiscard]] Verdict decide(const Evidence& evidence);
 
 /// The log as a reader who trusts nothing finds it, from the base's checkpoint on. Changes nothing. Beyond the end the
-/// whole ring is searched only with `search_beyond`: after an orderly stop there is nothing to look for.
+/// whole ring is searched only with `search_beyond`, for records of any lap: after an orderly stop there is nothing to
+/// look for.
 struct LogExamination {
   Lsn end = 0;                           ///< the first LSN at which no valid record lies
   std::uint64_t records = 0;             ///< valid ones in [checkpoint, end)
   std::optional<Lsn> damage_durable_to;  ///< acknowledged bytes from `end` up to at least here are damaged
+  // Over every valid record in the ring, `search_beyond` or not as far as it was read:
+  Lsn highest_end = 0;                   ///< LSNs up to here were handed out
+  std::uint64_t largest_hlc = 0;
 };
 [[nodiscard]] LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond);
 

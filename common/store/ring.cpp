@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "common/core/fault_point.h"
 #include "common/core/random.h"
 
 namespace minivault::store {
@@ -159,6 +160,7 @@ Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint
   header.starts = starts;
   header.clean_tail = first_lsn;
   if (Status ok = store_header(fd.get(), header, fresh); !ok) return ok;
+  MV_FAULT_POINT("ring.before_rename");
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("cannot rename " + fresh, errno);
   return sync_directory_of(path);
 }
@@ -187,6 +189,7 @@ Status Ring::write(Lsn lsn, std::span<iovec> pieces) {
       cut = leading(pieces, size() - offset);
       now = cut;
     }
+    if (MV_FAULT_FAILS("ring.write")) return fail_errno("cannot write " + path_, EIO);
     const ssize_t written =
         ::pwritev(file_.get(), now.data(), static_cast<int>(now.size()), static_cast<off_t>(kHeaderBytes + offset));
     if (written < 0 && errno == EINTR) continue;
@@ -198,6 +201,7 @@ Status Ring::write(Lsn lsn, std::span<iovec> pieces) {
 }
 
 Status Ring::sync() {
+  if (MV_FAULT_FAILS("ring.sync")) return fail_errno("cannot sync " + path_, EIO);
   if (::fdatasync(file_.get()) != 0) return fail_errno("cannot sync " + path_, errno);
   return {};
 }

@@ -22,7 +22,7 @@ struct RingHeader {
   std::uint64_t store_id = 0;    ///< the same in the base: a log and a base that belong together
   std::uint64_t secret = 0;      ///< seeds the hashes; born with the ring
   Lsn first_lsn = 0;             ///< where this ring began
-  std::uint64_t starts = 0;      ///< how often a node was started on it; 0: never
+  std::uint64_t starts = 0;      ///< grows by 2 with each start on it, as in the base; 0: never started
   Lsn clean_tail = 0;
   std::uint64_t checksum = 0;    ///< XXH3-64 of the fields before
 };

@@ -9,6 +9,7 @@ namespace minivault::store {
 namespace {
 
 constexpr std::uint64_t kStepBytes = 1ULL << 20;
+constexpr std::uint64_t kFirstStart = 2;  // starts count in twos
 constexpr std::uint64_t kAheadBytes = 16ULL << 20;
 
 }  // namespace
@@ -19,7 +20,7 @@ RingWarmer::RingWarmer(shared::State& state, Ring& ring, const Index& index, uns
   const Lsn born = header.first_lsn;
   // LSNs leap a whole ring at an unclean stop, so only a ring's first start is known to be on its first lap. Zeros must
   // never meet what the ring still holds: from `born` to the end of the file, no further.
-  first_lap_end_ = header.starts <= 1 ? born + ring.size() - born % ring.size() : born;
+  first_lap_end_ = header.starts <= kFirstStart ? born + ring.size() - born % ring.size() : born;
   prewritten_ = std::min(first_lap_end_, born - born % ring.size() + Ring::kPrewrittenAtBirth);
 }
 

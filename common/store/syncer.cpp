@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/core/clock.h"
+#include "common/core/fault_point.h"
 #include "common/core/log.h"
 
 namespace minivault::store {
@@ -52,10 +53,7 @@ bool Syncer::sync_now() {
   shared::SyncerBell& bell = state_.bell;
   const bool requested = bell.sync_requested.exchange(0, std::memory_order_acq_rel) != 0;
   if (mode_.kind == SyncMode::Kind::kNone && !requested) return true;
-  // The age first, the tail second: partner LogWriter::note_unsynced. Never both ages 0 while a write is at risk.
-  bell.syncing_since_ns.store(bell.oldest_unsynced_ns.load(std::memory_order_acquire), std::memory_order_release);
-  const std::uint64_t oldest = bell.oldest_unsynced_ns.exchange(0, std::memory_order_acq_rel);
-  bell.syncing_since_ns.store(oldest, std::memory_order_release);
+  take_age();
   const Lsn end = state_.marks.tail.load(std::memory_order_acquire);
   if (end > state_.marks.durable.load(std::memory_order_relaxed)) {
     const std::uint64_t began = monotonic_ns();
@@ -66,11 +64,24 @@ bool Syncer::sync_now() {
       region_.ring_all();
       return false;
     }
+    MV_FAULT_POINT("syncer.before_durable");
     state_.totals.last_sync_us.store((monotonic_ns() - began) / 1'000, std::memory_order_relaxed);
     publish(end);
   }
   bell.syncing_since_ns.store(0, std::memory_order_release);
   return true;
+}
+
+/// Moves the age of the oldest unsynced write over to the sync that begins. Before the tail is read (partner:
+/// LogWriter::note_unsynced), and never with both ages 0 while a write is at risk. A syncer that died in its sync left
+/// an age behind: that one is older, and stays.
+void Syncer::take_age() {
+  shared::SyncerBell& bell = state_.bell;
+  const bool left_behind = bell.syncing_since_ns.load(std::memory_order_relaxed) != 0;
+  std::uint64_t oldest = bell.oldest_unsynced_ns.load(std::memory_order_acquire);
+  do {
+    if (!left_behind) bell.syncing_since_ns.store(oldest, std::memory_order_release);
+  } while (!bell.oldest_unsynced_ns.compare_exchange_weak(oldest, 0, std::memory_order_acq_rel));
 }
 
 /// Rule 7: durable, full fence, look at the wishes. Partner: Store::ring_when_durable.

@@ -30,6 +30,7 @@ class Syncer {
  private:
   void run();
   [[nodiscard]] bool sync_now();
+  void take_age();
   void publish(Lsn end);
   void wait_for_work();
   /// Sleeps until rung, or `timeout_ms` passes; 0: no limit.

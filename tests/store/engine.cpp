@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/checkpointer.h"
 #include "tests/support/wait.h"
@@ -52,6 +53,7 @@ Engine::Engine(std::uint64_t log_bytes, SyncMode sync) {
   config.data_directory = directory_.path();
   config.log_bytes = log_bytes;
   config.sync = sync;
+  fault_plan();  // shared by all that is forked from now on
 }
 
 Engine::~Engine() { kill(); }
@@ -109,6 +111,10 @@ void Engine::kill() {
 
 void Engine::kill_checkpointer() {
   ::kill(checkpointer_, SIGKILL);
+  reap_checkpointer();
+}
+
+void Engine::reap_checkpointer() {
   ::waitpid(checkpointer_, nullptr, 0);
   checkpointer_ = 0;
   region_->clear_slot(kCheckpointerSlot);
@@ -121,6 +127,7 @@ void Engine::restart_checkpointer() {
              [this] { return region_->slot(kCheckpointerSlot).state.load() == shared::ChildState::kReady; });
 }
 
+void Engine::terminate_checkpointer() const { ::kill(checkpointer_, SIGTERM); }
 void Engine::suspend_checkpointer() const { ::kill(checkpointer_, SIGSTOP); }
 void Engine::resume_checkpointer() const { ::kill(checkpointer_, SIGCONT); }
 

@@ -37,6 +37,10 @@ class Engine {
   /// SIGKILL for the checkpointer alone; then another one as the supervisor would start it.
   void kill_checkpointer();
   void restart_checkpointer();
+  /// Waits for the checkpointer to die by itself (at a stop point); its slot is cleared as the supervisor would.
+  void reap_checkpointer();
+  /// SIGTERM alone; stop() waits for the end.
+  void terminate_checkpointer() const;
   void suspend_checkpointer() const;
   void resume_checkpointer() const;
 
