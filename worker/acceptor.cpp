@@ -1,8 +1,6 @@
 #include "worker/acceptor.h"
 
-#include <algorithm>
 #include <atomic>
-#include <limits>
 #include <utility>
 
 #include "common/core/log.h"
@@ -20,7 +18,6 @@ Status Acceptor::start() {
   if (Status started = port_.start(*poller_); !started) return started;
   if (Status started = http_.start(*poller_); !started) return started;
   aside_until_ms_ = 0;
-  slot().steps_aside.store(0, std::memory_order_relaxed);
   return {};
 }
 
@@ -28,68 +25,73 @@ void Acceptor::stop() {
   if (std::exchange(stopped_, true)) return;
   for (net::Listener* listener : {&port_, &http_}) {
     listener->stop(*poller_);
-    accept_some(*listener, std::numeric_limits<int>::max());
+    while (take_one(*listener)) {
+    }
   }
-  invite_others();
+  if (const auto other = find_fewest()) invite(*other);
 }
 
 void Acceptor::accept_from(int fd, std::uint64_t now_ms) {
-  if (stopped_) return;
-  net::Listener& listener = fd == port_.fd() ? port_ : http_;
-  accept_some(listener, kAcceptsATurn);
-  if (listener.short_of_resources()) {
-    log_line(LogLevel::kWarning, "no descriptor or memory for a new connection: pausing",
-             {{"pause_ms", net::Listener::kStepAsideMs}});
-    return step_aside(now_ms);
-  }
-  invite_others();
-  if (has_more_than_its_part()) step_aside(now_ms);
+  if (!stopped_) accept_some(fd == port_.fd() ? port_ : http_, now_ms);
 }
 
-void Acceptor::accept_some(net::Listener& listener, int limit) {
-  for (int i = 0; i < limit; ++i) {
-    UniqueFd socket = listener.accept();
-    if (!socket) return;
-    accepted_(std::move(socket), &listener == &http_);
+void Acceptor::accept_some(net::Listener& listener, std::uint64_t now_ms) {
+  for (int i = 0; i < kAcceptsATurn && take_one(listener); ++i) {
+    if (now_ms < alone_until_ms_) continue;
+    if (const auto other = find_fewest(); other && has_more_than_its_part(*other)) {
+      // In this order: the other hears of what still waits here, whose wake-up came to this process.
+      step_aside(now_ms);
+      return invite(*other);
+    }
   }
+  if (!listener.short_of_resources()) return;
+  log_line(LogLevel::kWarning, "no descriptor or memory for a new connection: pausing",
+           {{"pause_ms", net::Listener::kStepAsideMs}});
+  step_aside(now_ms);
+}
+
+bool Acceptor::take_one(net::Listener& listener) {
+  UniqueFd socket = listener.accept();
+  if (!socket) return false;
+  accepted_(std::move(socket), &listener == &http_);
+  return true;
 }
 
 void Acceptor::step_aside(std::uint64_t now_ms) {
-  // A store/load pair with a full fence on both sides (the other is invite_others): either this process sees
-  // that another has caught up, or that other sees the flag and rings.
-  slot().steps_aside.store(1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  const bool short_of_resources = port_.short_of_resources() || http_.short_of_resources();
-  if (!short_of_resources && !has_more_than_its_part()) {
-    slot().steps_aside.store(0, std::memory_order_relaxed);
-    return;
-  }
   port_.stop(*poller_);
   http_.stop(*poller_);
   aside_until_ms_ = now_ms + net::Listener::kStepAsideMs;
 }
 
-void Acceptor::invite_others() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  const shared::State& state = context_->region.state();
-  const unsigned used = state.slots_used.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < used; ++i) {
-    const bool aside = state.slots[i].steps_aside.load(std::memory_order_relaxed) != 0;
-    if (aside && i != context_->slot) context_->region.ring(i);
-  }
+void Acceptor::invite(unsigned slot) {
+  context_->region.slot(slot).invited.store(1, std::memory_order_release);  // partner: answer_invitation
+  context_->region.ring(slot);
 }
 
-void Acceptor::reconsider(std::uint64_t now_ms) {
-  if (stopped_ || aside_until_ms_ == 0) return;
-  if (now_ms >= aside_until_ms_) {
-    // What has waited all this time nobody else wants.
-    accept_some(port_, kAcceptsATurn);
-    accept_some(http_, kAcceptsATurn);
-    aside_until_ms_ = now_ms + net::Listener::kStepAsideMs;
+void Acceptor::answer_invitation(std::uint64_t now_ms) {
+  std::atomic<std::uint32_t>& invited = context_->region.slot(context_->slot).invited;
+  if (invited.load(std::memory_order_relaxed) == 0) return;
+  invited.exchange(0, std::memory_order_acquire);
+  if (!stopped_) listen_again(now_ms);
+}
+
+void Acceptor::look_again(std::uint64_t now_ms) {
+  if (stopped_ || aside_until_ms_ == 0 || now_ms < aside_until_ms_) return;
+  // What has waited all this time nobody else takes: the invited process is hung, so it is let be for a
+  // while.
+  for (net::Listener* listener : {&port_, &http_}) {
+    if (take_one(*listener)) alone_until_ms_ = now_ms + kAloneMs;
   }
-  if (port_.short_of_resources() || http_.short_of_resources() || has_more_than_its_part()) return;
+  listen_again(now_ms);
+}
+
+void Acceptor::listen_again(std::uint64_t now_ms) {
   if (Status started = start(); !started) {
     log_line(LogLevel::kWarning, "cannot listen", {{"error", started.error().message}});
+    return step_aside(now_ms);
+  }
+  for (net::Listener* listener : {&port_, &http_}) {
+    if (aside_until_ms_ == 0) accept_some(*listener, now_ms);
   }
 }
 
@@ -98,23 +100,26 @@ std::optional<std::uint64_t> Acceptor::next_look_ms() const {
   return aside_until_ms_;
 }
 
-bool Acceptor::has_more_than_its_part() const {
+std::optional<unsigned> Acceptor::find_fewest() const {
   const shared::State& state = context_->region.state();
-  const std::uint64_t mine = slot().counters.connections_open.load(std::memory_order_relaxed);
-  std::uint64_t fewest = mine;
   const unsigned used = state.slots_used.load(std::memory_order_acquire);
+  std::optional<unsigned> fewest;
   for (unsigned i = 0; i < used; ++i) {
     const shared::ChildSlot& other = state.slots[i];
-    const bool takes_part = other.role.load(std::memory_order_relaxed) == shared::Role::kWorker &&
+    const bool takes_part = i != context_->slot &&
+                            other.role.load(std::memory_order_relaxed) == shared::Role::kWorker &&
                             other.state.load(std::memory_order_relaxed) == shared::ChildState::kReady;
-    if (!takes_part) continue;
-    fewest = std::min(fewest, other.counters.connections_open.load(std::memory_order_relaxed));
+    if (takes_part && (!fewest || open_in(i) < open_in(*fewest))) fewest = i;
   }
-  return mine > fewest + fewest / 16;
+  return fewest;
 }
 
-shared::ChildSlot& Acceptor::slot() const {
-  return context_->region.slot(context_->slot);
+bool Acceptor::has_more_than_its_part(unsigned other) const {
+  return open_in(context_->slot) > open_in(other) + open_in(other) / 16;
+}
+
+std::uint64_t Acceptor::open_in(unsigned slot) const {
+  return context_->region.slot(slot).counters.connections_open.load(std::memory_order_relaxed);
 }
 
 }  // namespace minivault::worker

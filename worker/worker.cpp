@@ -69,7 +69,8 @@ void Worker::turn(std::span<const net::Event> events) {
   settle_writes();
   release_parked();
   finish_touched();
-  acceptor_.reconsider(now_ms_);
+  acceptor_.answer_invitation(now_ms_);
+  acceptor_.look_again(now_ms_);
   services_.store.end_turn();
 }
 

@@ -53,6 +53,7 @@ void Worker::finish_touched() {
 /// The end of the turn for one client: its answers leave, and nothing of it points into the store any more.
 void Worker::finish(Client& client) {
   net::OutputBuffer& output = client.connection.output();
+  const bool had_answers = !output.empty();
   if (!client.broken) send(client);
   if (!client.broken && !output.keep()) client.broken = true;
   if (client.broken) {
@@ -69,7 +70,10 @@ void Worker::finish(Client& client) {
     if (client.connection.readable()) ready_.push_back(client);
     return;
   }
-  if (has_said_all(client)) client.closing = true;
+  if (has_said_all(client)) {
+    if (!had_answers) return destroy(client);
+    client.closing = true;
+  }
   if (client.closing && output.empty() && client.pending_writes == 0) return linger(client);
   if (can_go_on(client)) ready_.push_back(client);
   watch_progress(client);

@@ -26,7 +26,7 @@ void WriteQueue::add(Client& client, const store::Write& write, std::string&& ke
 }
 
 void WriteQueue::commit(std::uint64_t now_ms) {
-  if (filling_.since_ms == 0) filling_.since_ms = now_ms;
+  if (filling_.since_ms == 0 && !filling_.batch.empty()) filling_.since_ms = now_ms;
   for (;;) {
     if (committing_.batch.empty()) {
       if (filling_.batch.empty()) return;
