@@ -71,7 +71,7 @@ void Supervisor::handle(Event event) {
   const NodeState before = std::exchange(state_, next(state_, event));
   const std::uint64_t now_ms = monotonic_ms();
   if (state_.hurried && !before.hurried) hurried_ms_ = now_ms;
-  if (state_.phase == before.phase) return;
+  if (state_.phase == before.phase || state_.phase == Phase::kStopped) return;
   log_line(LogLevel::kInfo, name_of(state_.phase));
   if (state_.phase >= Phase::kDraining && stop_began_ms_ == kNever) {
     stop_began_ms_ = now_ms;
