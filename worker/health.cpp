@@ -98,13 +98,15 @@ Processes look_at_processes(const shared::State& state) {
   return all;
 }
 
-Object log_of(const shared::State& state) {
+Object log_of(const store::Store& store) {
+  const shared::State& state = store.region().state();
   Object log = ordered();
   log.set("tail", read(state.marks.tail));
   log.set("durable", read(state.marks.durable));
   log.set("checkpoint", read(state.marks.checkpoint));
   log.set("window", read(state.marks.window));
   log.set("size", read(state.limits.ring_bytes));
+  log.set("largest_value", store.largest_value(1));
   return log;
 }
 
@@ -155,7 +157,7 @@ const HealthReport::Look& HealthReport::look() {
   health.set("node", hex(read(state.limits.node_id)));
   health.set("keys", read(state.totals.keys));
   health.set("processes", processes.list);
-  health.set("log", log_of(state));
+  health.set("log", log_of(*store_));
   health.set("quorum", quorum_of_one());
   health.set("peers", Array());
   std::ostringstream text;

@@ -46,6 +46,7 @@ void strike(Node& node, Load& load, Victim victim, std::mt19937_64& random) {
 
 class CrashTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(CrashTest);
+  CPPUNIT_TEST(the_load_notices_a_loss);
   CPPUNIT_TEST(workers_die);
   CPPUNIT_TEST(the_checkpointer_dies);
   CPPUNIT_TEST(the_node_dies);
@@ -55,6 +56,24 @@ class CrashTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE_END();
 
  public:
+  // The judge judged: what somebody else takes away or turns back behind the load's back is found.
+  void the_load_notices_a_loss() {
+    for (const bool turn_back : {false, true}) {
+      const Node node;
+      Load load(node.port(), 1, 1);
+      load.await_answers(2'000);
+      load.stop_and_verify();
+      CPPUNIT_ASSERT(load.violations().empty());
+      auto thief = client::Connection::open({"127.0.0.1", node.port()}, {}).value();
+      for (int i = 0; i < 100; ++i) {
+        const std::string key = "writer0/" + std::to_string(i);
+        CPPUNIT_ASSERT((turn_back ? thief.set(key, "an old value") : thief.remove(key)).has_value());
+      }
+      load.stop_and_verify();
+      CPPUNIT_ASSERT(load.violations().size() > 50);
+    }
+  }
+
   void workers_die() { storm({Victim::kWorker}); }
   void the_checkpointer_dies() { storm({Victim::kCheckpointer}); }
   void the_node_dies() { storm({Victim::kNode}); }
