@@ -38,6 +38,12 @@ int checkpointer_main(shared::Region& region, const Config& config) {
   return (*checkpointer)->stop() ? 0 : 1;
 }
 
+int wait_for_end(pid_t pid) {
+  int status = 0;
+  eventually("process " + std::to_string(pid) + " ends", [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
+  return status;
+}
+
 void own_slot(shared::Region& region, unsigned slot, shared::Role role) {
   shared::ChildSlot& mine = region.slot(slot);
   mine.role.store(role);
@@ -98,8 +104,7 @@ void Engine::stop() {
   end_children();
   if (checkpointer_ == 0) return;
   ::kill(checkpointer_, SIGTERM);
-  int status = 0;
-  ::waitpid(checkpointer_, &status, 0);
+  const int status = wait_for_end(checkpointer_);
   checkpointer_ = 0;
   exit_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -115,7 +120,7 @@ void Engine::kill_checkpointer() {
 }
 
 void Engine::reap_checkpointer() {
-  ::waitpid(checkpointer_, nullptr, 0);
+  (void)wait_for_end(checkpointer_);
   checkpointer_ = 0;
   region_->clear_slot(kCheckpointerSlot);
   region_->ring_all();
@@ -156,8 +161,7 @@ pid_t Engine::spawn(unsigned slot, const std::function<int(store::Store&)>& work
 }
 
 int Engine::reap(pid_t pid) {
-  int status = 0;
-  ::waitpid(pid, &status, 0);
+  const int status = wait_for_end(pid);
   const auto child = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
   if (child != children_.end()) {
     region_->clear_slot(child->slot);

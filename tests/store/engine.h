@@ -37,6 +37,7 @@ class Engine {
   /// SIGKILL for the checkpointer alone; then another one as the supervisor would start it.
   void kill_checkpointer();
   void restart_checkpointer();
+  void fork_checkpointer();  ///< without waiting
   /// Waits for the checkpointer to die by itself (at a stop point); its slot is cleared as the supervisor would.
   void reap_checkpointer();
   /// SIGTERM alone; stop() waits for the end.
@@ -66,7 +67,6 @@ class Engine {
     pid_t pid;
     unsigned slot;
   };
-  void fork_checkpointer();
   void end_children();
 
   TemporaryDirectory directory_;

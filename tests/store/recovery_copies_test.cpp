@@ -1,0 +1,201 @@
+// Goal: files that do not belong together, or are not there, are never started on silently.
+// Method: logs and bases are taken away, swapped, put back from earlier lives, and damaged in their headers.
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "tests/store/recovery_support.h"
+
+namespace minivault::test {
+namespace {
+
+using namespace recovery_support;
+
+}  // namespace
+
+class RecoveryCopiesTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(RecoveryCopiesTest);
+  CPPUNIT_TEST(missing_log);
+  CPPUNIT_TEST(missing_base);
+  CPPUNIT_TEST(damaged_header);
+  CPPUNIT_TEST(log_of_another_node);
+  CPPUNIT_TEST(older_log_stopped_in_order);
+  CPPUNIT_TEST(older_log_of_a_crash);
+  CPPUNIT_TEST(log_that_was_given_up_and_came_back);
+  CPPUNIT_TEST(older_base_that_the_ring_still_follows);
+  CPPUNIT_TEST(older_base_after_laps_of_the_ring);
+  CPPUNIT_TEST(older_base_of_an_earlier_start);
+  CPPUNIT_TEST_SUITE_END();
+
+  /// Starts with -accept-loss; LSNs must go on above `highest`.
+  static void accept_loss(Engine& engine, store::Lsn highest) {
+    engine.config.accept_loss = true;
+    engine.start();
+    engine.config.accept_loss = false;
+    CPPUNIT_ASSERT(engine.state().marks.tail.load() > highest);
+    fill(engine, 900, 903);
+    engine.kill();
+    engine.start();
+    assert_holds(engine, 900, 903);
+  }
+
+  /// Data that fills the ring `laps` times.
+  static store::Lsn lap(Engine& engine, unsigned laps) {
+    store::Store store = engine.open_store();
+    const std::string value(200'000, 'v');
+    const store::Lsn end = engine.state().marks.tail.load() + laps * engine.config.log_bytes;
+    for (unsigned i = 0; engine.state().marks.tail.load() < end; ++i) put(store, "lap " + std::to_string(i % 50), value);
+    engine.wait_durable(engine.state().marks.tail.load());
+    return engine.state().marks.tail.load();
+  }
+
+ public:
+  void missing_log() {
+    Engine engine;
+    engine.start();
+    const store::Lsn end = fill(engine, 1, 5);
+    engine.wait_checkpoint(end);
+    engine.kill();
+    std::filesystem::remove(log_of(engine));
+    assert_refused(engine, "changes.log) is missing");
+    CPPUNIT_ASSERT(!std::filesystem::exists(log_of(engine)));
+    accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+  }
+
+  void missing_base() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    std::filesystem::remove(base_of(engine));
+    assert_refused(engine, "base.mdb) is missing");
+    engine.config.accept_loss = true;
+    assert_refused(engine, "base.mdb) is missing");
+  }
+
+  void damaged_header() {
+    Engine engine;
+    engine.start();
+    const store::Lsn end = fill(engine, 1, 5);
+    engine.wait_checkpoint(end);
+    engine.kill();
+    flip_bit(log_of(engine), 33);
+    assert_refused(engine, "the header is damaged");
+    accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+  }
+
+  void log_of_another_node() {
+    Engine engine;
+    Engine other;
+    for (Engine* node : {&engine, &other}) {
+      node->start();
+      fill(*node, 1, 5);
+      node->stop();
+    }
+    copy_over(log_of(other), log_of(engine));
+    assert_refused(engine, "different nodes");
+    engine.config.accept_loss = true;
+    assert_refused(engine, "different nodes");
+  }
+
+  void older_log_stopped_in_order() {
+    Engine engine;
+    const std::string kept = engine.directory() + "/kept.log";
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    copy_over(log_of(engine), kept);
+    engine.start();
+    const store::Lsn end = fill(engine, 6, 9);
+    engine.kill();
+    copy_over(kept, log_of(engine));
+    assert_refused(engine, "copies of different times");
+    accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+  }
+
+  void older_log_of_a_crash() {
+    Engine engine;
+    const std::string kept = engine.directory() + "/kept.log";
+    engine.start();
+    fill(engine, 1, 5);
+    engine.kill();
+    copy_over(log_of(engine), kept);
+    engine.start();
+    const store::Lsn end = fill(engine, 6, 9);
+    engine.kill();
+    copy_over(kept, log_of(engine));
+    assert_refused(engine, "copies of different times");
+    accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+  }
+
+  void log_that_was_given_up_and_came_back() {
+    Engine engine;
+    const std::string kept = engine.directory() + "/kept.log";
+    engine.start();
+    const store::Lsn end = fill(engine, 1, 5);
+    engine.kill();
+    std::filesystem::rename(log_of(engine), kept);
+    accept_loss(engine, end);
+    engine.kill();
+    copy_over(kept, log_of(engine));
+    assert_refused(engine, "copies of different times");
+  }
+
+  /// The log holds all that the older base lacks: nothing is lost, and nobody need know.
+  void older_base_that_the_ring_still_follows() {
+    Engine engine;
+    const std::string kept = engine.directory() + "/kept.mdb";
+    engine.start();
+    engine.wait_checkpoint(fill(engine, 1, 5));
+    engine.suspend_checkpointer();
+    copy_over(base_of(engine), kept);
+    engine.resume_checkpointer();
+    engine.wait_checkpoint(fill(engine, 6, 9));
+    engine.kill();
+    copy_over(kept, base_of(engine));
+    engine.start();
+    assert_holds(engine, 1, 9);
+  }
+
+  void older_base_after_laps_of_the_ring() {
+    for (const unsigned laps : {1U, 2U, 3U}) {
+      Engine engine;
+      const std::string kept = engine.directory() + "/kept.mdb";
+      engine.start();
+      engine.wait_checkpoint(fill(engine, 1, 5));
+      engine.suspend_checkpointer();
+      copy_over(base_of(engine), kept);
+      engine.resume_checkpointer();
+      const store::Lsn end = lap(engine, laps);
+      engine.kill();
+      copy_over(kept, base_of(engine));
+      assert_refused(engine, "acknowledged writes in the log are damaged");
+      accept_loss(engine, end);
+      assert_holds(engine, 1, 5);
+    }
+  }
+
+  void older_base_of_an_earlier_start() {
+    Engine engine;
+    const std::string kept = engine.directory() + "/kept.mdb";
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    copy_over(base_of(engine), kept);
+    engine.start();
+    const store::Lsn end = lap(engine, 4);
+    engine.stop();
+    copy_over(kept, base_of(engine));
+    assert_refused(engine, "copies of different times");
+    accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(RecoveryCopiesTest, "recovery_copies_test");
+
+}  // namespace minivault::test

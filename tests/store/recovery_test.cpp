@@ -1,0 +1,243 @@
+// Goal: a start finds everything acknowledged again, or says what is lost and refuses; LSNs and versions never go back.
+// Method: starts cut short at every step; logs torn at every eight bytes, damaged in the middle, stopped in order.
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "common/core/clock.h"
+#include "common/core/fault_point.h"
+#include "tests/store/recovery_support.h"
+
+namespace minivault::test {
+namespace {
+
+using namespace recovery_support;
+
+constexpr std::array<const char*, 3> kStartSteps{"recovery.before_new_log", "recovery.before_log_header",
+                                                 "recovery.after_log_header"};
+
+void die_at(Engine& engine, const char* point, std::int64_t count = 1) {
+  fault_plan().arm(point, FaultPlan::Action::kKill, count);
+  CPPUNIT_ASSERT_MESSAGE(point, !engine.try_start());
+  CPPUNIT_ASSERT_EQUAL_MESSAGE(point, 1U, fault_plan().acted.load());
+  fault_plan().disarm();
+}
+
+}  // namespace
+
+class RecoveryTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(RecoveryTest);
+  CPPUNIT_TEST(births_cut_short);
+  CPPUNIT_TEST(starts_cut_short);
+  CPPUNIT_TEST(starts_cut_short_while_the_ring_is_replaced);
+  CPPUNIT_TEST(recovery_killed_and_begun_again_in_the_same_memory);
+  CPPUNIT_TEST(torn_at_every_eight_bytes);
+  CPPUNIT_TEST(torn_tail_starts_without_a_word);
+  CPPUNIT_TEST(acknowledged_damage_is_refused);
+  CPPUNIT_TEST(lsns_are_never_handed_out_twice);
+  CPPUNIT_TEST(versions_never_go_back);
+  CPPUNIT_TEST(nothing_to_replay_after_an_orderly_stop);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void tearDown() override { fault_plan().disarm(); }
+
+  void births_cut_short() {
+    for (const char* point : {"ring.before_rename", "birth.before_base", "recovery.before_epoch",
+                              "recovery.before_new_log", "recovery.before_log_header", "recovery.after_log_header"}) {
+      Engine engine;
+      die_at(engine, point);
+      engine.start();
+      fill(engine, 1, 3);
+      engine.stop();
+      CPPUNIT_ASSERT_EQUAL(0, engine.exit_status());
+      engine.start();
+      assert_holds(engine, 1, 3);
+    }
+  }
+
+  void starts_cut_short() {
+    Engine engine;
+    engine.start();
+    std::uint64_t last = 0;
+    store::Lsn highest = 0;
+    for (const bool orderly : {false, true}) {
+      for (const char* point : kStartSteps) {
+        highest = fill(engine, last + 1, last + 5);
+        last += 5;
+        orderly ? engine.stop() : engine.kill();
+        die_at(engine, point);
+        die_at(engine, point);
+        engine.start();
+        CPPUNIT_ASSERT(engine.state().marks.tail.load() >= highest);
+        assert_holds(engine, 1, last);
+      }
+    }
+  }
+
+  void starts_cut_short_while_the_ring_is_replaced() {
+    Engine engine;
+    engine.start();
+    std::uint64_t last = 0;
+    for (const char* point : {"recovery.before_new_log", "ring.before_rename", "recovery.before_log_header"}) {
+      fill(engine, last + 1, last + 5);
+      last += 5;
+      engine.kill();
+      engine.config.log_bytes = (engine.config.log_bytes == 16U << 20) ? 32U << 20 : 16U << 20;
+      die_at(engine, point);
+      engine.start();
+      CPPUNIT_ASSERT_EQUAL(engine.config.log_bytes, engine.state().limits.ring_bytes.load());
+      assert_holds(engine, 1, last);
+    }
+  }
+
+  void recovery_killed_and_begun_again_in_the_same_memory() {
+    Engine engine;
+    engine.start();
+    engine.suspend_checkpointer();  // a log full of work for recovery
+    {
+      store::Store store = engine.open_store();
+      for (std::uint64_t i = 1; i <= 12'000; ++i) put(store, key_of(i % 3'000), stamped(i % 3'000, 400));
+    }
+    engine.kill();
+    die_at(engine, "checkpoint.before_commit", 1);
+    for (const std::int64_t count : {1, 2}) {
+      fault_plan().arm("checkpoint.before_commit", FaultPlan::Action::kKill, count);
+      engine.fork_checkpointer();
+      engine.reap_checkpointer();
+      CPPUNIT_ASSERT_EQUAL(1U, fault_plan().acted.load());
+    }
+    fault_plan().disarm();
+    engine.restart_checkpointer();
+    assert_holds(engine, 1, 2'999);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{3'000}, engine.state().totals.keys.load());
+  }
+
+  void torn_at_every_eight_bytes() {
+    Engine engine;
+    engine.start();
+    const store::Lsn first = engine.state().marks.tail.load();
+    const store::Lsn last = fill(engine, 1, 4);
+    const store::Lsn end = fill(engine, 5, 5, 300);
+    engine.kill();
+    const std::string torn = engine.directory() + "/torn.log";
+    copy_over(log_of(engine), torn);
+    CPPUNIT_ASSERT_EQUAL(end, store::examine_log(store::Ring::open(torn).value(), first, true).end);
+    for (store::Lsn cut = end - 8; cut >= last; cut -= 8) {
+      overwrite(torn, offset_of(cut, engine.config.log_bytes), std::string(8, '\0'));
+      const store::LogExamination found = store::examine_log(store::Ring::open(torn).value(), first, true);
+      CPPUNIT_ASSERT_EQUAL(last, found.end);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{4}, found.records);
+      CPPUNIT_ASSERT(!found.damage_durable_to.has_value());
+    }
+  }
+
+  void torn_tail_starts_without_a_word() {
+    Engine engine;
+    engine.start();
+    const store::Lsn last = fill(engine, 1, 4);
+    fill(engine, 5, 5);
+    engine.kill();
+    overwrite(log_of(engine), offset_of(last + 16, engine.config.log_bytes), std::string(8, '\0'));
+    engine.start();
+    assert_holds(engine, 1, 4);
+    assert_absent(engine, 5);
+    fill(engine, 5, 6);
+    engine.kill();
+    engine.start();
+    assert_holds(engine, 1, 6);
+  }
+
+  void acknowledged_damage_is_refused() {
+    Engine engine;
+    engine.start();
+    engine.wait_checkpoint(fill(engine, 1, 1));
+    const store::Lsn end = fill(engine, 2, 6);
+    engine.kill();
+    // Damage what the base does not have, else nothing would be lost.
+    const store::Lsn checkpoint = engine.state().marks.checkpoint.load();
+    CPPUNIT_ASSERT(checkpoint < end);
+    flip_bit(log_of(engine), offset_of(checkpoint + 50, engine.config.log_bytes));
+    const std::string message = refusal(engine);
+    CPPUNIT_ASSERT_MESSAGE(message, message.find("LSN " + std::to_string(checkpoint) + " to ") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(message, message.find("-accept-loss") != std::string::npos);
+    CPPUNIT_ASSERT(!engine.try_start());
+    CPPUNIT_ASSERT_EQUAL(3, engine.exit_status());
+    engine.config.accept_loss = true;
+    engine.start();
+    CPPUNIT_ASSERT(engine.state().marks.tail.load() > end);
+    assert_holds(engine, 1, 1);
+    assert_absent(engine, 6);
+    engine.config.accept_loss = false;
+    fill(engine, 7, 9);
+    engine.kill();
+    engine.start();
+    assert_holds(engine, 7, 9);
+  }
+
+  void lsns_are_never_handed_out_twice() {
+    Engine engine;
+    store::Lsn highest = 0;
+    for (int i = 0; i < 6; ++i) {
+      engine.start();
+      CPPUNIT_ASSERT(engine.state().marks.tail.load() >= highest + (i == 0 ? 0 : engine.config.log_bytes));
+      if (i % 2 == 0) fill(engine, 1, 3);  // else it crashes before the first write
+      highest = engine.state().marks.tail.load();
+      engine.kill();
+    }
+  }
+
+  void versions_never_go_back() {
+    Engine engine;
+    engine.start();
+    store::Version highest;
+    {
+      store::Store store = engine.open_store();
+      store::Write write;
+      write.key = "from a node whose clock runs ahead";
+      write.version = {(wall_ms() + 86'400'000) << 16, 99};
+      write.condition = store::Condition::kNewerThanHeld;
+      commit_one(store, write);
+      write.key = "local";
+      write.version = {};
+      write.condition = store::Condition::kNone;
+      highest = commit_one(store, write).version;
+      CPPUNIT_ASSERT(highest.hlc > (wall_ms() + 86'000'000) << 16);
+    }
+    for (const bool orderly : {false, true, false}) {
+      orderly ? engine.stop() : engine.kill();
+      engine.start();
+      store::Store store = engine.open_store();
+      store::Write write;
+      write.key = "local";
+      const store::Version now = commit_one(store, write).version;
+      CPPUNIT_ASSERT(now.hlc > highest.hlc);
+      CPPUNIT_ASSERT_EQUAL(highest.origin, now.origin);
+      highest = now;
+    }
+  }
+
+  void nothing_to_replay_after_an_orderly_stop() {
+    Engine engine;
+    engine.start();
+    const store::Lsn end = fill(engine, 1, 20);
+    CPPUNIT_ASSERT_EQUAL(0U, store::Ring::open(log_of(engine)).value().header().clean);
+    engine.stop();
+    {
+      const store::Ring ring = store::Ring::open(log_of(engine)).value();
+      CPPUNIT_ASSERT_EQUAL(1U, ring.header().clean);
+      CPPUNIT_ASSERT_EQUAL(end, ring.header().clean_tail);
+      const store::Base base = store::Base::open_writer(engine.directory()).value();
+      const store::Lsn checkpoint = base.snapshot().value().meta().value().checkpoint;
+      CPPUNIT_ASSERT_EQUAL(end, checkpoint);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, store::examine_log(ring, checkpoint, true).records);
+    }
+    engine.start();
+    CPPUNIT_ASSERT_EQUAL(end, engine.state().marks.tail.load());
+    assert_holds(engine, 1, 20);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(RecoveryTest, "recovery_test");
+
+}  // namespace minivault::test
