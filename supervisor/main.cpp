@@ -1,13 +1,16 @@
-// The one binary: a node (`minivault [flags]`), or a client of one (`minivault get|set|del|health ...`).
+// The one binary: a node (`minivault [flags]`), a client of one (`minivault get|set|del|health ...`), or a
+// measurement of one (`minivault bench ...`).
 // Here, and only here, the parts are put together.
 
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/client/command_line.h"
 #include "common/config/loader.h"
+#include "common/load/bench.h"
 #include "common/process/exit_code.h"
 #include "common/process/title.h"
 #include "supervisor/supervisor.h"
@@ -57,6 +60,7 @@ int run_daemon(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     if (argc > 1 && minivault::client::is_command(argv[1])) return minivault::client::run_command(argc, argv);
+    if (argc > 1 && std::string_view(argv[1]) == "bench") return minivault::load::run_bench(argc, argv);
     return minivault::run_daemon(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "minivault: %s\n", error.what());

@@ -46,6 +46,9 @@ class Socket {
   /// Nothing to read and not closed: what an idle connection must be like to be used again.
   [[nodiscard]] bool quiet() const;
 
+  /// For a poller of the caller's own; stays with this socket.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
  private:
   explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
 

@@ -1,0 +1,114 @@
+#include "common/load/cpu_time.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+namespace minivault::load {
+namespace {
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+Result<ProcessCpu> read_process(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return fail(Code::kNotFound, "no process " + std::to_string(pid));
+  return parse_process_stat(line);
+}
+
+/// All there are; who ends meanwhile is left out.
+std::vector<ProcessCpu> all_processes() {
+  std::vector<ProcessCpu> all;
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir("/proc"));
+  if (!directory) return all;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc() || end != name.data() + name.size()) continue;
+    if (auto process = read_process(pid)) all.push_back(std::move(*process));
+  }
+  return all;
+}
+
+bool contains(std::span<const ProcessCpu> processes, pid_t pid) {
+  return std::any_of(processes.begin(), processes.end(), [pid](const auto& one) { return one.pid == pid; });
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+Result<ProcessCpu> parse_process_stat(std::string_view line) {
+  const auto corrupt = [&] { return fail(Code::kCorrupt, "not a process: " + std::string(line)); };
+  const std::size_t name_begin = line.find('(');
+  const std::size_t name_end = line.rfind(')');  // a name may hold anything, brackets too
+  if (name_begin == std::string_view::npos || name_end == std::string_view::npos || name_end < name_begin) {
+    return corrupt();
+  }
+  ProcessCpu process;
+  process.name = line.substr(name_begin + 1, name_end - name_begin - 1);
+  std::istringstream front{std::string(line.substr(0, name_begin))};
+  std::istringstream back{std::string(line.substr(name_end + 1))};
+  std::string skipped;
+  double user = 0;
+  double system = 0;
+  double children_user = 0;
+  double children_system = 0;
+  front >> process.pid;
+  back >> skipped >> process.parent;  // fields 3 and 4 of proc(5)
+  for (int field = 5; field <= 13; ++field) back >> skipped;
+  back >> user >> system >> children_user >> children_system;
+  if (!front || !back) return corrupt();
+  const auto ticks_a_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  process.time.user_s = (user + children_user) / ticks_a_second;
+  process.time.system_s = (system + children_system) / ticks_a_second;
+  return process;
+}
+
+Result<std::vector<ProcessCpu>> read_processes(std::span<const pid_t> roots) {
+  const std::vector<ProcessCpu> all = all_processes();
+  std::vector<ProcessCpu> found;
+  for (const pid_t root : roots) {
+    const auto process =
+        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.pid == root; });
+    if (process == all.end()) return fail(Code::kNotFound, "no process " + std::to_string(root));
+    if (!contains(found, root)) found.push_back(*process);
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const ProcessCpu& candidate : all) {
+      if (candidate.parent == found[i].pid && !contains(found, candidate.pid)) found.push_back(candidate);
+    }
+  }
+  return found;
+}
+
+std::vector<ProcessCpu> used_between(std::span<const ProcessCpu> before, std::span<const ProcessCpu> after) {
+  std::vector<ProcessCpu> used(after.begin(), after.end());
+  for (ProcessCpu& process : used) {
+    for (const ProcessCpu& earlier : before) {
+      if (earlier.pid != process.pid) continue;
+      process.time.user_s -= earlier.time.user_s;
+      process.time.system_s -= earlier.time.system_s;
+    }
+  }
+  return used;
+}
+
+CpuTime own_cpu_time() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return {seconds(usage.ru_utime), seconds(usage.ru_stime)};
+}
+
+}  // namespace minivault::load

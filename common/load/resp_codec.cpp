@@ -1,0 +1,63 @@
+#include "common/load/text_answer.h"
+
+namespace minivault::load {
+namespace {
+
+void append_bulk(std::string& out, std::string_view text) {
+  out.append("$").append(std::to_string(text.size())).append(kLineEnd).append(text).append(kLineEnd);
+}
+
+class RespCodec final : public Codec {
+ public:
+  explicit RespCodec(std::string auth_key) : auth_key_(std::move(auth_key)) {}
+
+  void append_get(std::string& out, std::string_view key) const override {
+    out.append("*2\r\n$3\r\nGET\r\n");
+    append_bulk(out, key);
+  }
+
+  void append_set(std::string& out, std::string_view key, std::string_view value) const override {
+    out.append("*3\r\n$3\r\nSET\r\n");
+    append_bulk(out, key);
+    append_bulk(out, value);
+  }
+
+  [[nodiscard]] std::string greeting() const override {
+    if (auth_key_.empty()) return {};
+    std::string out = "*2\r\n$4\r\nAUTH\r\n";
+    append_bulk(out, auth_key_);
+    return out;
+  }
+
+  [[nodiscard]] Answer parse(std::string_view input) override {
+    const auto line = first_line(input);
+    if (!line) return no_line_answer(input);
+    switch (input.front()) {
+      case '$': {
+        if (*line == "$-1") return line_answer(Answer::Kind::kMissing, *line);
+        const auto bytes = number_of(line->substr(1));
+        return bytes ? value_answer(input, *line, *bytes) : Answer{Answer::Kind::kBad, 0, {}};
+      }
+      case '+':
+      case ':':
+        return line_answer(Answer::Kind::kDone, *line);
+      case '_':
+        return line_answer(Answer::Kind::kMissing, *line);
+      case '-':
+        return line_answer(Answer::Kind::kRefused, *line);
+      default:
+        return {Answer::Kind::kBad, 0, {}};
+    }
+  }
+
+ private:
+  std::string auth_key_;
+};
+
+}  // namespace
+
+std::unique_ptr<Codec> make_resp_codec(std::string auth_key) {
+  return std::make_unique<RespCodec>(std::move(auth_key));
+}
+
+}  // namespace minivault::load
