@@ -32,6 +32,12 @@ Result<Base> Base::open_reader(const std::string& data_directory, std::uint64_t 
   return Base(std::make_unique<Impl>(Impl{std::move(*environment)}));
 }
 
+Result<Base> Base::open_offline(const std::string& data_directory) {
+  auto environment = base::Environment::open(data_directory, base::Access::kOffline, 0);
+  if (!environment) return tl::unexpected(environment.error());
+  return Base(std::make_unique<Impl>(Impl{std::move(*environment)}));
+}
+
 std::uint64_t Base::map_bytes() const {
   return impl_->environment->map_bytes();
 }

@@ -36,6 +36,7 @@ struct BaseMeta {
   std::uint64_t ring_bytes = 0;   ///< of the log this base was last opened with
   std::uint64_t starts = 0;       ///< grows by 2 with each start, odd while one is under way; the log counts along
   std::uint64_t key_hash_seed = 0;  ///< of the hash in long keys (ENGINE.md rule 18); born with the base
+  bool mid_checkpoint = false;      ///< some keys are newer than `checkpoint`: the log from there completes them
 };
 
 /// LMDB holding every key's newest version as of a checkpoint: file `base.mdb` (and `base.mdb-lock`) in the
@@ -56,6 +57,8 @@ class Base {
   [[nodiscard]] static Result<Base> open_writer(const std::string& data_directory, std::uint64_t map_bytes = 0);
   /// The base must exist. `map_bytes` as the writer told (shared::Limits).
   [[nodiscard]] static Result<Base> open_reader(const std::string& data_directory, std::uint64_t map_bytes);
+  /// For reading where no process of a node is, seen to by the caller: writes nothing, not even the lock file.
+  [[nodiscard]] static Result<Base> open_offline(const std::string& data_directory);
 
   Base(Base&&) noexcept;
   Base& operator=(Base&&) noexcept;
@@ -83,14 +86,22 @@ class Base {
     [[nodiscard]] Result<BaseMeta> meta() const;
     /// The note stored under `name`, or nullopt.
     [[nodiscard]] Result<std::optional<BaseRecord>> note(std::string_view name) const;
+    using Visit = std::function<bool(std::string_view key, const BaseRecord& record)>;
+    /// Told of a record that is not what was written; true: go on with the next.
+    using Damaged = std::function<bool(std::string_view stored_key, const Error& error)>;
     /// Every record with a key at or after `from` in stored order until `visit` returns false. Tombstones too.
-    [[nodiscard]] Status scan(std::string_view from,
-                              const std::function<bool(std::string_view key, const BaseRecord&)>& visit) const;
+    /// Unlike get(), verifies each record's checksum, its hash of a long key, and the order.
+    /// Errors: kCorrupt (unless `damaged` says to go on), kIo.
+    [[nodiscard]] Status scan(std::string_view from, const Visit& visit, const Damaged& damaged = {}) const;
+    /// The same for all notes.
+    [[nodiscard]] Status scan_notes(const Visit& visit, const Damaged& damaged = {}) const;
 
    private:
     friend class Base;
     struct Impl;
     explicit Snapshot(std::unique_ptr<Impl> impl);
+    [[nodiscard]] Status scan_table(bool notes, std::string_view from, const Visit& visit,
+                                    const Damaged& damaged) const;
     std::unique_ptr<Impl> impl_;
   };
   [[nodiscard]] Result<Snapshot> snapshot() const;

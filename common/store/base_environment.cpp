@@ -82,7 +82,7 @@ Result<std::shared_ptr<Environment>> Environment::open(const std::string& direct
   if (auto local = refuse_network_file_system(directory); !local) return tl::unexpected(local.error());
   const auto state = check_file(path);
   if (!state) return tl::unexpected(state.error());
-  if (access == Access::kRead && *state != FileState::kSound) {
+  if (access != Access::kWrite && *state != FileState::kSound) {
     return fail(Code::kUnavailable, path + ": there is no base yet");
   }
   const auto map = choose_map(path, map_bytes);
@@ -101,7 +101,9 @@ Status Environment::open_files(std::uint64_t map_bytes) {
   MDB_env* env = nullptr;
   if (const int code = ::mdb_env_create(&env)) return failure(kOpening, code);
   env_.reset(env);
-  const unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (access_ == Access::kRead ? MDB_RDONLY : 0U);
+  unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
+  if (access_ != Access::kWrite) flags |= MDB_RDONLY;
+  if (access_ == Access::kOffline) flags |= MDB_NOLOCK;
   int code = ::mdb_env_set_maxdbs(env, kTables);
   if (code == 0) code = ::mdb_env_set_maxreaders(env, kMaxReaders);
   if (code == 0) code = ::mdb_env_set_mapsize(env, map_bytes);
@@ -146,7 +148,7 @@ Status Environment::open_tables() {
     MDB_stat tables{};
     ::mdb_env_stat(env_.get(), &tables);
     if (tables.ms_entries != 0) return corrupt(kOpening, "some of its tables are missing");
-    if (access_ == Access::kRead) return fail(Code::kUnavailable, path_ + ": there is no base yet");
+    if (access_ != Access::kWrite) return fail(Code::kUnavailable, path_ + ": there is no base yet");
     return create_tables();
   }
   if (code != 0) return failure(kOpening, code);

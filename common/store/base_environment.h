@@ -15,7 +15,7 @@
 
 namespace minivault::store::base {
 
-enum class Access { kRead, kWrite };
+enum class Access { kRead, kWrite, kOffline };  // kOffline: reads, and takes no part in locking
 
 /// The process's LMDB environment with its three tables: owns it, tells its errors in our words, and knows
 /// what of it is in use, since a map must not be enlarged under a live transaction. One thread.

@@ -18,13 +18,13 @@ struct RecordHeader {
   std::uint8_t operation;
   std::uint8_t flags;
   std::uint16_t key_bytes;  // of the whole key that follows; 0: the stored key is the key
-  std::uint32_t reserved;   // 0
+  std::uint32_t checksum;   // of the stored key, this header with 0 here, and what follows
 };
 static_assert(sizeof(RecordHeader) == kRecordHeader);
 
 struct MetaRecord {
   std::uint32_t format;
-  std::uint32_t reserved;  // 0
+  std::uint32_t mid_checkpoint;  // 0 or 1
   std::uint64_t store_id;
   std::uint64_t node_id;
   std::uint64_t checkpoint;
@@ -40,6 +40,14 @@ static_assert(sizeof(MetaRecord) == kMetaBytes);
 
 std::uint64_t checksum_of(const MetaRecord& stored) {
   return XXH3_64bits(&stored, offsetof(MetaRecord, checksum));
+}
+
+/// Each part's hash seeds the next one's. Low half of XXH3.
+std::uint32_t checksum_of(std::string_view stored_key, RecordHeader header, const char* rest, std::size_t size) {
+  header.checksum = 0;
+  const std::uint64_t key_hash = XXH3_64bits(stored_key.data(), stored_key.size());
+  const std::uint64_t head_hash = XXH3_64bits_withSeed(&header, sizeof header, key_hash);
+  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(rest, size, head_hash));
 }
 
 tl::unexpected<Error> corrupt(std::string what) {
@@ -92,16 +100,25 @@ StoredKey::StoredKey(std::string_view key, std::uint64_t hash_seed) : bytes_(key
 
 void encode_record(const StoredKey& key, const BaseRecord& record, char* to) {
   const std::string_view whole = key.beside_value();
-  const RecordHeader header{record.version.hlc,
-                            record.version.origin,
-                            static_cast<std::uint8_t>(record.operation),
-                            record.flags,
-                            static_cast<std::uint16_t>(whole.size()),
-                            0};
+  RecordHeader header{record.version.hlc,
+                      record.version.origin,
+                      static_cast<std::uint8_t>(record.operation),
+                      record.flags,
+                      static_cast<std::uint16_t>(whole.size()),
+                      0};
+  char* const rest = to + sizeof header;
+  if (!whole.empty()) std::memcpy(rest, whole.data(), whole.size());
+  if (!record.value.empty()) std::memcpy(rest + whole.size(), record.value.data(), record.value.size());
+  header.checksum = checksum_of(key.bytes(), header, rest, whole.size() + record.value.size());
   std::memcpy(to, &header, sizeof header);
-  to += sizeof header;
-  if (!whole.empty()) to = static_cast<char*>(std::memcpy(to, whole.data(), whole.size())) + whole.size();
-  if (!record.value.empty()) std::memcpy(to, record.value.data(), record.value.size());
+}
+
+bool checksum_holds(std::string_view stored_key, std::string_view bytes) {
+  RecordHeader header;
+  if (bytes.size() < sizeof header) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::string_view rest = bytes.substr(sizeof header);
+  return header.checksum == checksum_of(stored_key, header, rest.data(), rest.size());
 }
 
 Result<StoredRecord> decode_record(Table table, std::string_view stored_key, std::string_view bytes) {
@@ -110,7 +127,6 @@ Result<StoredRecord> decode_record(Table table, std::string_view stored_key, std
   }
   RecordHeader header;
   std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.reserved != 0) return corrupt("a record whose reserved bytes are not zero");
   if (!operation_fits(table, header.operation)) {
     return corrupt("a record with operation " + std::to_string(header.operation) +
                    ", which its table does not hold");
@@ -130,7 +146,7 @@ Result<StoredRecord> decode_record(Table table, std::string_view stored_key, std
 
 std::array<char, kMetaBytes> encode_meta(const BaseMeta& meta) {
   MetaRecord stored{kMetaFormat,
-                    0,
+                    meta.mid_checkpoint ? 1U : 0U,
                     meta.store_id,
                     meta.node_id,
                     meta.checkpoint,
@@ -172,6 +188,7 @@ Result<BaseMeta> decode_meta(std::string_view bytes) {
   meta.ring_bytes = stored.ring_bytes;
   meta.starts = stored.starts;
   meta.key_hash_seed = stored.key_hash_seed;
+  meta.mid_checkpoint = stored.mid_checkpoint != 0;
   return meta;
 }
 

@@ -35,6 +35,22 @@ Result<std::optional<BaseRecord>> find(const Environment& environment, MDB_txn* 
   return stored->record;
 }
 
+/// A record on the way of a scan, all of it checked. `before` is the stored key of the one before, or empty.
+Result<base::StoredRecord> verify(Table table, std::uint64_t hash_seed, std::string_view before,
+                                  std::string_view stored_key, std::string_view bytes) {
+  if (stored_key.empty()) return fail(Code::kCorrupt, "a record without a key");
+  if (stored_key <= before) return fail(Code::kCorrupt, "a record out of order");
+  auto stored = base::decode_record(table, stored_key, bytes);
+  if (!stored) return stored;
+  if (!base::checksum_holds(stored_key, bytes)) {
+    return fail(Code::kCorrupt, "a record whose checksum does not match");
+  }
+  if (StoredKey(stored->key, hash_seed).bytes() != stored_key) {
+    return fail(Code::kCorrupt, "a long key under another key's hash");
+  }
+  return stored;
+}
+
 }  // namespace
 
 Base::Snapshot::Snapshot(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -75,24 +91,42 @@ Result<std::optional<BaseRecord>> Base::Snapshot::note(std::string_view name) co
   return find(*impl_->environment, impl_->transaction.get(), Table::kNotes, name);
 }
 
-Status Base::Snapshot::scan(std::string_view from,
-                            const std::function<bool(std::string_view, const BaseRecord&)>& visit) const {
+Status Base::Snapshot::scan(std::string_view from, const Visit& visit, const Damaged& damaged) const {
+  MV_ASSERT(from.size() <= base::kMaxKey);
+  return scan_table(false, from, visit, damaged);
+}
+
+Status Base::Snapshot::scan_notes(const Visit& visit, const Damaged& damaged) const {
+  return scan_table(true, {}, visit, damaged);
+}
+
+Status Base::Snapshot::scan_table(bool notes, std::string_view from, const Visit& visit,
+                                  const Damaged& damaged) const {
   constexpr const char* kScanning = "scanning";
-  MV_ASSERT(impl_->live && from.size() <= base::kMaxKey);
+  MV_ASSERT(impl_->live);
   const Environment& environment = *impl_->environment;
   MDB_cursor* opened = nullptr;
-  if (const int code = ::mdb_cursor_open(impl_->transaction.get(), environment.data(), &opened)) {
+  const MDB_dbi dbi = notes ? environment.notes() : environment.data();
+  if (const int code = ::mdb_cursor_open(impl_->transaction.get(), dbi, &opened)) {
     return environment.failure(kScanning, code);
   }
   const CursorHandle cursor(opened);
   const StoredKey first(from, environment.key_hash_seed());
   MDB_val key = base::to_val(first.bytes());
   MDB_val value{};
+  std::string_view before;
   int code = ::mdb_cursor_get(opened, &key, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
   for (; code == 0; code = ::mdb_cursor_get(opened, &key, &value, MDB_NEXT)) {
-    const auto stored = base::decode_record(Table::kData, base::to_view(key), base::to_view(value));
-    if (!stored) return environment.corrupt(kScanning, stored.error().message);
-    if (!visit(stored->key, stored->record)) return {};
+    const std::string_view stored_key = base::to_view(key);
+    const auto stored = verify(notes ? Table::kNotes : Table::kData, environment.key_hash_seed(), before,
+                               stored_key, base::to_view(value));
+    before = stored_key;
+    if (!stored) {
+      const auto error = environment.corrupt(kScanning, stored.error().message);
+      if (!damaged || !damaged(stored_key, error.value())) return error;
+    } else if (!visit(stored->key, stored->record)) {
+      return {};
+    }
   }
   if (code != MDB_NOTFOUND) return environment.failure(kScanning, code);
   return {};

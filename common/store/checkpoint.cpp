@@ -84,7 +84,8 @@ Status Checkpoint::apply(Lsn end) {
     }
     BaseMeta& meta = transaction->meta();
     meta.last_hlc = std::max(meta.last_hlc, state_.append.last_hlc.load(std::memory_order_relaxed));
-    if (next == items_.size()) meta.checkpoint = end;
+    meta.mid_checkpoint = next < items_.size();
+    if (!meta.mid_checkpoint) meta.checkpoint = end;
     const std::uint64_t keys = meta.keys;
     MV_FAULT_POINT("checkpoint.before_commit");
     if (Status ok = transaction->commit(); !ok) return ok;

@@ -17,15 +17,6 @@ namespace {
 constexpr Lsn kFirstLsn = 4096;  // above 0, so that an empty index word and "no LSN yet" are never a position
 constexpr unsigned kHlcCounterBits = 16;
 
-/// The files as found, with what they say of each other.
-struct Scene {
-  std::optional<Ring> ring;
-  BaseMeta meta;
-  LogExamination log;
-  Evidence evidence;
-  std::string log_problem;
-};
-
 Result<BaseMeta> read_meta(const Base& base) {
   Result<Base::Snapshot> snapshot = base.snapshot();
   if (!snapshot) return tl::unexpected(snapshot.error());
@@ -44,40 +35,6 @@ Status store_meta(Base& base, const BaseMeta& meta) {
 bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
   const bool under_way = base_starts % 2 == 1;
   return log_starts == base_starts || (under_way && (log_starts + 1 == base_starts || log_starts == base_starts + 1));
-}
-
-Result<Scene> survey(const Base& base, const Config& config) {
-  Scene scene;
-  Result<BaseMeta> meta = read_meta(base);
-  if (!meta) return tl::unexpected(meta.error());
-  scene.meta = *meta;
-  Evidence& e = scene.evidence;
-  e.base_born = meta->store_id != 0;
-  e.accept_loss = config.accept_loss;
-
-  Result<Ring> ring = Ring::open(log_path(config));
-  if (!ring) {
-    if (ring.error().code == Code::kIo) return tl::unexpected(ring.error());
-    e.log = ring.error().code == Code::kNotFound ? Evidence::Log::kAbsent : Evidence::Log::kDamagedHeader;
-    scene.log_problem = ring.error().message;
-    return scene;
-  }
-  const RingHeader& header = ring->header();
-  e.log = Evidence::Log::kPresent;
-  e.log_ever_started = header.starts != 0;
-  e.same_store = header.store_id == meta->store_id;
-  e.same_age = same_age(header.starts, meta->starts);
-  e.base_reaches_log = meta->checkpoint >= header.first_lsn;
-  e.clean = header.clean != 0;
-  if (e.base_born && e.same_store) {
-    scene.log = examine_log(*ring, meta->checkpoint, false);
-    e.ends_where_it_should = scene.log.end == header.clean_tail;
-    const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
-    if (!in_order) scene.log = examine_log(*ring, meta->checkpoint, true);
-    e.acknowledged_beyond = scene.log.damage_durable_to.has_value();
-  }
-  scene.ring = std::move(*ring);
-  return scene;
 }
 
 tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const Config& config) {
@@ -171,6 +128,7 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   if (!meta) return tl::unexpected(meta.error());
   scene.meta = *meta;
   scene.meta.checkpoint = start;
+  scene.meta.mid_checkpoint = false;
   scene.meta.ring_bytes = config.log_bytes;
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
@@ -200,6 +158,40 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
 }  // namespace
 
 std::string log_path(const Config& config) { return config.data_directory + "/changes.log"; }
+
+Result<Scene> survey(const Base& base, const Config& config, Ring::Access access) {
+  Scene scene;
+  Result<BaseMeta> meta = read_meta(base);
+  if (!meta) return tl::unexpected(meta.error());
+  scene.meta = *meta;
+  Evidence& e = scene.evidence;
+  e.base_born = meta->store_id != 0;
+  e.accept_loss = config.accept_loss;
+
+  Result<Ring> ring = Ring::open(log_path(config), access);
+  if (!ring) {
+    if (ring.error().code == Code::kIo) return tl::unexpected(ring.error());
+    e.log = ring.error().code == Code::kNotFound ? Evidence::Log::kAbsent : Evidence::Log::kDamagedHeader;
+    scene.log_problem = ring.error().message;
+    return scene;
+  }
+  const RingHeader& header = ring->header();
+  e.log = Evidence::Log::kPresent;
+  e.log_ever_started = header.starts != 0;
+  e.same_store = header.store_id == meta->store_id;
+  e.same_age = same_age(header.starts, meta->starts);
+  e.base_reaches_log = meta->checkpoint >= header.first_lsn;
+  e.clean = header.clean != 0;
+  if (e.base_born && e.same_store) {
+    scene.log = examine_log(*ring, meta->checkpoint, false);
+    e.ends_where_it_should = scene.log.end == header.clean_tail;
+    const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
+    if (!in_order) scene.log = examine_log(*ring, meta->checkpoint, true);
+    e.acknowledged_beyond = scene.log.damage_durable_to.has_value();
+  }
+  scene.ring = std::move(*ring);
+  return scene;
+}
 
 LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond) {
   LogExamination found;
@@ -234,7 +226,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
                                const Config& config) {
   Result<Base> base = Base::open_writer(config.data_directory);
   if (!base) return tl::unexpected(base.error());
-  Result<Scene> scene = survey(*base, config);
+  Result<Scene> scene = survey(*base, config, Ring::Access::kReadWrite);
   if (!scene) return tl::unexpected(scene.error());
   const Verdict verdict = decide(scene->evidence);
   log_line(LogLevel::kInfo, "recovery",

@@ -54,6 +54,18 @@ struct LogExamination {
 };
 [[nodiscard]] LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond);
 
+/// The files as found, with what they say of each other.
+struct Scene {
+  std::optional<Ring> ring;
+  BaseMeta meta;
+  LogExamination log;
+  Evidence evidence;
+  std::string log_problem;  ///< why there is no ring
+};
+
+/// Gathers the evidence. Changes nothing. Errors: kCorrupt, kIo (a file that is there and cannot be read).
+[[nodiscard]] Result<Scene> survey(const Base& base, const Config& config, Ring::Access access);
+
 /// The opened files of a node that is ready to be written to.
 struct RecoveredStore {
   Base base;

@@ -165,10 +165,10 @@ Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint
   return sync_directory_of(path);
 }
 
-Result<Ring> Ring::open(const std::string& path) {
+Result<Ring> Ring::open(const std::string& path, Access access) {
   Ring ring;
   ring.path_ = path;
-  ring.file_.reset(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  ring.file_.reset(::open(path.c_str(), (access == Access::kRead ? O_RDONLY : O_RDWR) | O_CLOEXEC));
   if (!ring.file_ && errno == ENOENT) return fail(Code::kNotFound, path + " does not exist");
   if (!ring.file_) return fail_errno("cannot open " + path, errno);
   Result<RingHeader> header = read_header(ring.file_.get(), path);

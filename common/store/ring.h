@@ -43,8 +43,9 @@ class Ring {
   /// last. `ring_bytes`: a multiple of 4096. Errors: kNoSpace, kIo.
   [[nodiscard]] static Status create(const std::string& path, std::uint64_t ring_bytes, std::uint64_t store_id,
                                      Lsn first_lsn, std::uint64_t starts = 0);
+  enum class Access { kReadWrite, kRead };
   /// Errors: kNotFound, kIo, kCorrupt (header damaged, file shorter than it says, unknown format).
-  [[nodiscard]] static Result<Ring> open(const std::string& path);
+  [[nodiscard]] static Result<Ring> open(const std::string& path, Access access = Access::kReadWrite);
 
   [[nodiscard]] const RingHeader& header() const { return header_; }
   [[nodiscard]] std::uint64_t size() const { return header_.ring_bytes; }
