@@ -61,6 +61,8 @@ class Engine {
 
   void wait_durable(store::Lsn lsn);
   void wait_checkpoint(store::Lsn lsn);
+  /// Everything written so far is in the base. At once: asks for it as a writer without room does.
+  void checkpoint_now();
 
  private:
   struct Child {

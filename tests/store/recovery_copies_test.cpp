@@ -54,7 +54,7 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     Engine engine;
     engine.start();
     const store::Lsn end = fill(engine, 1, 5);
-    engine.wait_checkpoint(end);
+    engine.checkpoint_now();
     engine.kill();
     std::filesystem::remove(log_of(engine));
     assert_refused(engine, "changes.log) is missing");
@@ -78,7 +78,7 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     Engine engine;
     engine.start();
     const store::Lsn end = fill(engine, 1, 5);
-    engine.wait_checkpoint(end);
+    engine.checkpoint_now();
     engine.kill();
     flip_bit(log_of(engine), 33);
     assert_refused(engine, "the header is damaged");
@@ -150,11 +150,13 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     Engine engine;
     const std::string kept = engine.directory() + "/kept.mdb";
     engine.start();
-    engine.wait_checkpoint(fill(engine, 1, 5));
+    fill(engine, 1, 5);
+    engine.checkpoint_now();
     engine.suspend_checkpointer();
     copy_over(base_of(engine), kept);
     engine.resume_checkpointer();
-    engine.wait_checkpoint(fill(engine, 6, 9));
+    fill(engine, 6, 9);
+    engine.checkpoint_now();
     engine.kill();
     copy_over(kept, base_of(engine));
     engine.start();
@@ -166,7 +168,8 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
       Engine engine;
       const std::string kept = engine.directory() + "/kept.mdb";
       engine.start();
-      engine.wait_checkpoint(fill(engine, 1, 5));
+      fill(engine, 1, 5);
+      engine.checkpoint_now();
       engine.suspend_checkpointer();
       copy_over(base_of(engine), kept);
       engine.resume_checkpointer();
