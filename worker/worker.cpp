@@ -17,7 +17,8 @@ namespace {
 constexpr std::uint64_t kProgressTimeoutMs = 30'000;
 /// How long what still comes is read away after this side has said its last.
 constexpr std::uint64_t kLingerMs = 2'000;
-constexpr std::uint64_t kDrainMs = 8'000;
+/// Within the 8 s that the supervisor allows.
+constexpr std::uint64_t kDrainMs = 7'500;
 constexpr std::uint64_t kDrainLookMs = 100;
 constexpr std::uint64_t kParkedLookMs = 1'000;
 /// A turn that lasts longer is ended; what is left to do is done in the next. Far below the 2 s after which
