@@ -69,7 +69,7 @@ void Engine::start() {
 }
 
 bool Engine::try_start() {
-  auto region = shared::Region::create(config.log_bytes / 64);
+  auto region = shared::Region::create(index_words != 0 ? index_words : config.log_bytes / 64);
   if (!region) throw std::runtime_error(region.error().message);
   region_.emplace(std::move(*region));
   fork_checkpointer();

@@ -25,6 +25,7 @@ class Engine {
   ~Engine();
 
   Config config;  ///< changes count from the next start on
+  std::uint64_t index_words = 0;  ///< 0: as many as the log's size asks for
 
   /// New shared memory, new checkpointer; waits until it has recovered. Throws when it refuses; see exit_status().
   void start();
