@@ -6,7 +6,7 @@
 ///   MV_FAULT_POINT("append.before_slots");             // may kill or stop the process
 ///   if (MV_FAULT_FAILS("syncer.fdatasync")) return …;  // may also be told to fail
 ///
-/// tests/store/README.md lists the names.
+/// The README of each folder that has such places lists their names.
 #ifdef MINIVAULT_FAULT_POINTS
 
 #include <sys/types.h>
