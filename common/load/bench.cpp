@@ -75,10 +75,10 @@ Result<pid_t> supervisor_in(const std::string& health) {
   rapidjson::Document document;
   document.Parse(health.data(), health.size());
   const auto unknown = [] { return fail(Code::kCorrupt, "-server-pid auto: the server names no processes"); };
-  if (document.HasParseError() || !document.IsObject()) return unknown();
-  const auto list = document.FindMember("processes");
-  if (list == document.MemberEnd() || !list->value.IsArray() || list->value.Empty()) return unknown();
-  const auto& first = list->value[0];
+  if (document.HasParseError() || !document.IsObject() || !document.HasMember("processes")) return unknown();
+  const auto& list = document["processes"];
+  if (!list.IsArray() || list.Empty()) return unknown();
+  const auto& first = list[0];
   if (!first.IsObject() || !first.HasMember("pid") || !first["pid"].IsInt()) return unknown();
   const pid_t child = first["pid"].GetInt();
   const auto family = read_processes(std::span(&child, 1));

@@ -44,8 +44,8 @@ class BinaryCodec final : public Codec {
 
 }  // namespace
 
-std::unique_ptr<Codec> make_binary_codec(std::string auth_key) {
-  return std::make_unique<BinaryCodec>(std::move(auth_key));
+std::unique_ptr<Codec> make_binary_codec(const std::string& auth_key) {
+  return std::make_unique<BinaryCodec>(auth_key);
 }
 
 }  // namespace minivault::load

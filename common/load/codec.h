@@ -49,9 +49,9 @@ class Codec {
 [[nodiscard]] Result<std::unique_ptr<Codec>> make_codec(Protocol protocol, const std::string& auth_key);
 
 // The four, each in a file of its own.
-[[nodiscard]] std::unique_ptr<Codec> make_binary_codec(std::string auth_key);
-[[nodiscard]] std::unique_ptr<Codec> make_http_codec(std::string auth_key);
-[[nodiscard]] std::unique_ptr<Codec> make_resp_codec(std::string auth_key);  ///< Redis, Valkey
-[[nodiscard]] std::unique_ptr<Codec> make_memcache_codec();                  ///< the meta commands mg and ms
+[[nodiscard]] std::unique_ptr<Codec> make_binary_codec(const std::string& auth_key);
+[[nodiscard]] std::unique_ptr<Codec> make_http_codec(const std::string& auth_key);
+[[nodiscard]] std::unique_ptr<Codec> make_resp_codec(const std::string& auth_key);  ///< Redis, Valkey
+[[nodiscard]] std::unique_ptr<Codec> make_memcache_codec();  ///< the meta commands mg and ms
 
 }  // namespace minivault::load

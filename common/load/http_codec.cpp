@@ -98,7 +98,7 @@ class HttpCodec final : public Codec {
 
 }  // namespace
 
-std::unique_ptr<Codec> make_http_codec(std::string auth_key) {
+std::unique_ptr<Codec> make_http_codec(const std::string& auth_key) {
   return std::make_unique<HttpCodec>(auth_key);
 }
 

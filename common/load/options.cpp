@@ -160,6 +160,10 @@ const std::array kFlags = {
          }},
 };
 
+std::string dashed(std::string_view name) {
+  return std::string(1, '-').append(name);
+}
+
 Status add_server(Options& options, std::string_view text) {
   auto address = client::parse_address(text);
   if (!address) return tl::unexpected(address.error());
@@ -178,18 +182,17 @@ Status take_flag(Options& options, std::span<const std::string_view>& words) {
   if (flag == kFlags.end()) return wrong("unknown flag " + std::string(word));
   words = words.subspan(1);
   if (flag->on != nullptr) {
-    if (equals != std::string_view::npos) return wrong("-" + std::string(name) + " takes no value");
+    if (equals != std::string_view::npos) return wrong(dashed(name) + " takes no value");
     options.*flag->on = true;
     return {};
   }
-  if (equals == std::string_view::npos && words.empty())
-    return wrong("-" + std::string(name) + " needs a value");
+  if (equals == std::string_view::npos && words.empty()) return wrong(dashed(name) + " needs a value");
   const std::string_view text = equals == std::string_view::npos ? words.front() : bare.substr(equals + 1);
   if (equals == std::string_view::npos) words = words.subspan(1);
   const Complaint complaint =
       flag->set != nullptr ? flag->set(options, text) : set_number(options, flag->number, text);
   if (complaint.empty()) return {};
-  return wrong("-" + std::string(name) + " " + std::string(text) + ": " + complaint);
+  return wrong(dashed(name) + " " + std::string(text) + ": " + complaint);
 }
 
 Status check(const Options& options) {

@@ -38,7 +38,8 @@ std::string work_of(const Options& options) {
 
 std::string servers_of(const Options& options) {
   std::string text;
-  for (const client::Address& server : options.servers) text += (text.empty() ? "" : " ") + server.text();
+  for (const client::Address& server : options.servers)
+    text.append(text.empty() ? "" : " ").append(server.text());
   return text;
 }
 

@@ -56,8 +56,8 @@ class RespCodec final : public Codec {
 
 }  // namespace
 
-std::unique_ptr<Codec> make_resp_codec(std::string auth_key) {
-  return std::make_unique<RespCodec>(std::move(auth_key));
+std::unique_ptr<Codec> make_resp_codec(const std::string& auth_key) {
+  return std::make_unique<RespCodec>(auth_key);
 }
 
 }  // namespace minivault::load
