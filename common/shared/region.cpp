@@ -75,6 +75,13 @@ void Region::ring_all() const {
   }
 }
 
+void Region::ring_role(Role role) const {
+  const unsigned used = state_->slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    if (state_->slots[i].role.load(std::memory_order_relaxed) == role) ring(i);
+  }
+}
+
 void Region::silence(unsigned slot) const {
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(bells_[slot].get(), &count, sizeof count);

@@ -28,6 +28,7 @@ class Region {
   [[nodiscard]] int bell(unsigned slot) const { return bells_[slot].get(); }
   void ring(unsigned slot) const;
   void ring_all() const;  ///< every slot in use
+  void ring_role(Role role) const;
   /// Empties the bell so that it can ring again.
   void silence(unsigned slot) const;
 

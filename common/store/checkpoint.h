@@ -21,6 +21,10 @@ class Checkpoint {
  public:
   Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base);
 
+  /// A backlog that is due however young it is: small beside a ring, so that little is left to replay after a crash and
+  /// the next checkpoint begins long before writers feel it; large enough to leave out most superseded records.
+  [[nodiscard]] static std::uint64_t due_bytes(const Ring& ring) { return ring.size() / 8; }
+
   /// Applies [checkpoint, E) with E <= `until` and publishes E. Once more with the same arguments goes on from there.
   /// REQUIRES: the log is durable up to `until`. OK: the new checkpoint LSN. Errors: kNoSpace (disk full: nothing was
   /// lost, try again later), kIo (a failed sync: the base takes no more), kCorrupt (what the log says is not a record).

@@ -10,7 +10,10 @@
 namespace minivault::store {
 namespace {
 
-constexpr std::uint64_t kLongestBacklogMs = 1'000;  // a trickle of writes reaches the base within this
+// A trickle of writes reaches the base within this. Not sooner: a checkpoint rewrites the pages of all keys that it
+// touches, so few large ones cost a fraction of many small ones.
+constexpr std::uint64_t kLongestBacklogMs = 5'000;
+constexpr std::uint64_t kLookMs = 500;
 constexpr std::uint64_t kRetryMs = 1'000;           // after a full disk
 
 }  // namespace
@@ -52,7 +55,7 @@ int Checkpointer::tick() {
     return 0;
   }
   if (warmer_.step()) return 1;
-  return static_cast<int>(kLongestBacklogMs / 2);
+  return static_cast<int>(kLookMs);
 }
 
 void Checkpointer::mend_after_deaths() {
@@ -70,8 +73,8 @@ bool Checkpointer::checkpoint_is_due(std::uint64_t now_ms) const {
   const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_relaxed);
   const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);
   if (tail == checkpoint) return false;
-  return tail - checkpoint > ring_.size() / 16 || now_ms >= last_run_ms_ + kLongestBacklogMs ||
-         somebody_waits();
+  return tail - checkpoint > Checkpoint::due_bytes(ring_) || now_ms >= last_run_ms_ + kLongestBacklogMs ||
+         checkpoint < state_.checkpoint_wanted.load(std::memory_order_acquire) || somebody_waits();
 }
 
 bool Checkpointer::somebody_waits() const {

@@ -306,10 +306,7 @@ void LogWriter::take_ticket() {
   ticket.store(state_.append.next_ticket.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   state_.append.waiting.fetch_add(1, std::memory_order_relaxed);
   // A small backlog does not wake the checkpointer by itself, yet only a checkpoint frees a crowded index group.
-  const unsigned used = state_.slots_used.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < used; ++i) {
-    if (region_.slot(i).role.load(std::memory_order_relaxed) == shared::Role::kCheckpointer) region_.ring(i);
-  }
+  region_.ring_role(shared::Role::kCheckpointer);
 }
 
 void LogWriter::cancel_wait() { region_.slot(slot_).space_ticket.store(0, std::memory_order_relaxed); }

@@ -8,6 +8,7 @@
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
+#include "common/store/checkpoint.h"
 
 namespace minivault::store {
 namespace {
@@ -103,7 +104,8 @@ void Syncer::publish(Lsn end) {
 
 /// It looks at the backlog by itself now and then; a fast log should not have to wait for that.
 void Syncer::nudge_checkpointer(Lsn tail) const {
-  if (tail - state_.marks.checkpoint.load(std::memory_order_relaxed) > ring_.size() / 16) region_.ring(slot_);
+  const Lsn backlog = tail - state_.marks.checkpoint.load(std::memory_order_relaxed);
+  if (backlog > Checkpoint::due_bytes(ring_)) region_.ring(slot_);
 }
 
 bool Syncer::asked() const {

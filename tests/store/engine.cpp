@@ -185,18 +185,15 @@ void Engine::wait_durable(store::Lsn lsn) {
 }
 
 void Engine::wait_checkpoint(store::Lsn lsn) {
+  shared::raise(state().checkpoint_wanted, lsn);
+  region_->ring(kCheckpointerSlot);
   eventually("the base is up to date", [&] { return state().marks.checkpoint.load() >= lsn; });
 }
 
 void Engine::checkpoint_now() {
   const store::Lsn tail = state().marks.tail.load();
   wait_durable(tail);
-  std::atomic<std::uint64_t>& ticket = region_->slot(kCheckpointerSlot).space_ticket;  // which is never in the way
-  ticket.store(1);
-  state().append.waiting.store(1);
-  region_->ring(kCheckpointerSlot);
   wait_checkpoint(tail);
-  ticket.store(0);
 }
 
 void commit_all(store::Store& store, store::Batch& batch) {
