@@ -45,14 +45,16 @@ void Acceptor::accept_some(net::Listener& listener, std::uint64_t now_ms) {
     }
   }
   if (!listener.short_of_resources()) return;
-  log_line(LogLevel::kWarning, "no descriptor or memory for a new connection: pausing",
-           {{"pause_ms", net::Listener::kStepAsideMs}});
+  if (!std::exchange(shortage_told_, true)) {
+    log_line(LogLevel::kWarning, "connections wait: no descriptor or memory for another");
+  }
   step_aside(now_ms);
 }
 
 bool Acceptor::take_one(net::Listener& listener) {
   UniqueFd socket = listener.accept();
   if (!socket) return false;
+  shortage_told_ = false;
   accepted_(std::move(socket), &listener == &http_);
   return true;
 }

@@ -54,6 +54,7 @@ class Acceptor {
   net::Listener http_;
   std::uint64_t aside_until_ms_ = 0;  ///< 0: listening
   std::uint64_t alone_until_ms_ = 0;  ///< others are not invited before
+  bool shortage_told_ = false;
   bool stopped_ = false;
 };
 

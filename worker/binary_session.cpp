@@ -92,6 +92,7 @@ bool BinarySession::is_hopeless(const Client& client, Opcode opcode) const {
 
 Progress BinarySession::start_skip(Client& client, std::uint64_t size) {
   if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  client.request_bytes = 0;
   client.skip_bytes = size;
   client.fail_after_skip = true;
   return Progress::kGoOn;

@@ -19,6 +19,11 @@ struct TouchedTag;
 struct LineTag;
 struct ParkedTag;
 
+/// Requests and answers up to this size need no reservation.
+inline constexpr std::size_t kSmallBytes = 16 * 1024;
+/// A client with more than this to send is not served further until it has read.
+inline constexpr std::size_t kAnswerBacklog = 1 << 20;
+
 /// What became of looking at the front of a client's input.
 enum class Progress {
   kGoOn,         ///< a request was dealt with, or a part of one: look again
@@ -79,6 +84,11 @@ struct Client final : net::TimeoutHook,
 
   /// The bytes in the input are pointed to from elsewhere.
   [[nodiscard]] bool input_pinned() const { return pending_writes > 0 || (http != nullptr && http->parsed); }
+  /// The input is, or may become, larger than a client may hold unasked.
+  [[nodiscard]] bool holds_large_request() {
+    return input_pinned() || request_bytes > kSmallBytes || (http != nullptr && http->gathered > 0) ||
+           connection.input().unread().size() > net::BlockPool::kBlockBytes;
+  }
   /// A request has begun and is not whole.
   [[nodiscard]] bool mid_request() {
     return !connection.input().empty() || skip_bytes > 0 || (http != nullptr && http->parser.in_request());

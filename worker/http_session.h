@@ -21,22 +21,25 @@ class HttpSession {
   void write_settled(Client& client, const WriteOutcome& outcome);
 
  private:
+  // Framing (http_session.cpp).
   [[nodiscard]] Progress parse(Client& client);
   static void keep_by_parser(Client& client, std::size_t bytes);
   [[nodiscard]] Progress await_bytes(Client& client, const protocol::HttpParse& parsed);
   [[nodiscard]] Progress answer_expectation(Client& client);
   [[nodiscard]] Progress refuse_unparsed(Client& client, const protocol::HttpParse& parsed);
 
+  // Requests (http_requests.cpp).
   [[nodiscard]] Progress carry_out(Client& client);
   [[nodiscard]] Progress use_key(Client& client, std::string_view key);
   [[nodiscard]] Progress get(Client& client, std::string_view key);
-  [[nodiscard]] Progress write(Client& client, store::Write write);
+  [[nodiscard]] Progress put(Client& client, const store::Write& write);
   [[nodiscard]] bool reserve_answer(Client& client, const store::Found& found);
   void answer_found(Client& client, const store::Found& found);
   void answer_bytes(Client& client, std::string_view value);
   void answer_json(Client& client, const store::Found& record);
   void answer_health(Client& client);
 
+  [[nodiscard]] static Access access_of(protocol::HttpTarget::Kind kind, protocol::HttpMethod method);
   [[nodiscard]] static bool wants_bytes(const Client& client);
 
   /// False: the request was answered with a refusal.

@@ -16,11 +16,6 @@
 
 namespace minivault::worker {
 
-/// Requests and answers up to this size need no reservation.
-inline constexpr std::size_t kSmallBytes = 16 * 1024;
-/// A client with more than this to send is not served further until it has read.
-inline constexpr std::size_t kAnswerBacklog = 1 << 20;
-
 /// What the sessions of all clients of this process share.
 struct Services {
   Services(const ChildContext& context, store::Store& opened, std::size_t memory_bytes,
@@ -47,6 +42,7 @@ struct Services {
   HealthReport health;
   protocol::Decompressor decompressor;
   std::string scratch;  ///< an answer under construction
+  std::string body;     ///< and its JSON
   bool draining = false;
 
   /// One more of an event that this process alone counts in its slot.

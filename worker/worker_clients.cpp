@@ -2,6 +2,7 @@
 // leave or are parked, and how they go.
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "common/core/log.h"
@@ -37,6 +38,7 @@ void Worker::accepted(UniqueFd socket, bool http_only) {
 }
 
 void Worker::destroy(Client& client) {
+  memory_seen_ = std::numeric_limits<std::size_t>::max();  // whoever stood behind it in the line may try
   --client_count_;
   add(services_.counters.connections_open, static_cast<std::uint64_t>(-1));
   clients_[static_cast<std::size_t>(client.connection.fd())].reset();
@@ -65,7 +67,7 @@ void Worker::finish(Client& client) {
   if (!client.input_pinned()) client.connection.input().settle();
   output.settle();
   if (output.empty()) client.answer_memory.release();
-  if (!client.mid_request() && !client.input_pinned()) client.request_memory.release();
+  if (!client.holds_large_request()) client.request_memory.release();
   if (client.lingering) {
     if (client.connection.readable()) ready_.push_back(client);
     return;

@@ -34,7 +34,9 @@ UniqueFd Listener::accept() {
     UniqueFd client(::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
       // Answers are gathered by us: the kernel need not wait for more. Fails harmlessly where it is not TCP.
+      // A client that vanished without a word is found out by the kernel, in its own time.
       const int on = 1;
+      ::setsockopt(client.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
       ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       return client;
     }
