@@ -75,7 +75,7 @@ class IndexTest : public CppUnit::TestFixture {
  public:
   void against_a_map() {
     std::mt19937_64 random(seed());
-    Table table(256);
+    Table table(256, 1 << 20);
     std::map<std::string, Lsn> newest;
     std::uint64_t evicted = 0;
     for (int i = 0; i < 60'000; ++i) {

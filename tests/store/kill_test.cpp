@@ -228,7 +228,7 @@ class KillTest : public CppUnit::TestFixture {
       });
     };
     for (unsigned w = 0; w < Ledger::kWriters; ++w) respawn(w);
-    const std::uint64_t rounds = environment_number("MINIVAULT_ROUNDS", 80);
+    const std::uint64_t rounds = environment_number("MINIVAULT_ROUNDS", 60);
     for (std::uint64_t round = 0; round < rounds; ++round) {
       std::this_thread::sleep_for(std::chrono::microseconds(random() % 60'000));
       const std::uint64_t what = random() % 20;
