@@ -9,7 +9,7 @@ BINARY := build/minivault
 SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
 
 .DEFAULT_GOAL := build
-.PHONY: help run test build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
+.PHONY: help run test bench build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -28,6 +28,12 @@ run: build ## Install what is missing, build, start one node on ./data (PORT=300
 
 test: build ## Install what is missing, build, run all tests
 	@ctest --preset release --parallel $(JOBS) --no-label-summary
+
+bench: ## Measure the storage engine beside others, about 4 minutes (FULL=1: the targets' sizes, an hour)
+	@packaging/deps.sh bench
+	@cmake --preset bench >/dev/null
+	@cmake --build --preset bench --parallel $(JOBS) --target store_bench
+	@build-bench/bench/store_bench $(if $(FULL),--full) $(ARGS)
 
 build: deps ## build/minivault, for this machine to work with
 	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) >/dev/null

@@ -4,6 +4,7 @@
 #
 #   packaging/deps.sh         to build and to test
 #   packaging/deps.sh lint    also what .ci/run and `make lint` need
+#   packaging/deps.sh bench   also the storage engines that `make bench` measures beside ours
 
 set -euo pipefail
 
@@ -17,7 +18,8 @@ packages=(
 case "${1:-}" in
   "") ;;
   lint) packages+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev ccache) ;;
-  *) echo "usage: $0 [lint]" >&2; exit 2 ;;
+  bench) packages+=(librocksdb-dev libleveldb-dev) ;;
+  *) echo "usage: $0 [lint|bench]" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bench/store_table.h"
+
+namespace minivault::bench {
+
+struct Options {
+  bool full = false;  ///< the sizes and times of the targets; else what fits into a few minutes
+  int repetitions = 3;
+  std::string only;  ///< groups whose title has this in it
+};
+
+/// Google Benchmark for one engine in a process of its own.
+class Bench {
+ public:
+  explicit Bench(const Options& options) : options_(options) {}
+
+  [[nodiscard]] bool full() const { return options_.full; }
+
+  /// `body` loops over the state; Google Benchmark decides how often.
+  void loop(const std::string& row, const std::string& engine, std::function<void(benchmark::State&)> body);
+  /// `body` does a fixed amount of work once a repetition, and sets the iteration time itself.
+  void once(const std::string& row, const std::string& engine, std::function<void(benchmark::State&)> body);
+  /// The same without repetitions, for what takes long and has a remark to make (SetLabel).
+  void single(const std::string& row, const std::string& engine, std::function<void(benchmark::State&)> body);
+  /// Runs what was added so far; what it refers to may go afterwards.
+  void run();
+
+  [[nodiscard]] const std::vector<Line>& lines() const { return collector_.lines(); }
+
+ private:
+  Options options_;
+  Collector collector_;
+};
+
+/// Rows over the same data. Each contender runs in a process of its own, one after the other.
+struct Group {
+  std::string title;
+  std::string target;
+  std::vector<std::function<void(Bench&)>> contenders;
+};
+
+std::vector<Group> get_groups(const Options& options);
+std::vector<Group> set_groups(const Options& options);
+std::vector<Group> large_groups(const Options& options);
+std::vector<Group> process_groups(const Options& options);
+std::vector<Group> sustained_groups(const Options& options);
+std::vector<Group> start_groups(const Options& options);
+
+/// "1 k", "10 M".
+std::string short_number(std::uint64_t number);
+
+}  // namespace minivault::bench

@@ -1,0 +1,154 @@
+#include "bench/store_bench.h"
+#include "bench/store_leveldb.h"
+#include "bench/store_lmdb.h"
+#include "bench/store_map.h"
+#include "bench/store_meter.h"
+#include "bench/store_minivault.h"
+#include "bench/store_rocksdb.h"
+
+namespace minivault::bench {
+namespace {
+
+constexpr std::size_t kGetsATurn = 64;
+constexpr std::size_t kFillBatch = 1'000;
+
+struct Data {
+  std::uint64_t keys;
+  std::size_t value_bytes;
+  bool from_base;  ///< rows for the base alone too
+
+  [[nodiscard]] std::string row(const char* what) const {
+    return "GET " + std::string(what) + ", " + short_number(keys) + " keys, " + std::to_string(value_bytes) +
+           " B";
+  }
+};
+
+template <typename Engine>
+void fill(Engine& engine, const Data& data) {
+  const std::vector<Key> keys = all_keys(data.keys);
+  const std::string value = noise(data.value_bytes);
+  for (std::size_t at = 0; at < keys.size(); at += kFillBatch) {
+    engine.put(std::span(keys).subspan(at, std::min(kFillBatch, keys.size() - at)), value);
+  }
+  engine.settle();
+}
+
+template <typename Engine>
+void get_loop(benchmark::State& state, Engine& engine, const std::vector<Key>& order) {
+  Meter meter(engine.process());
+  std::size_t at = 0;
+  std::size_t groups = 0;
+  std::size_t absent = 0;
+  meter.start();
+  for (auto _ : state) {
+    engine.begin();
+    for (std::size_t i = at; i < at + kGetsATurn; ++i) {
+      if (engine.get(order[i].view()) == 0) ++absent;
+    }
+    engine.end();
+    at += kGetsATurn;
+    if (at == order.size()) at = 0;
+    ++groups;
+  }
+  meter.stop(groups * kGetsATurn);
+  meter.report(state);
+  if (absent != 0) state.SkipWithError("keys are absent");
+}
+
+std::vector<Key> order_of(load::Distribution distribution, const Data& data) {
+  return draw_keys(distribution, data.keys, data.keys <= 10'000 ? 1U << 14 : 1U << 20);
+}
+
+template <typename Engine>
+void measure(Bench& bench, Engine& engine, const Data& data, const char* suffix) {
+  const std::vector<Key> uniform = order_of(load::Distribution::kUniform, data);
+  const std::vector<Key> zipf = order_of(load::Distribution::kZipf, data);
+  const auto add = [&](const std::string& what, const std::vector<Key>& order) {
+    bench.loop(data.row((what + suffix).c_str()), Engine::kName,
+               [&](benchmark::State& state) { get_loop(state, engine, order); });
+  };
+  add("uniform", uniform);
+  if (data.from_base) add("Zipf 0.99", zipf);
+  bench.run();
+}
+
+template <typename Engine>
+void contend(Bench& bench, const Data& data) {
+  Engine engine{Setting{}};
+  fill(engine, data);
+  measure(bench, engine, data, "");
+}
+
+constexpr const char* kFromBase = " from the base";
+
+void contend_minivault(Bench& bench, const Data& data) {
+  Minivault engine{Setting{}};
+  fill(engine, data);
+  measure(bench, engine, data, "");
+  if (!data.from_base) return;
+  engine.restart();
+  measure(bench, engine, data, kFromBase);
+}
+
+void contend_lmdb(Bench& bench, const Data& data) {
+  Lmdb engine{Setting{}};
+  fill(engine, data);
+  measure(bench, engine, data, "");
+  if (data.from_base) measure(bench, engine, data, kFromBase);
+}
+
+/// The least that a GET could cost if its value had to be copied: the bytes, from a random place, to one
+/// place.
+void contend_memcpy(Bench& bench, const Data& data) {
+  const std::string values = noise(data.keys * data.value_bytes);
+  std::vector<std::uint32_t> order;
+  load::KeyChoice choice(load::Distribution::kUniform, data.keys, 1);
+  for (std::size_t i = 0; i < (1U << 14); ++i) order.push_back(static_cast<std::uint32_t>(choice.next()));
+  std::string to(data.value_bytes, '\0');
+  bench.loop(data.row("uniform"), "memcpy", [&](benchmark::State& state) {
+    Meter meter(0);
+    std::size_t done = 0;
+    meter.start();
+    for (auto _ : state) {
+      values.copy(to.data(), data.value_bytes, order[done % order.size()] * data.value_bytes);
+      benchmark::DoNotOptimize(to.data());
+      benchmark::ClobberMemory();
+      ++done;
+    }
+    meter.stop(done);
+    meter.report(state);
+  });
+  bench.run();
+}
+
+Group group(const Data& data, const char* target, bool everybody) {
+  Group out{data.row("rows") + (data.from_base ? ", from the base too" : ""), target, {}};
+  out.contenders.emplace_back([data](Bench& bench) { contend_minivault(bench, data); });
+  out.contenders.emplace_back([data](Bench& bench) { contend_lmdb(bench, data); });
+  if (!everybody) return out;
+  out.contenders.emplace_back([data](Bench& bench) { contend<Rocks>(bench, data); });
+  out.contenders.emplace_back([data](Bench& bench) { contend<Level>(bench, data); });
+  out.contenders.emplace_back([data](Bench& bench) { contend<Map>(bench, data); });
+  if (data.keys <= 10'000) out.contenders.emplace_back([data](Bench& bench) { contend_memcpy(bench, data); });
+  return out;
+}
+
+}  // namespace
+
+std::vector<Group> get_groups(const Options& options) {
+  std::vector<Group> groups;
+  groups.push_back(group({1'000, 1'024, false}, "50 ns, 3 x LMDB", true));
+  groups.push_back(
+      group({10'000, 100, false}, "the small end of: 10 M keys cost at most 3 x 10 k keys", false));
+  groups.push_back(group({1'000'000, 100, true}, "2 x LMDB; from the base 0.9 x LMDB", true));
+  if (!options.full) return groups;
+  groups.push_back(group({100'000, 100, false}, "between", false));
+  groups.push_back(group({10'000'000, 100, true}, "at most 3 x 10 k keys; from the base 0.9 x LMDB", false));
+  groups.push_back(group({100'000, 1'024, false}, "-", true));
+  groups.push_back(group({10'000, 10'240, false}, "-", true));
+  groups.push_back(group({1'000, 102'400, false}, "-", true));
+  groups.push_back(group({100, 1 << 20, false}, "-", true));
+  return groups;
+}
+
+}  // namespace minivault::bench
