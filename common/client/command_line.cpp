@@ -86,9 +86,8 @@ std::string status_in(const std::string& json) {
   rapidjson::Document document;
   document.Parse(json.data(), json.size());
   if (document.HasParseError() || !document.IsObject()) return "";
-  const auto status = document.FindMember("status");
-  if (status == document.MemberEnd() || !status->value.IsString()) return "";
-  return {status->value.GetString(), status->value.GetStringLength()};
+  if (!document.HasMember("status") || !document["status"].IsString()) return "";
+  return {document["status"].GetString(), document["status"].GetStringLength()};
 }
 
 int run_get(Connection& connection, const Command& command) {
