@@ -9,7 +9,7 @@ BINARY := build/minivault
 SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
 
 .DEFAULT_GOAL := build
-.PHONY: help run test bench build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
+.PHONY: help run test bench bench-network build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -34,6 +34,10 @@ bench: ## Measure the storage engine beside others, about 4 minutes (FULL=1: the
 	@cmake --preset bench >/dev/null
 	@cmake --build --preset bench --parallel $(JOBS) --target store_bench
 	@build-bench/bench/store_bench $(if $(FULL),--full) $(ARGS)
+
+bench-network: build ## Measure a node beside Redis, memcached and nginx over loopback, an hour (ARGS="--work get-p64 --rounds 3")
+	@cmake --build --preset release --parallel $(JOBS) --target bench_floor
+	@bench/compare --minivault $(BINARY) --dir build --json build/bench-network.json $(ARGS)
 
 build: deps ## build/minivault, for this machine to work with
 	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) >/dev/null

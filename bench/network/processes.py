@@ -1,0 +1,60 @@
+"""Processes: started so that they end with us, ended by their pid, and how much processor time they used."""
+
+import ctypes
+import os
+import signal
+import subprocess
+
+PR_SET_PDEATHSIG = 1
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Process:
+    """A server. In a session of its own, so that Ctrl-C reaches it through end() and not before."""
+
+    def __init__(self, command, log_path):
+        self._log = open(log_path, "wb")
+        self._log_path = log_path
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                                         start_new_session=True, preexec_fn=_die_with_parent)
+        self.pid = self._process.pid
+
+    def running(self):
+        return self._process.poll() is None
+
+    def log_tail(self):
+        with open(self._log_path, errors="replace") as log:
+            return "".join(log.readlines()[-10:])
+
+    def end(self):
+        if self.running():
+            self._process.terminate()
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+
+def _stat(pid):
+    """Parent and ticks of user, system, and of children that were waited for."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1]), sum(map(int, fields[11:15]))
+
+
+def cpu_seconds(root):
+    """Of a process and all that descend from it."""
+    stats = {int(name): _stat(name) for name in os.listdir("/proc") if name.isdigit()}
+    family = [root]
+    for pid in family:
+        family += [child for child, stat in stats.items() if stat and stat[0] == pid]
+    return sum(stats[pid][1] for pid in family if stats.get(pid)) / TICKS_PER_SECOND

@@ -1,0 +1,107 @@
+// Goal: bench/compare starts servers, measures them, prints and stores what it found, and leaves no process
+// and no file behind, even when it is interrupted. Needs python3; says so where there is none.
+
+#include <cppunit/extensions/HelperMacros.h>
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "tests/support/child_process.h"
+#include "tests/support/processes.h"
+#include "tests/support/temporary_directory.h"
+
+namespace minivault::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool python_is_here() {
+  if (std::system("python3 -c '' 2>/dev/null") == 0) return true;
+  std::cerr << "(python3 is not here: nothing tested) ";
+  return false;
+}
+
+std::vector<std::string> compare(const TemporaryDirectory& directory, std::vector<std::string> flags) {
+  const fs::path script = fs::path(__FILE__).parent_path().parent_path().parent_path() / "bench" / "compare";
+  flags.insert(flags.begin(),
+               {"/usr/bin/env", "python3", script, "--no-install", "--minivault", minivault_binary(), "--dir",
+                directory.path(), "--json", directory.file("found.json"), "--only", "minivault"});
+  return flags;
+}
+
+/// Names in the directory that the script made for its servers.
+std::size_t left_over(const TemporaryDirectory& directory) {
+  std::size_t count = 0;
+  for (const auto& entry : fs::directory_iterator(directory.path())) count += entry.is_directory() ? 1 : 0;
+  return count;
+}
+
+rapidjson::Document read_json(const std::string& path) {
+  std::ifstream file(path);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  rapidjson::Document json;
+  json.Parse(text.c_str());
+  CPPUNIT_ASSERT_MESSAGE(text, json.IsObject());
+  return json;
+}
+
+}  // namespace
+
+class CompareTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(CompareTest);
+  CPPUNIT_TEST(measures_and_tidies_up);
+  CPPUNIT_TEST(an_interrupt_ends_every_server);
+  CPPUNIT_TEST(names_a_work_it_does_not_know);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void measures_and_tidies_up() {
+    if (!python_is_here()) return;
+    const TemporaryDirectory directory;
+    const Finished done =
+        run(compare(directory, {"--work", "get-p1,latency-set", "--rounds", "2", "--seconds", "0.2"}));
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    CPPUNIT_ASSERT(done.out.find("CPU us/req") != std::string::npos);
+    CPPUNIT_ASSERT(done.out.find("errors!") == std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, left_over(directory));
+
+    const auto json = read_json(directory.file("found.json"));
+    CPPUNIT_ASSERT_EQUAL(rapidjson::SizeType{2}, json["works"].Size());
+    const auto& runs = json["works"][0]["runs"]["minivault"];
+    CPPUNIT_ASSERT_EQUAL(rapidjson::SizeType{2}, runs.Size());
+    CPPUNIT_ASSERT(runs[0]["answers"].GetUint64() > 0);
+  }
+
+  void an_interrupt_ends_every_server() {
+    if (!python_is_here()) return;
+    const TemporaryDirectory directory;
+    ChildProcess script(compare(directory, {"--work", "get-p1", "--seconds", "60"}), {});
+    std::vector<Process> family;
+    eventually("a node works", [&] {
+      family = descendants_of(script.pid());
+      return std::any_of(family.begin(), family.end(),
+                         [](const Process& process) { return process.name.starts_with("worker"); });
+    });
+    script.signal(SIGINT);
+    CPPUNIT_ASSERT(script.wait() != 0);
+    for (const Process& process : family) CPPUNIT_ASSERT_MESSAGE(process.name, !is_alive(process.pid));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, left_over(directory));
+  }
+
+  void names_a_work_it_does_not_know() {
+    if (!python_is_here()) return;
+    const TemporaryDirectory directory;
+    const Finished done = run(compare(directory, {"--work", "juggle"}));
+    CPPUNIT_ASSERT(done.status != 0);
+    CPPUNIT_ASSERT(done.err.find("juggle") != std::string::npos);
+    CPPUNIT_ASSERT(done.err.find("get-p64") != std::string::npos);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(CompareTest, "compare_test");
+
+}  // namespace minivault::test
