@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/admin/command_line.h"
 #include "common/client/command_line.h"
 #include "common/config/loader.h"
 #include "common/load/bench.h"
@@ -60,6 +61,7 @@ int run_daemon(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     if (argc > 1 && minivault::client::is_command(argv[1])) return minivault::client::run_command(argc, argv);
+    if (argc > 1 && minivault::admin::is_command(argv[1])) return minivault::admin::run_command(argc, argv);
     if (argc > 1 && std::string_view(argv[1]) == "bench") return minivault::load::run_bench(argc, argv);
     return minivault::run_daemon(argc, argv);
   } catch (const std::exception& error) {

@@ -81,6 +81,7 @@ struct Client final : net::TimeoutHook,
   bool closing = false;    ///< take no more requests; end once the answers have left
   bool lingering = false;  ///< the answers have left; reading away what still comes
   bool broken = false;     ///< nothing can be sent any more
+  bool handed_over = false;  ///< broken here because another process has the socket now
 
   /// The bytes in the input are pointed to from elsewhere.
   [[nodiscard]] bool input_pinned() const { return pending_writes > 0 || (http != nullptr && http->parsed); }

@@ -4,6 +4,7 @@
 
 #include "common/protocol/json_value.h"
 #include "common/protocol/wire_status.h"
+#include "worker/backup.h"
 #include "worker/http_session.h"
 
 namespace minivault::worker {
@@ -15,6 +16,7 @@ using protocol::HttpTarget;
 using protocol::ResponseForm;
 
 constexpr std::string_view kReadMethods = "GET, HEAD";
+constexpr std::string_view kBackup = "_/backup";
 
 bool is_read(HttpMethod method) {
   return method == HttpMethod::kGet || method == HttpMethod::kHead;
@@ -31,11 +33,13 @@ Progress HttpSession::carry_out(Client& client) {
   HttpState& http = *client.http;
   const HttpRequest& request = http.parser.request();
   const HttpTarget target = protocol::parse_target(request.target, http.key_scratch);
+  const bool is_backup = target.kind == HttpTarget::Kind::kReserved && target.key == kBackup;
   services_->scratch.clear();
   if (target.kind == HttpTarget::Kind::kBad) {
     fail(client, target.status, target.error);
-  } else if (admit(client, access_of(target.kind, request.method))) {
+  } else if (admit(client, is_backup ? Access::kPeer : access_of(target.kind, request.method))) {
     if (target.kind == HttpTarget::Kind::kKey) return use_key(client, target.key);
+    if (is_backup) return start_backup(client);
     if (target.kind == HttpTarget::Kind::kReserved) {
       fail(client, 404, "not found");
     } else if (!is_read(request.method)) {
@@ -45,6 +49,28 @@ Progress HttpSession::carry_out(Client& client) {
     } else {
       fail(client, 404, "not found");
     }
+  }
+  return finish(client);
+}
+
+/// The rest of the conversation is the backup, which a process of its own has with the client.
+Progress HttpSession::start_backup(Client& client) {
+  const HttpRequest& request = client.http->parser.request();
+  if (request.method != HttpMethod::kGet) {
+    protocol::append_method_not_allowed(services_->scratch, "GET", client.http->form);
+  } else if (request.version != 11) {
+    fail(client, 400, "a backup is sent in chunks: HTTP/1.1 is needed");
+  } else if (!client.connection.output().empty()) {
+    fail(client, 409, "a backup wants a connection of its own");
+  } else if (services_->draining) {
+    fail(client, 503, "the node is stopping");
+  } else {
+    const Status started = send_backup(services_->config, services_->state, client.connection.fd());
+    if (started) {
+      client.handed_over = client.broken = true;
+      return Progress::kGoOn;
+    }
+    fail(client, protocol::http_status(started.error().code), started.error().message);
   }
   return finish(client);
 }

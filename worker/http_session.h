@@ -30,6 +30,7 @@ class HttpSession {
 
   // Requests (http_requests.cpp).
   [[nodiscard]] Progress carry_out(Client& client);
+  [[nodiscard]] Progress start_backup(Client& client);
   [[nodiscard]] Progress use_key(Client& client, std::string_view key);
   [[nodiscard]] Progress get(Client& client, std::string_view key);
   [[nodiscard]] Progress put(Client& client, const store::Write& write);

@@ -39,6 +39,8 @@ void Worker::accepted(UniqueFd socket, bool http_only) {
 
 void Worker::destroy(Client& client) {
   memory_seen_ = std::numeric_limits<std::size_t>::max();  // whoever stood behind it in the line may try
+  // Another process's copy of the socket would keep it among the watched.
+  if (client.handed_over) poller_.forget(client.connection.fd());
   --client_count_;
   add(services_.counters.connections_open, static_cast<std::uint64_t>(-1));
   clients_[static_cast<std::size_t>(client.connection.fd())].reset();

@@ -10,11 +10,12 @@
 namespace minivault::archive {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "integers are copied to and from the file as they are");
+static_assert(std::endian::native == std::endian::little,
+              "integers are copied to and from the file as they are");
 
-constexpr std::uint64_t kMagic = 0x50554B434142564DULL;    // "MVBACKUP"
-constexpr std::uint32_t kBlockMark = 0x4B4F4C42;            // "BLOK"
-constexpr std::uint32_t kTrailerMark = 0x2E444E45;          // "END."
+constexpr std::uint64_t kMagic = 0x50554B434142564DULL;  // "MVBACKUP"
+constexpr std::uint32_t kBlockMark = 0x4B4F4C42;         // "BLOK"
+constexpr std::uint32_t kTrailerMark = 0x2E444E45;       // "END."
 
 struct StoredHeader {
   std::uint64_t magic;
@@ -100,13 +101,14 @@ std::array<char, kHeaderBytes> encode_header(const Header& header, Chain& chain)
 }
 
 Result<Header> decode_header(std::string_view bytes, Chain& chain) {
-  if (bytes.size() < sizeof kMagic || load<std::uint64_t>(bytes) != kMagic) return corrupt("not a minivault backup");
+  if (bytes.size() < sizeof kMagic || load<std::uint64_t>(bytes) != kMagic)
+    return corrupt("not a minivault backup");
   if (bytes.size() < kHeaderBytes) return corrupt("cut off in its header");
   const auto stored = load<StoredHeader>(bytes);
   // Before the hash: what a newer version hashes is its own business.
   if (stored.format > kFormat) {
-    return corrupt("written by a newer version (format " + std::to_string(stored.format) + ", this one reads " +
-                   std::to_string(kFormat) + ")");
+    return corrupt("written by a newer version (format " + std::to_string(stored.format) +
+                   ", this one reads " + std::to_string(kFormat) + ")");
   }
   if (stored.format == 0 || stored.hash != hash_of(stored, 0)) return corrupt("the header is damaged");
   chain = stored.hash;
@@ -118,13 +120,15 @@ std::uint64_t hash_stored(std::string_view stored, Chain chain) {
 }
 
 std::array<char, kBlockHeadBytes> encode_block_head(const BlockHead& head, Chain chain) {
-  return sealed(StoredBlockHead{kBlockMark, head.records, head.raw_bytes, head.stored_bytes, head.hash, 0}, chain);
+  return sealed(StoredBlockHead{kBlockMark, head.records, head.raw_bytes, head.stored_bytes, head.hash, 0},
+                chain);
 }
 
 Result<BlockHead> decode_block_head(std::string_view bytes, Chain chain) {
   const auto stored = load<StoredBlockHead>(bytes);
   if (stored.hash != hash_of(stored, chain)) return corrupt("its head is damaged or not in its place");
-  if (stored.raw_bytes > kLargestBlock || stored.stored_bytes > kLargestBlock) return corrupt("its size cannot be");
+  if (stored.raw_bytes > kLargestBlock || stored.stored_bytes > kLargestBlock)
+    return corrupt("its size cannot be");
   return BlockHead{stored.records, stored.raw_bytes, stored.stored_bytes, stored.stored_hash};
 }
 
@@ -134,7 +138,8 @@ std::array<char, kTrailerBytes> encode_trailer(const Counts& counts, Chain chain
 
 Result<Counts> decode_trailer(std::string_view bytes, Chain chain) {
   const auto stored = load<StoredTrailer>(bytes);
-  if (stored.hash != hash_of(stored, chain)) return corrupt("the end is damaged, or a part before it is missing");
+  if (stored.hash != hash_of(stored, chain))
+    return corrupt("the end is damaged, or a part before it is missing");
   return stored.counts;
 }
 

@@ -22,13 +22,15 @@ inline constexpr std::size_t kRecordHeadBytes = 24;
 /// A block is closed once it holds this much; one large record makes a larger one.
 inline constexpr std::size_t kBlockBytes = 256 * 1024;
 /// The largest record and what may have been in its block before it.
-inline constexpr std::uint64_t kLargestBlock = (std::uint64_t{1} << 32) + 65'535 + kRecordHeadBytes + kBlockBytes;
+inline constexpr std::uint64_t kLargestBlock =
+    (std::uint64_t{1} << 32) + 65'535 + kRecordHeadBytes + kBlockBytes;
 
 /// What an archive says of itself before its records.
 struct Header {
   std::uint64_t store_id = 0;
   std::uint64_t node_id = 0;
-  std::uint64_t lsn = 0;       ///< of that node: the records are its state when all before had happened, and no more
+  std::uint64_t lsn =
+      0;  ///< of that node: the records are its state when all before had happened, and no more
   std::uint64_t last_hlc = 0;  ///< no record, nor any forgotten delete, has a larger one
   std::uint64_t made_ms = 0;   ///< since 1970
   std::uint64_t records = 0;   ///< how many will follow; for progress
@@ -61,8 +63,8 @@ struct BlockHead {
   std::uint64_t hash = 0;  ///< of the stored bytes; seeds the next block's
 };
 
-/// Every hash is seeded by the one before, from the header's on: so a block that is missing, doubled or out of place
-/// is as damaged as one with a flipped bit.
+/// Every hash is seeded by the one before, from the header's on: so a block that is missing, doubled or out
+/// of place is as damaged as one with a flipped bit.
 using Chain = std::uint64_t;
 
 [[nodiscard]] std::array<char, kHeaderBytes> encode_header(const Header& header, Chain& chain);

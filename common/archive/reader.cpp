@@ -34,7 +34,8 @@ Result<std::optional<Record>> Reader::next() {
   }
   Result<Record> record = take_record(left_);
   if (!record) return damaged(record.error().message);
-  if (block_records_-- == 0 || left_.empty() != (block_records_ == 0)) return damaged("its number of records is wrong");
+  if (block_records_-- == 0 || left_.empty() != (block_records_ == 0))
+    return damaged("its number of records is wrong");
   counts_.add(*record);
   if (left_.empty()) ++counts_.blocks;
   return *record;

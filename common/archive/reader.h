@@ -28,8 +28,9 @@ class Reader {
 
   [[nodiscard]] const Header& header() const { return header_; }
 
-  /// The next record, its views good until the next call. nullopt: that was all, the end was there, and everything was
-  /// as it was written. Errors: kCorrupt (damaged or cut off: where, and what), the source's. Nothing after an error.
+  /// The next record, its views good until the next call. nullopt: that was all, the end was there, and
+  /// everything was as it was written. Errors: kCorrupt (damaged or cut off: where, and what), the source's.
+  /// Nothing after an error.
   [[nodiscard]] Result<std::optional<Record>> next();
 
   /// Of the records told so far.

@@ -19,7 +19,8 @@ class Writer {
 
   /// First, once.
   [[nodiscard]] Status begin(const Header& header);
-  /// REQUIRES: 1 to 65,535 bytes of key, less than 4 GiB of value. Errors: the sink's; kUnavailable (no memory).
+  /// REQUIRES: 1 to 65,535 bytes of key, less than 4 GiB of value. Errors: the sink's; kUnavailable (no
+  /// memory).
   [[nodiscard]] Status add(const Record& record);
   /// Last, once: without it the archive is a cut-off one.
   [[nodiscard]] Status finish();

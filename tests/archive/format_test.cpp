@@ -97,7 +97,10 @@ class FormatTest : public CppUnit::TestFixture {
   static std::vector<Item> small_items(unsigned count) {
     std::vector<Item> items;
     for (unsigned i = 0; i < count; ++i) {
-      items.push_back({store::Operation::kSet, static_cast<std::uint8_t>(i % 2), {i + 1, 7}, "k" + std::to_string(i),
+      items.push_back({store::Operation::kSet,
+                       static_cast<std::uint8_t>(i % 2),
+                       {i + 1, 7},
+                       "k" + std::to_string(i),
                        std::string(i % 50, 'v')});
     }
     return items;
@@ -108,7 +111,10 @@ class FormatTest : public CppUnit::TestFixture {
     std::mt19937_64 random(1);
     std::vector<Item> items;
     for (unsigned i = 0; i < 8; ++i) {
-      items.push_back({store::Operation::kSet, 0, {i + 1, 7}, "k" + std::to_string(i),
+      items.push_back({store::Operation::kSet,
+                       0,
+                       {i + 1, 7},
+                       "k" + std::to_string(i),
                        test::random_bytes(random, kBlockBytes / 2)});
     }
     return items;
@@ -121,7 +127,8 @@ class FormatTest : public CppUnit::TestFixture {
     items.push_back({store::Operation::kDelete, 0, {~std::uint64_t{0}, ~std::uint64_t{0}}, "gone", ""});
     items.push_back({store::Operation::kNote, 0, {9, 9}, "note", "fact"});
     items.push_back({store::Operation::kSet, 255, {9, 9}, test::random_bytes(random, 65'535), ""});
-    items.push_back({store::Operation::kSet, 0, {9, 9}, std::string(1, '\0'), test::random_bytes(random, 5 << 20)});
+    items.push_back(
+        {store::Operation::kSet, 0, {9, 9}, std::string(1, '\0'), test::random_bytes(random, 5 << 20)});
     items.push_back({store::Operation::kSet, 0, {9, 9}, "last", std::string(3 << 20, 'z')});
     const std::string bytes = joined(pieces_of(items));
     for (const std::size_t at_once : {std::size_t{1}, std::size_t{1'000}, bytes.size()}) {
@@ -130,7 +137,8 @@ class FormatTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(*back == items);
     }
     auto reader = Reader::open(source_of(bytes));
-    CPPUNIT_ASSERT(reader->header().lsn == 3'000 && reader->header().node_id == 2 && reader->header().records == 6);
+    CPPUNIT_ASSERT(reader->header().lsn == 3'000 && reader->header().node_id == 2 &&
+                   reader->header().records == 6);
     while (reader->next().value()) {
     }
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{2'003}, reader->counts().keys);
@@ -147,14 +155,16 @@ class FormatTest : public CppUnit::TestFixture {
     const auto pieces = pieces_of({{store::Operation::kSet, 1, {0x0102030405060708, 7}, "a", "\"b\""}});
     CPPUNIT_ASSERT_EQUAL(std::size_t{4}, pieces.size());
     CPPUNIT_ASSERT_EQUAL(std::string("MVBACKUP"), pieces[0].substr(0, 8));
-    CPPUNIT_ASSERT_EQUAL(std::string("01000000000000000100000000000000"), test::to_hex(pieces[0].substr(8, 16)));
+    CPPUNIT_ASSERT_EQUAL(std::string("01000000000000000100000000000000"),
+                         test::to_hex(pieces[0].substr(8, 16)));
     CPPUNIT_ASSERT_EQUAL(std::string("BLOK"), pieces[1].substr(0, 4));
     CPPUNIT_ASSERT_EQUAL(std::string("010000001c00000000000000"), test::to_hex(pieces[1].substr(4, 12)));
     CPPUNIT_ASSERT_EQUAL(std::string("28b52ffd"), test::to_hex(pieces[2].substr(0, 4)));
     CPPUNIT_ASSERT_EQUAL(std::string("END."), pieces[3].substr(0, 4));
     std::string record;
     append_record(record, {store::Operation::kSet, 1, {0x0102030405060708, 7}, "a", "\"b\""});
-    CPPUNIT_ASSERT_EQUAL(std::string("08070605040302010700000000000000030000000100010161226222"), test::to_hex(record));
+    CPPUNIT_ASSERT_EQUAL(std::string("08070605040302010700000000000000030000000100010161226222"),
+                         test::to_hex(record));
   }
 
   void test_cut_anywhere() {
@@ -233,7 +243,8 @@ class FormatTest : public CppUnit::TestFixture {
     const auto header = encode_header(kHeader, chain);
     for (const std::uint64_t claimed : {kLargestBlock + 1, kLargestBlock, std::uint64_t{1} << 32}) {
       const auto head = encode_block_head({1, claimed, claimed, 0}, chain);
-      const std::string bytes = std::string(header.data(), header.size()) + std::string(head.data(), head.size());
+      const std::string bytes =
+          std::string(header.data(), header.size()) + std::string(head.data(), head.size());
       assert_refused(bytes, claimed > kLargestBlock ? "size cannot be" : "cut off");
     }
   }
@@ -241,7 +252,8 @@ class FormatTest : public CppUnit::TestFixture {
   void test_a_failing_sink_and_source() {
     Writer writer([](std::string_view) -> Status { return fail(Code::kNoSpace, "full"); });
     CPPUNIT_ASSERT(writer.begin(kHeader).error().code == Code::kNoSpace);
-    const auto reader = Reader::open([](std::span<char>) -> Result<std::size_t> { return fail(Code::kIo, "gone"); });
+    const auto reader =
+        Reader::open([](std::span<char>) -> Result<std::size_t> { return fail(Code::kIo, "gone"); });
     CPPUNIT_ASSERT(!reader && reader.error().code == Code::kIo);
   }
 };

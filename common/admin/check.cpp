@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <string>
+
+#include "common/admin/claim.h"
+#include "common/admin/commands.h"
+#include "common/admin/directory.h"
+#include "common/admin/guard.h"
+#include "common/admin/progress.h"
+
+namespace minivault::admin {
+namespace {
+
+/// Findings go to standard output at once: should the base be damaged so that reading it kills this process,
+/// they are there.
+class Report {
+ public:
+  void say(const std::string& about, const std::string& what) const {
+    std::printf("%-6s %s\n", about.c_str(), what.c_str());
+    std::fflush(stdout);
+  }
+  void problem(const std::string& what) {
+    ++problems_;
+    if (problems_ <= kShownProblems) std::printf("problem: %s\n", what.c_str());
+    std::fflush(stdout);
+  }
+  [[nodiscard]] int end() const {
+    if (problems_ > kShownProblems) std::printf("... and %" PRIu64 " more\n", problems_ - kShownProblems);
+    if (problems_ == 0) std::puts("sound");
+    if (problems_ > 0) std::printf("%" PRIu64 " problem%s\n", problems_, problems_ == 1 ? "" : "s");
+    return problems_ == 0 ? kDone : kNotDone;
+  }
+
+ private:
+  static constexpr std::uint64_t kShownProblems = 100;
+  std::uint64_t problems_ = 0;
+};
+
+std::string number(std::uint64_t value) {
+  std::string text = std::to_string(value);
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
+std::string megabytes(std::uint64_t bytes) {
+  return number((bytes + (1U << 19)) >> 20) + " MB";
+}
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016" PRIx64, value);
+  return text;
+}
+
+void check_log(const store::Scene& scene, Report& report) {
+  if (!scene.ring) {
+    report.problem(scene.log_problem);
+    return;
+  }
+  const store::RingHeader& header = scene.ring->header();
+  report.say("log", megabytes(header.ring_bytes) + ", store " + hex(header.store_id) + ", began at LSN " +
+                        std::to_string(header.first_lsn) +
+                        (header.clean != 0 ? ", stopped in order" : ", not stopped in order"));
+  if (!scene.evidence.same_store) return;
+  report.say("", number(scene.log.records) + " records beyond the base, LSN " +
+                     std::to_string(scene.meta.checkpoint) + " to " + std::to_string(scene.log.end));
+}
+
+/// What the whole of the base holds, to be compared with what it says of itself.
+struct Count {
+  std::uint64_t keys = 0;
+  std::uint64_t tombstones = 0;
+  std::uint64_t notes = 0;
+  std::uint64_t last_hlc = 0;
+};
+
+Status count_records(const store::Base& base, const store::BaseMeta& meta, Count& count, Report& report) {
+  const Result<store::Base::Snapshot> snapshot = base.snapshot();
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  Progress progress("check", "records", meta.keys + meta.tombstones);
+  const auto see = [&](std::string_view key, const store::BaseRecord& record) {
+    note_place("base.mdb", key);
+    const bool is_set = record.operation == store::Operation::kSet;
+    const bool is_note = record.operation == store::Operation::kNote;
+    ++(is_set ? count.keys : is_note ? count.notes : count.tombstones);
+    count.last_hlc = std::max(count.last_hlc, record.version.hlc);
+    progress.update(count.keys + count.tombstones);
+    return true;
+  };
+  const auto damaged = [&](std::string_view stored_key, const Error& error) {
+    report.problem("key " + shown(stored_key) + ": " + error.message);
+    return true;
+  };
+  note_place("base.mdb");
+  if (Status scanned = snapshot->scan("", see, damaged); !scanned) return scanned;
+  return snapshot->scan_notes(see, damaged);
+}
+
+void check_base(const store::Base& base, const store::BaseMeta& meta, Report& report) {
+  report.say("base", "store " + hex(meta.store_id) + ", node " + hex(meta.node_id) + ", as of LSN " +
+                         std::to_string(meta.checkpoint) +
+                         (meta.mid_checkpoint ? ", in the middle of a checkpoint" : "") + ", " +
+                         megabytes(base.used_bytes()) + " in use");
+  Count count;
+  if (Status counted = count_records(base, meta, count, report); !counted) {
+    return report.problem(counted.error().message);
+  }
+  report.say("", number(count.keys) + " keys, " + number(count.tombstones) + " tombstones, " +
+                     number(count.notes) + " notes");
+  if (count.keys != meta.keys || count.tombstones != meta.tombstones) {
+    report.problem("base.mdb: says that it holds " + number(meta.keys) + " keys and " +
+                   number(meta.tombstones) + " tombstones");
+  }
+  if (count.last_hlc > meta.last_hlc)
+    report.problem("base.mdb: holds versions newer than the newest it knows of");
+}
+
+void check_start(const Directory& directory, Report& report) {
+  if (Status whole = directory.holds_all(); !whole) {
+    report.say("start", "refused");
+    return report.problem(whole.error().message);
+  }
+  const std::uint64_t records = directory.scene().log.records;
+  report.say("start", records == 0
+                          ? std::string("nothing to recover (") + directory.verdict().reason + ")"
+                          : "replays " + number(records) + " records (" + directory.verdict().reason + ")");
+}
+
+}  // namespace
+
+int run_check(const Arguments& arguments) {
+  const std::string& path = arguments.operands[0];
+  note_place(path);
+  // Before anything of it is trusted: is it there, and nobody's?
+  if (const Result<UniqueFd> claim = claim_to_read(path); !claim) {
+    not_done(claim.error().message);
+    return kWrongUsage;
+  }
+  Report report;
+  const Result<Directory> directory = Directory::open(path);
+  if (!directory) {
+    report.problem(directory.error().message);
+    return report.end();
+  }
+  check_log(directory->scene(), report);
+  check_base(directory->base(), directory->scene().meta, report);
+  check_start(*directory, report);
+  return report.end();
+}
+
+}  // namespace minivault::admin

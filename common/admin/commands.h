@@ -1,0 +1,22 @@
+#pragma once
+
+#include "common/admin/arguments.h"
+
+/// One function a command: runs it, prints what it has to say, returns the exit status. The number of
+/// operands is right.
+namespace minivault::admin {
+
+inline constexpr int kDone = 0;
+inline constexpr int kNotDone = 1;
+inline constexpr int kWrongUsage = 2;
+
+int run_check(const Arguments& arguments);
+int run_dump(const Arguments& arguments);
+int run_load(const Arguments& arguments);
+int run_backup(const Arguments& arguments);
+int run_restore(const Arguments& arguments);
+
+/// `minivault: why` on standard error.
+int not_done(const std::string& why);
+
+}  // namespace minivault::admin

@@ -1,0 +1,98 @@
+#include "common/admin/guard.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <iostream>
+
+namespace minivault::admin {
+namespace {
+
+constexpr std::size_t kPlaceBytes = 256;
+constexpr std::size_t kShownBytes = 64;
+
+struct Place {
+  char what[kPlaceBytes];
+  char key[kShownBytes];
+  std::size_t key_bytes;
+};
+
+/// The page that parent and child share. Set once, before the fork.
+Place* place = nullptr;
+
+int work_in_child(const std::function<int()>& work, pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) return 1;
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  try {
+    const int status = work();
+    std::cout.flush();
+    return std::fflush(stdout) == 0 && std::cout ? status : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "minivault: %s\n", error.what());
+    return 1;
+  }
+}
+
+int tell_death(int signal) {
+  if (signal != SIGSEGV && signal != SIGBUS && signal != SIGABRT) return 128 + signal;
+  const std::size_t size = std::min(place->key_bytes, kShownBytes);
+  const std::string key = size == 0 ? "" : " after key " + shown({place->key, size});
+  std::printf("problem: %s%s: the base is damaged, reading it ended with %s\n", place->what, key.c_str(),
+              ::strsignal(signal));
+  return 1;
+}
+
+}  // namespace
+
+int run_guarded(const std::function<int()>& work) {
+  void* const shared =
+      ::mmap(nullptr, sizeof(Place), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return work();
+  place = static_cast<Place*>(shared);
+  std::fflush(nullptr);
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return work();
+  if (child == 0) ::_exit(work_in_child(work, parent));
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : tell_death(WTERMSIG(status));
+}
+
+void note_place(std::string_view what, std::string_view key) {
+  if (place == nullptr) return;
+  const std::size_t size = std::min(what.size(), kPlaceBytes - 1);
+  std::memcpy(place->what, what.data(), size);
+  place->what[size] = '\0';
+  place->key_bytes = std::min(key.size(), kShownBytes);
+  std::memcpy(place->key, key.data(), place->key_bytes);
+}
+
+std::string shown(std::string_view key) {
+  std::string text = "\"";
+  for (const char letter : key.substr(0, kShownBytes)) {
+    const auto byte = static_cast<unsigned char>(letter);
+    char escaped[5];
+    if (byte >= 0x20 && byte < 0x7F && letter != '"' && letter != '\\') {
+      text += letter;
+    } else {
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      text += escaped;
+    }
+  }
+  return text + (key.size() > kShownBytes ? "\"..." : "\"");
+}
+
+}  // namespace minivault::admin
