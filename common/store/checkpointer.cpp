@@ -25,6 +25,11 @@ Result<std::unique_ptr<Checkpointer>> Checkpointer::open(shared::Region& region,
   Result<RecoveredStore> store =
       first ? recover(state, region.index_words(), config) : reopen(state, config);
   if (!store) return tl::unexpected(store.error());
+  if (first) {
+    log_line(LogLevel::kInfo, "store_open",
+             {{"log_mb", store->ring.size() >> 20},
+              {"largest_value_bytes", largest_value_in(store->ring, 1, config.max_value_bytes)}});
+  }
   Result<Ring> syncers_ring = Ring::open(log_path(config));
   if (!syncers_ring) return tl::unexpected(syncers_ring.error());
   if (Result<unsigned> reaped = store->base.reap_readers(); !reaped) return tl::unexpected(reaped.error());

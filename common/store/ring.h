@@ -2,7 +2,9 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -78,5 +80,13 @@ class Ring {
   RingHeader header_;
   Mapping view_;
 };
+
+/// The largest value that a key of `key_size` bytes can have here: `max_value_bytes`, or less in a small ring.
+[[nodiscard]] inline std::uint64_t largest_value_in(const Ring& ring, std::size_t key_size,
+                                                    std::uint64_t max_value_bytes) {
+  const std::uint64_t room = ring.largest_record() - sizeof(RecordHeader) - key_size;
+  constexpr std::uint64_t kMostInHeader = std::numeric_limits<std::uint32_t>::max();
+  return std::min({max_value_bytes, room & ~(kRecordAlignment - 1), kMostInHeader});
+}
 
 }  // namespace minivault::store

@@ -113,9 +113,7 @@ Result<Lsn> Store::read_changes(Lsn from, std::uint64_t limit_bytes,
 }
 
 std::uint64_t Store::largest_value(std::size_t key_size) const {
-  const std::uint64_t most = impl_->ring.largest_record() - sizeof(RecordHeader) - key_size;
-  constexpr std::uint64_t kMostInHeader = std::numeric_limits<std::uint32_t>::max();
-  return std::min({impl_->max_value_bytes, most & ~(kRecordAlignment - 1), kMostInHeader});
+  return largest_value_in(impl_->ring, key_size, impl_->max_value_bytes);
 }
 
 shared::Failure Store::failure() const { return impl_->state.failure.load(std::memory_order_acquire); }
