@@ -1,10 +1,12 @@
 // The checkpointer's main.
 //
 // Started by: the supervisor, first of all children, on a locked data directory.
-// Does first: recovers (ENGINE.md rule 13), or, where a checkpointer of this node died, goes on from shared memory;
+// Does first: recovers (ENGINE.md rule 13), or, where a checkpointer of this node died, goes on from shared
+// memory;
 //   then says ready, and only then workers are forked.
 // Ends normally: on SIGTERM, after the workers have gone: last checkpoint, mark of an orderly stop, exit 0.
-// An unexpected end means to the rest: acknowledgements and, once the ring is full, writes wait until the next one is up;
+// An unexpected end means to the rest: acknowledgements and, once the ring is full, writes wait until the
+// next one is up;
 //   reads go on. Nothing is lost: what it had not committed is still in the log.
 // kExitRefused: the data directory must not be started on; the supervisor does not try again.
 

@@ -35,7 +35,8 @@ void arm_from_environment(FaultPlan& plan) {
 }
 
 FaultPlan* make_plan() {
-  void* memory = ::mmap(nullptr, sizeof(FaultPlan), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      ::mmap(nullptr, sizeof(FaultPlan), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   MV_ASSERT(memory != MAP_FAILED);
   auto* plan = new (memory) FaultPlan{};  // placement; the mapping lives as long as the process
   arm_from_environment(*plan);

@@ -16,9 +16,9 @@
 
 namespace minivault {
 
-/// What shall happen where. Lives in memory that processes forked after the first use share: set by a test at any time,
-/// before or after the fork. The environment variable MINIVAULT_FAULT_POINT=NAME:COUNT:kill|stop|fail sets it for
-/// programs that a test starts.
+/// What shall happen where. Lives in memory that processes forked after the first use share: set by a test at
+/// any time, before or after the fork. The environment variable
+/// MINIVAULT_FAULT_POINT=NAME:COUNT:kill|stop|fail sets it for programs that a test starts.
 struct FaultPlan {
   enum class Action : std::uint32_t { kKill, kStop, kFail };
   static constexpr unsigned kNameBytes = 48;

@@ -6,7 +6,8 @@
 namespace minivault {
 
 /// What the supervisor hands to a child right after fork: everything it may use, nothing it has to look for.
-/// `slot` is the child's own place in shared memory; listeners are inherited, non-blocking, already listening.
+/// `slot` is the child's own place in shared memory; listeners are inherited, non-blocking, already
+/// listening.
 struct ChildContext {
   const Config& config;
   shared::Region& region;

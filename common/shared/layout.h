@@ -13,8 +13,8 @@
 ///   0                 Watermarks, a cache line each     see each
 ///   ...               AppendLock                        whoever holds it
 ///   ...               Limits, Totals, flags             checkpointer (before it says ready) and as noted
-///   ...               ChildSlot[kMaxChildren]           the child that owns the slot; supervisor after its death
-///   index_offset      index words (common/store/index)  holder of the append lock
+///   ...               ChildSlot[kMaxChildren]           the child that owns the slot; supervisor after its
+///   death index_offset      index words (common/store/index)  holder of the append lock
 ///
 /// What a death at any instruction leaves behind, and who mends it, is in README.md beside this file.
 /// Every word is a lock-free atomic: a reader sees an old value or a new one, never half of one.
@@ -72,10 +72,10 @@ struct Limits {
   std::atomic<std::uint64_t> base_map_bytes;        ///< LMDB map size every process uses
   std::atomic<std::uint64_t> node_id;               ///< origin of records written here
   std::atomic<std::uint64_t> index_seed;            ///< of the index hash, new at each start
-  /// Deletes with an HLC value at or below this need no tombstone any more: every member holds them. All of them
-  /// on a node that has no peers.
+  /// Deletes with an HLC value at or below this need no tombstone any more: every member holds them. All of
+  /// them on a node that has no peers.
   std::atomic<std::uint64_t> tombstone_floor_hlc;
-  std::atomic<std::uint32_t> recovered;             ///< 1: the rest of this is set, the log may be written
+  std::atomic<std::uint32_t> recovered;  ///< 1: the rest of this is set, the log may be written
 };
 
 /// Published by the checkpointer after each checkpoint.
@@ -120,7 +120,8 @@ struct ChildSlot {
   alignas(kCacheLine) std::atomic<Lsn> pin;
   std::atomic<std::uint64_t> turns;  ///< grows with each turn: a pin that stands still for 2 s is fatal
 
-  /// The lowest LSN a parked answer waits for to be durable; kNoLsn: none. Wanted by the child, taken by the syncer.
+  /// The lowest LSN a parked answer waits for to be durable; kNoLsn: none. Wanted by the child, taken by the
+  /// syncer.
   alignas(kCacheLine) std::atomic<Lsn> durable_want;
   /// Place in the queue for room in the ring; 0: not waiting.
   std::atomic<std::uint64_t> space_ticket;
@@ -140,15 +141,16 @@ struct alignas(2 * kCacheLine) State {
   alignas(kCacheLine) std::atomic<Failure> failure;
   /// Not sticky: the last checkpoint failed for want of disk. Waiting writers get an error at once.
   std::atomic<std::uint32_t> base_full;
-  /// Somebody wants the base to hold everything below this soon (Store::ask_for_checkpoint). Raised, never lowered.
+  /// Somebody wants the base to hold everything below this soon (Store::ask_for_checkpoint). Raised, never
+  /// lowered.
   std::atomic<Lsn> checkpoint_wanted;
   /// -ratelimit: the virtual time, ns, at which the next operation would be due (GCRA).
   alignas(kCacheLine) std::atomic<std::uint64_t> rate_due_ns;
   std::atomic<std::uint64_t> started_ms;  ///< monotonic_ms() when the supervisor started
   /// Slots at and beyond this one were never used. Supervisor only; grows.
   std::atomic<std::uint32_t> slots_used;
-  /// Children that were reaped. When it moves, the checkpointer takes the append lock once, so that what a dead holder
-  /// wrote is rolled forward, and frees the LMDB reader slots of the dead.
+  /// Children that were reaped. When it moves, the checkpointer takes the append lock once, so that what a
+  /// dead holder wrote is rolled forward, and frees the LMDB reader slots of the dead.
   std::atomic<std::uint32_t> deaths;
   /// LMDB environments are opened one at a time (PEERS.md: concurrent opens have failed). Robust.
   alignas(kCacheLine) pthread_mutex_t base_open;

@@ -66,7 +66,9 @@ Result<Region> Region::create(std::uint64_t index_words) {
   return region;
 }
 
-void Region::ring(unsigned slot) const { ring_bell(bells_[slot].get()); }
+void Region::ring(unsigned slot) const {
+  ring_bell(bells_[slot].get());
+}
 
 void Region::ring_all() const {
   const unsigned used = state_->slots_used.load(std::memory_order_acquire);
@@ -87,7 +89,9 @@ void Region::silence(unsigned slot) const {
   [[maybe_unused]] const ssize_t got = ::read(bells_[slot].get(), &count, sizeof count);
 }
 
-void Region::ring_supervisor() const { ring_bell(supervisor_bell_.get()); }
+void Region::ring_supervisor() const {
+  ring_bell(supervisor_bell_.get());
+}
 
 void Region::clear_slot(unsigned index) const {
   ChildSlot& slot = state_->slots[index];

@@ -27,16 +27,16 @@ struct BaseRecord {
 
 /// Facts about the whole base, stored in the same commit as the data they describe.
 struct BaseMeta {
-  std::uint64_t store_id = 0;     ///< the same in the log's header: a log and a base that belong together
+  std::uint64_t store_id = 0;  ///< the same in the log's header: a log and a base that belong together
   std::uint64_t node_id = 0;
-  Lsn checkpoint = 0;             ///< everything below is in the base
-  std::uint64_t last_hlc = 0;     ///< largest HLC value of any record ever applied
-  std::uint64_t keys = 0;         ///< tombstones not counted
+  Lsn checkpoint = 0;          ///< everything below is in the base
+  std::uint64_t last_hlc = 0;  ///< largest HLC value of any record ever applied
+  std::uint64_t keys = 0;      ///< tombstones not counted
   std::uint64_t tombstones = 0;
-  std::uint64_t ring_bytes = 0;   ///< of the log this base was last opened with
-  std::uint64_t starts = 0;       ///< grows by 2 with each start, odd while one is under way; the log counts along
+  std::uint64_t ring_bytes = 0;  ///< of the log this base was last opened with
+  std::uint64_t starts = 0;  ///< grows by 2 with each start, odd while one is under way; the log counts along
   std::uint64_t key_hash_seed = 0;  ///< of the hash in long keys (ENGINE.md rule 18); born with the base
-  bool mid_checkpoint = false;      ///< some keys are newer than `checkpoint`: the log from there completes them
+  bool mid_checkpoint = false;  ///< some keys are newer than `checkpoint`: the log from there completes them
 };
 
 /// LMDB holding every key's newest version as of a checkpoint: file `base.mdb` (and `base.mdb-lock`) in the
@@ -54,10 +54,12 @@ class Base {
   /// Creates the files where there are none; `created` in meta() tells by store_id == 0.
   /// `map_bytes` 0: the largest map that can be had, from 1 TiB down; map_bytes() tells which.
   /// Errors: kIo, kCorrupt, kUnavailable (network file system, no address space), each naming the file.
-  [[nodiscard]] static Result<Base> open_writer(const std::string& data_directory, std::uint64_t map_bytes = 0);
+  [[nodiscard]] static Result<Base> open_writer(const std::string& data_directory,
+                                                std::uint64_t map_bytes = 0);
   /// The base must exist. `map_bytes` as the writer told (shared::Limits).
   [[nodiscard]] static Result<Base> open_reader(const std::string& data_directory, std::uint64_t map_bytes);
-  /// For reading where no process of a node is, seen to by the caller: writes nothing, not even the lock file.
+  /// For reading where no process of a node is, seen to by the caller: writes nothing, not even the lock
+  /// file.
   [[nodiscard]] static Result<Base> open_offline(const std::string& data_directory);
 
   Base(Base&&) noexcept;
@@ -89,9 +91,9 @@ class Base {
     using Visit = std::function<bool(std::string_view key, const BaseRecord& record)>;
     /// Told of a record that is not what was written; true: go on with the next.
     using Damaged = std::function<bool(std::string_view stored_key, const Error& error)>;
-    /// Every record with a key at or after `from` in stored order until `visit` returns false. Tombstones too.
-    /// Unlike get(), verifies each record's checksum, its hash of a long key, and the order.
-    /// Errors: kCorrupt (unless `damaged` says to go on), kIo.
+    /// Every record with a key at or after `from` in stored order until `visit` returns false. Tombstones
+    /// too. Unlike get(), verifies each record's checksum, its hash of a long key, and the order. Errors:
+    /// kCorrupt (unless `damaged` says to go on), kIo.
     [[nodiscard]] Status scan(std::string_view from, const Visit& visit, const Damaged& damaged = {}) const;
     /// The same for all notes.
     [[nodiscard]] Status scan_notes(const Visit& visit, const Damaged& damaged = {}) const;
@@ -113,8 +115,8 @@ class Base {
     Transaction(Transaction&&) noexcept;
     Transaction& operator=(Transaction&&) noexcept;
     ~Transaction();
-    /// Puts the record unless the base holds a newer version of the key (then nothing happens); counts keys and
-    /// tombstones. A delete with `keep_tombstone` false removes the key instead. Sorted keys are fastest.
+    /// Puts the record unless the base holds a newer version of the key (then nothing happens); counts keys
+    /// and tombstones. A delete with `keep_tombstone` false removes the key instead. Sorted keys are fastest.
     /// Errors: kNoSpace (disk or map full), kCorrupt (hash collision), kIo.
     [[nodiscard]] Status apply(std::string_view key, const BaseRecord& record, bool keep_tombstone);
     /// Notes live in a table of their own; the newer version wins.

@@ -43,7 +43,8 @@ std::uint64_t checksum_of(const MetaRecord& stored) {
 }
 
 /// Each part's hash seeds the next one's. Low half of XXH3.
-std::uint32_t checksum_of(std::string_view stored_key, RecordHeader header, const char* rest, std::size_t size) {
+std::uint32_t checksum_of(std::string_view stored_key, RecordHeader header, const char* rest,
+                          std::size_t size) {
   header.checksum = 0;
   const std::uint64_t key_hash = XXH3_64bits(stored_key.data(), stored_key.size());
   const std::uint64_t head_hash = XXH3_64bits_withSeed(&header, sizeof header, key_hash);
@@ -145,18 +146,12 @@ Result<StoredRecord> decode_record(Table table, std::string_view stored_key, std
 }
 
 std::array<char, kMetaBytes> encode_meta(const BaseMeta& meta) {
-  MetaRecord stored{kMetaFormat,
-                    meta.mid_checkpoint ? 1U : 0U,
-                    meta.store_id,
-                    meta.node_id,
-                    meta.checkpoint,
-                    meta.last_hlc,
-                    meta.keys,
-                    meta.tombstones,
-                    meta.ring_bytes,
-                    meta.starts,
-                    meta.key_hash_seed,
-                    0};
+  MetaRecord stored{kMetaFormat,        meta.mid_checkpoint ? 1U : 0U,
+                    meta.store_id,      meta.node_id,
+                    meta.checkpoint,    meta.last_hlc,
+                    meta.keys,          meta.tombstones,
+                    meta.ring_bytes,    meta.starts,
+                    meta.key_hash_seed, 0};
   stored.checksum = checksum_of(stored);
   return std::bit_cast<std::array<char, kMetaBytes>>(stored);
 }

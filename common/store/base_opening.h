@@ -9,8 +9,8 @@
 
 namespace minivault::store {
 
-/// LMDB environments are opened one at a time over the node: held while one is. A holder that died left nothing that
-/// the next could trip over (LMDB mends its own lock file), so the lock is simply taken over.
+/// LMDB environments are opened one at a time over the node: held while one is. A holder that died left
+/// nothing that the next could trip over (LMDB mends its own lock file), so the lock is simply taken over.
 class BaseOpening {
  public:
   explicit BaseOpening(shared::State& state) : mutex_(state.base_open) {

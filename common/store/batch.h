@@ -41,15 +41,15 @@ struct WriteResult {
     kPending,  ///< not yet: Store::commit() stopped before it
     kDone,
     kRefused,  ///< its condition does not hold; nothing happened
-    kFailed    ///< not acknowledged; see Store::commit()'s error. After a failed write of the log it may come back at
-               ///< the next start, or not
+    kFailed    ///< not acknowledged; see Store::commit()'s error. After a failed write of the log it may come
+             ///< back at the next start, or not
   };
   Outcome outcome = Outcome::kPending;
   /// The answer may be sent once Store::durable() >= this; 0: at once. Also for refusals: nobody is told of a
   /// record that a power cut can still take back.
   Lsn answer_after = 0;
-  Lsn end = 0;       ///< end of the record in the log (kDone): what a quorum must have acknowledged
-  Version version;   ///< of the record written, or of the one that was in the way
+  Lsn end = 0;      ///< end of the record in the log (kDone): what a quorum must have acknowledged
+  Version version;  ///< of the record written, or of the one that was in the way
 };
 
 /// The writes of one turn, committed together. Filled by one process, reused turn after turn.
@@ -72,8 +72,8 @@ class Batch {
  private:
   friend class LogWriter;
 
-  /// What the base held of a key when a condition was judged. Good while `at` >= window: a later write of the key would
-  /// then still be in the index (ENGINE.md rule 3).
+  /// What the base held of a key when a condition was judged. Good while `at` >= window: a later write of the
+  /// key would then still be in the index (ENGINE.md rule 3).
   struct BaseJudgement {
     Lsn at = 0;  ///< tail before the lookups; 0: not judged
     bool known = false;

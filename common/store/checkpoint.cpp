@@ -9,8 +9,8 @@
 namespace minivault::store {
 namespace {
 
-// Measured: transactions of 5,000 sorted keys reach 770-907 k/s with 2-5 ms of the log's disk taken at a time; one of
-// 400,000 reaches 122-248 k/s and stalls the log for 75 ms.
+// Measured: transactions of 5,000 sorted keys reach 770-907 k/s with 2-5 ms of the log's disk taken at a
+// time; one of 400,000 reaches 122-248 k/s and stalls the log for 75 ms.
 constexpr std::size_t kKeysPerTransaction = 5'000;
 constexpr std::uint64_t kBytesPerTransaction = 16ULL << 20;
 
@@ -59,7 +59,8 @@ Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
     const std::uint64_t hash = index_.hash(record.key, is_note);
     const Lsn newest =
         index_.find(hash, window, [&](Lsn lsn) { return is_record_of(ring_, lsn, record.key, is_note); });
-    if (newest != shared::kNoLsn && newest > at && newest < end) continue;  // superseded within this checkpoint
+    if (newest != shared::kNoLsn && newest > at && newest < end)
+      continue;  // superseded within this checkpoint
     items_.push_back({prefix_of(record.key), record.key, at, is_note});
   }
   std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
@@ -108,8 +109,8 @@ Status Checkpoint::apply_item(Base::Transaction& transaction, const Item& item) 
   return transaction.apply(record.key, stored, keep_tombstone);
 }
 
-/// The window stays as low as it can, for the index answers faster than the base, but far enough ahead of what the
-/// writers will need that they seldom have to move it themselves (ENGINE.md rule 10).
+/// The window stays as low as it can, for the index answers faster than the base, but far enough ahead of
+/// what the writers will need that they seldom have to move it themselves (ENGINE.md rule 10).
 void Checkpoint::publish(Lsn end) {
   // Release: after the synced commit. Partner: Reader::see, LogWriter::make_room.
   shared::raise(state_.marks.checkpoint, end);

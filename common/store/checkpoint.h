@@ -14,20 +14,23 @@ namespace minivault::store {
 /// Brings the base up to a later LSN of the log. Checkpointer process only; the base's single writer.
 ///
 /// One checkpoint covers at most a quarter of the ring. Its records are sorted by key and applied in synced
-/// transactions of a few thousand keys; only the last of them stores the new checkpoint LSN, so a death in between
-/// means doing some of it again, which changes nothing. A record that a newer one of the same checkpoint supersedes is
-/// left out (ENGINE.md rule 9). Recovery is this same code over the records that were not in the base yet.
+/// transactions of a few thousand keys; only the last of them stores the new checkpoint LSN, so a death in
+/// between means doing some of it again, which changes nothing. A record that a newer one of the same
+/// checkpoint supersedes is left out (ENGINE.md rule 9). Recovery is this same code over the records that
+/// were not in the base yet.
 class Checkpoint {
  public:
   Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base);
 
-  /// A backlog that is due however young it is: small beside a ring, so that little is left to replay after a crash and
-  /// the next checkpoint begins long before writers feel it; large enough to leave out most superseded records.
+  /// A backlog that is due however young it is: small beside a ring, so that little is left to replay after a
+  /// crash and the next checkpoint begins long before writers feel it; large enough to leave out most
+  /// superseded records.
   [[nodiscard]] static std::uint64_t due_bytes(const Ring& ring) { return ring.size() / 8; }
 
-  /// Applies [checkpoint, E) with E <= `until` and publishes E. Once more with the same arguments goes on from there.
-  /// REQUIRES: the log is durable up to `until`. OK: the new checkpoint LSN. Errors: kNoSpace (disk full: nothing was
-  /// lost, try again later), kIo (a failed sync: the base takes no more), kCorrupt (what the log says is not a record).
+  /// Applies [checkpoint, E) with E <= `until` and publishes E. Once more with the same arguments goes on
+  /// from there. REQUIRES: the log is durable up to `until`. OK: the new checkpoint LSN. Errors: kNoSpace
+  /// (disk full: nothing was lost, try again later), kIo (a failed sync: the base takes no more), kCorrupt
+  /// (what the log says is not a record).
   [[nodiscard]] Result<Lsn> run(Lsn until);
 
  private:

@@ -10,20 +10,20 @@
 namespace minivault::store {
 namespace {
 
-// A trickle of writes reaches the base within this. Not sooner: a checkpoint rewrites the pages of all keys that it
-// touches, so few large ones cost a fraction of many small ones.
+// A trickle of writes reaches the base within this. Not sooner: a checkpoint rewrites the pages of all keys
+// that it touches, so few large ones cost a fraction of many small ones.
 constexpr std::uint64_t kLongestBacklogMs = 5'000;
 constexpr std::uint64_t kLookMs = 500;
-constexpr std::uint64_t kRetryMs = 1'000;           // after a full disk
+constexpr std::uint64_t kRetryMs = 1'000;  // after a full disk
 
 }  // namespace
 
-Result<std::unique_ptr<Checkpointer>> Checkpointer::open(shared::Region& region, const Config& config, unsigned slot) {
+Result<std::unique_ptr<Checkpointer>> Checkpointer::open(shared::Region& region, const Config& config,
+                                                         unsigned slot) {
   shared::State& state = region.state();
   const BaseOpening alone(state);
   const bool first = state.limits.recovered.load(std::memory_order_acquire) == 0;
-  Result<RecoveredStore> store =
-      first ? recover(state, region.index_words(), config) : reopen(state, config);
+  Result<RecoveredStore> store = first ? recover(state, region.index_words(), config) : reopen(state, config);
   if (!store) return tl::unexpected(store.error());
   if (first) {
     log_line(LogLevel::kInfo, "store_open",
@@ -49,7 +49,8 @@ Checkpointer::Checkpointer(shared::Region& region, const Config& config, unsigne
       checkpoint_(state_, ring_, index_, base_),
       warmer_(state_, ring_, index_, slot),
       syncer_(region, slot, std::move(syncers_ring), config.sync),
-      deaths_seen_(state_.deaths.load() - 1),  // look once at the start: the one before may have died in the lock
+      deaths_seen_(state_.deaths.load() -
+                   1),  // look once at the start: the one before may have died in the lock
       last_run_ms_(monotonic_ms()) {}
 
 int Checkpointer::tick() {
@@ -83,7 +84,8 @@ bool Checkpointer::checkpoint_is_due(std::uint64_t now_ms) const {
 }
 
 bool Checkpointer::somebody_waits() const {
-  if (state_.append.waiting.load(std::memory_order_relaxed) == 0) return false;  // a hint that may be stale upwards
+  if (state_.append.waiting.load(std::memory_order_relaxed) == 0)
+    return false;  // a hint that may be stale upwards
   const unsigned used = state_.slots_used.load(std::memory_order_acquire);
   for (unsigned i = 0; i < used; ++i) {
     if (region_.slot(i).space_ticket.load(std::memory_order_relaxed) != 0) return true;
@@ -130,8 +132,8 @@ void Checkpointer::wake_waiting() {
 }
 
 Status Checkpointer::stop() {
-  // A writer that died in the lock left its records to whoever takes it next. If nobody did, the log would go on beyond
-  // the end that the mark names, and the next start would refuse it.
+  // A writer that died in the lock left its records to whoever takes it next. If nobody did, the log would go
+  // on beyond the end that the mark names, and the next start would refuse it.
   { const AppendGuard mends_what_a_dead_holder_left(state_, ring_, index_, slot_); }
   const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);
   if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) {

@@ -11,22 +11,23 @@
 
 namespace minivault::store {
 
-/// The work of the checkpointer process, without its signals and its waiting: owns the base's only writer, the syncer
-/// thread and the care for the ring. One a node.
+/// The work of the checkpointer process, without its signals and its waiting: owns the base's only writer,
+/// the syncer thread and the care for the ring. One a node.
 class Checkpointer {
  public:
   /// Recovers, or goes on where a dead one stopped. Errors as recover(): the node must not start.
-  [[nodiscard]] static Result<std::unique_ptr<Checkpointer>> open(shared::Region& region, const Config& config,
-                                                                  unsigned slot);
+  [[nodiscard]] static Result<std::unique_ptr<Checkpointer>> open(shared::Region& region,
+                                                                  const Config& config, unsigned slot);
 
   /// Does what is due. Returns how many ms may pass until the next call unless the slot's bell rings.
   [[nodiscard]] int tick();
-  /// The last checkpoint and the mark of an orderly stop. REQUIRES: nobody appends any more. Errors: kIo, kNoSpace;
-  /// then the next start recovers.
+  /// The last checkpoint and the mark of an orderly stop. REQUIRES: nobody appends any more. Errors: kIo,
+  /// kNoSpace; then the next start recovers.
   [[nodiscard]] Status stop();
 
  private:
-  Checkpointer(shared::Region& region, const Config& config, unsigned slot, RecoveredStore store, Ring syncers_ring);
+  Checkpointer(shared::Region& region, const Config& config, unsigned slot, RecoveredStore store,
+               Ring syncers_ring);
 
   void mend_after_deaths();
   [[nodiscard]] bool checkpoint_is_due(std::uint64_t now_ms) const;

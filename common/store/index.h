@@ -11,14 +11,17 @@ namespace minivault::store {
 
 using shared::Lsn;
 
-/// Where the newest record of each recently written key is: a hash table of single-word slots in shared memory.
+/// Where the newest record of each recently written key is: a hash table of single-word slots in shared
+/// memory.
 ///
-/// A word is 12 bits of tag and 52 bits of LSN / 8; 0 is empty. A key may live in any of the 16 words of its group
-/// (two cache lines that are fetched together). A slot is alive while its LSN is at or after the window: evicting is
-/// advancing one watermark, nothing is ever erased. The record's own LSN and key decide, so a word that says something
-/// untrue (a wrapped LSN after 32 PB, a tag that two keys share) costs one comparison and nothing else.
+/// A word is 12 bits of tag and 52 bits of LSN / 8; 0 is empty. A key may live in any of the 16 words of its
+/// group (two cache lines that are fetched together). A slot is alive while its LSN is at or after the
+/// window: evicting is advancing one watermark, nothing is ever erased. The record's own LSN and key decide,
+/// so a word that says something untrue (a wrapped LSN after 32 PB, a tag that two keys share) costs one
+/// comparison and nothing else.
 ///
-/// Readers take no lock. Writers hold the append lock. Dies with the node; recovery starts with all slots dead.
+/// Readers take no lock. Writers hold the append lock. Dies with the node; recovery starts with all slots
+/// dead.
 class Index {
  public:
   static constexpr unsigned kGroupWords = 16;
@@ -37,8 +40,9 @@ class Index {
   }
 
   /// The newest record of a key, or kNoLsn. `is_key(lsn)` compares the record at `lsn` with the key.
-  /// The slot of a key is replaced in place while it is alive, so at most one alive slot of a key exists under the
-  /// window of any instant: load `window` (acquire) in the same read, before this call, and the first match is it.
+  /// The slot of a key is replaced in place while it is alive, so at most one alive slot of a key exists
+  /// under the window of any instant: load `window` (acquire) in the same read, before this call, and the
+  /// first match is it.
   template <typename IsKey>
   [[nodiscard]] Lsn find(std::uint64_t hash, Lsn window, IsKey&& is_key) const {
     const std::atomic<std::uint64_t>* group = group_of(hash);
@@ -54,9 +58,9 @@ class Index {
 
   /// Where a record of this key can go.
   struct Place {
-    std::uint64_t word = kNoWord;     ///< kNoWord: no slot is free
-    Lsn replaces = shared::kNoLsn;    ///< the key's alive record that this place holds now
-    Lsn oldest = shared::kNoLsn;      ///< of the group's alive slots, where none is free
+    std::uint64_t word = kNoWord;   ///< kNoWord: no slot is free
+    Lsn replaces = shared::kNoLsn;  ///< the key's alive record that this place holds now
+    Lsn oldest = shared::kNoLsn;    ///< of the group's alive slots, where none is free
   };
 
   /// The key's own slot, else a free one that `is_taken(word)` does not claim. REQUIRES: the append lock.
@@ -93,8 +97,9 @@ class Index {
   [[nodiscard]] static std::uint64_t tag_of(std::uint64_t word) { return word >> kLsnBits; }
   [[nodiscard]] static std::uint64_t tag_of_hash(std::uint64_t hash) { return hash >> kLsnBits; }
 
-  /// The LSN of a word if it is alive, that is in [window, window + 2^54), else kNoLsn. An alive slot is at most
-  /// one ring ahead of the window, so the distance tells alive from dead without the bits that were cut off.
+  /// The LSN of a word if it is alive, that is in [window, window + 2^54), else kNoLsn. An alive slot is at
+  /// most one ring ahead of the window, so the distance tells alive from dead without the bits that were cut
+  /// off.
   [[nodiscard]] static Lsn lsn_of(std::uint64_t word, Lsn window) {
     const std::uint64_t window8 = (window + 7) >> 3;
     const std::uint64_t ahead = ((word & kLsnMask) - window8) & kLsnMask;

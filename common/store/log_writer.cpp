@@ -17,18 +17,24 @@ namespace {
 constexpr std::size_t kMostPlanned = 4096;
 constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for longer than this takes to copy
 constexpr unsigned kHlcCounterBits = 16;
-// A ticket counts while its owner keeps asking, each ms or so: a stopped process must not hold up the others for ever.
+// A ticket counts while its owner keeps asking, each ms or so: a stopped process must not hold up the others
+// for ever.
 constexpr std::uint64_t kTicketLapsesMs = 500;
 constexpr std::uint64_t kSlowestPaceNs = 20'000'000;  // between two commits when the ring is all but full
 
-bool holds(Condition condition, bool known, bool present, const Version& held,
-           const Version& expected, const Version& own) {
+bool holds(Condition condition, bool known, bool present, const Version& held, const Version& expected,
+           const Version& own) {
   switch (condition) {
-    case Condition::kNone: return true;
-    case Condition::kAbsent: return !present;
-    case Condition::kPresent: return present;
-    case Condition::kVersionIs: return known && held == expected;
-    case Condition::kNewerThanHeld: return !known || held < own;
+    case Condition::kNone:
+      return true;
+    case Condition::kAbsent:
+      return !present;
+    case Condition::kPresent:
+      return present;
+    case Condition::kVersionIs:
+      return known && held == expected;
+    case Condition::kNewerThanHeld:
+      return !known || held < own;
   }
   return false;
 }
@@ -37,7 +43,13 @@ bool holds(Condition condition, bool known, bool present, const Version& held,
 
 LogWriter::LogWriter(shared::Region& region, unsigned slot, Ring& ring, const Index& index, Reader& reader,
                      const SyncMode& sync)
-    : region_(region), state_(region.state()), slot_(slot), ring_(ring), index_(index), reader_(reader), sync_(sync) {}
+    : region_(region),
+      state_(region.state()),
+      slot_(slot),
+      ring_(ring),
+      index_(index),
+      reader_(reader),
+      sync_(sync) {}
 
 Status LogWriter::commit(Batch& batch) {
   MV_ASSERT(reader_.in_turn());
@@ -88,7 +100,8 @@ Status LogWriter::judge_by_base(Batch& batch) {
     if (entry.condition == Condition::kNone || entry.judgement.at >= window) continue;
     const std::string_view key = batch.key_of(entry);
     const bool is_note = entry.header.operation == Operation::kNote;
-    const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);  // before the lookups (ENGINE.md rule 3)
+    const Lsn tail =
+        state_.marks.tail.load(std::memory_order_acquire);  // before the lookups (ENGINE.md rule 3)
     if (reader_.newest_in_log(key, entry.key_hash, is_note).known) continue;
     Result<Newest> found = is_note ? reader_.note_in_base(key) : reader_.newest_in_base(key);
     if (!found) return tl::unexpected(found.error());
@@ -143,11 +156,12 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
     entry.result.outcome = WriteResult::Outcome::kFailed;
     return Stop::kAtEnd;
   }
-  if (end > state_.append.writable_end.load(std::memory_order_relaxed) && !make_room(end)) return Stop::kNoRoom;
+  if (end > state_.append.writable_end.load(std::memory_order_relaxed) && !make_room(end))
+    return Stop::kNoRoom;
 
   const Planned* planned = planned_for(batch, entry);
-  const Index::Place place =
-      planned != nullptr ? Index::Place{planned->word, shared::kNoLsn, shared::kNoLsn} : find_place(batch, entry);
+  const Index::Place place = planned != nullptr ? Index::Place{planned->word, shared::kNoLsn, shared::kNoLsn}
+                                                : find_place(batch, entry);
   if (entry.condition != Condition::kNone) {
     const bool in_log = planned != nullptr || place.replaces != shared::kNoLsn;
     const Lsn window = state_.marks.window.load(std::memory_order_relaxed);
@@ -170,8 +184,8 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   return Stop::kAtEnd;
 }
 
-/// A slot that is the key's own or free; where there is none, the window moves past the oldest of the group, if the
-/// base has that one already (ENGINE.md rule 5).
+/// A slot that is the key's own or free; where there is none, the window moves past the oldest of the group,
+/// if the base has that one already (ENGINE.md rule 5).
 Index::Place LogWriter::find_place(const Batch& batch, const Batch::Entry& entry) {
   const std::string_view key = batch.key_of(entry);
   const bool is_note = entry.header.operation == Operation::kNote;
@@ -225,8 +239,8 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
   entry.result.answer_after = at_risk ? held.end : 0;
 }
 
-/// Local writes get their HLC value under the lock, above all that the node has seen, so a later record of a key is
-/// never hidden by an older version.
+/// Local writes get their HLC value under the lock, above all that the node has seen, so a later record of a
+/// key is never hidden by an older version.
 void LogWriter::stamp(Batch& batch, Batch::Entry& entry, Lsn lsn) {
   RecordHeader& header = entry.header;
   const std::uint64_t last = state_.append.last_hlc.load(std::memory_order_relaxed);
@@ -237,8 +251,8 @@ void LogWriter::stamp(Batch& batch, Batch::Entry& entry, Lsn lsn) {
   state_.append.last_hlc.store(std::max(last, header.hlc), std::memory_order_relaxed);
   header.lsn = lsn;
   const Lsn lag = (lsn - state_.marks.durable.load(std::memory_order_relaxed)) / kRecordAlignment;
-  header.durable_lag = static_cast<std::uint32_t>(
-      std::min<Lsn>(lag, std::numeric_limits<std::uint32_t>::max()));
+  header.durable_lag =
+      static_cast<std::uint32_t>(std::min<Lsn>(lag, std::numeric_limits<std::uint32_t>::max()));
   header.header_hash = hash_header(header, ring_.header().secret);
   std::memcpy(batch.arena_.data() + entry.arena_offset, &header, sizeof header);
 }
@@ -292,7 +306,8 @@ bool LogWriter::others_wait_before_me() {
     const std::uint64_t ticket = region_.slot(i).space_ticket.load(std::memory_order_relaxed);
     if (ticket == 0) continue;
     ++waiting;
-    const bool asks = now_ms <= region_.slot(i).space_asked_ms.load(std::memory_order_relaxed) + kTicketLapsesMs;
+    const bool asks =
+        now_ms <= region_.slot(i).space_asked_ms.load(std::memory_order_relaxed) + kTicketLapsesMs;
     if (i != slot_ && asks && (mine == 0 || ticket < mine)) before_me = true;
   }
   state_.append.waiting.store(waiting, std::memory_order_relaxed);
@@ -303,13 +318,17 @@ void LogWriter::take_ticket() {
   std::atomic<std::uint64_t>& ticket = region_.slot(slot_).space_ticket;
   if (ticket.load(std::memory_order_relaxed) != 0) return;
   region_.slot(slot_).space_asked_ms.store(monotonic_ms(), std::memory_order_relaxed);
-  ticket.store(state_.append.next_ticket.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  ticket.store(state_.append.next_ticket.fetch_add(1, std::memory_order_relaxed) + 1,
+               std::memory_order_relaxed);
   state_.append.waiting.fetch_add(1, std::memory_order_relaxed);
-  // A small backlog does not wake the checkpointer by itself, yet only a checkpoint frees a crowded index group.
+  // A small backlog does not wake the checkpointer by itself, yet only a checkpoint frees a crowded index
+  // group.
   region_.ring_role(shared::Role::kCheckpointer);
 }
 
-void LogWriter::cancel_wait() { region_.slot(slot_).space_ticket.store(0, std::memory_order_relaxed); }
+void LogWriter::cancel_wait() {
+  region_.slot(slot_).space_ticket.store(0, std::memory_order_relaxed);
+}
 
 Status LogWriter::write_and_publish(Batch& batch, Lsn end) {
   MV_FAULT_POINT("append.before_bytes");
@@ -326,7 +345,9 @@ Status LogWriter::write_and_publish(Batch& batch, Lsn end) {
   note_unsynced();
   for (const Planned& planned : plan_) {
     Batch::Entry& entry = batch.entries_[planned.entry];
-    entry.result = {WriteResult::Outcome::kDone, answer_after(planned.end), planned.end,
+    entry.result = {WriteResult::Outcome::kDone,
+                    answer_after(planned.end),
+                    planned.end,
                     {entry.header.hlc, entry.header.origin}};
   }
   pace(end);
@@ -339,15 +360,16 @@ void LogWriter::settle_failed(Batch& batch) {
   }
 }
 
-/// After the tail: the syncer takes the time first and the tail second, so a write it covers may look younger than it
-/// is synced, never older (partner: Syncer).
+/// After the tail: the syncer takes the time first and the tail second, so a write it covers may look younger
+/// than it is synced, never older (partner: Syncer).
 void LogWriter::note_unsynced() {
   if (sync_.kind != SyncMode::Kind::kInterval) return;
   std::uint64_t none = 0;
   state_.bell.oldest_unsynced_ns.compare_exchange_strong(none, monotonic_ns(), std::memory_order_acq_rel);
 }
 
-/// Rule 7: tail, full fence, look whether the syncer sleeps. Partner: Syncer::sleep stores, fences, looks at the tail.
+/// Rule 7: tail, full fence, look whether the syncer sleeps. Partner: Syncer::sleep stores, fences, looks at
+/// the tail.
 void LogWriter::wake_syncer() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   shared::SyncerBell& bell = state_.bell;
@@ -358,9 +380,12 @@ void LogWriter::wake_syncer() {
 
 Lsn LogWriter::answer_after(Lsn end) const {
   switch (sync_.kind) {
-    case SyncMode::Kind::kAlways: return end;
-    case SyncMode::Kind::kNone: return 0;
-    case SyncMode::Kind::kInterval: break;
+    case SyncMode::Kind::kAlways:
+      return end;
+    case SyncMode::Kind::kNone:
+      return 0;
+    case SyncMode::Kind::kInterval:
+      break;
   }
   const std::uint64_t waiting = state_.bell.oldest_unsynced_ns.load(std::memory_order_acquire);
   const std::uint64_t syncing = state_.bell.syncing_since_ns.load(std::memory_order_acquire);

@@ -13,8 +13,8 @@ namespace minivault::store {
 ///
 /// The order under the append lock is what makes a death at any instruction harmless (ENGINE.md rule 2):
 /// room in the ring and in the index -> bytes (pwritev) -> slots (release) -> tail (release).
-/// Nobody waits for room while holding the lock: what does not fit stays unsettled, and the slot takes a ticket, so
-/// room is granted in the order of arrival.
+/// Nobody waits for room while holding the lock: what does not fit stays unsettled, and the slot takes a
+/// ticket, so room is granted in the order of arrival.
 class LogWriter {
  public:
   LogWriter(shared::Region& region, unsigned slot, Ring& ring, const Index& index, Reader& reader,
@@ -49,7 +49,8 @@ class LogWriter {
   /// Where the entry's record goes; kNoWord: nowhere now.
   [[nodiscard]] Index::Place find_place(const Batch& batch, const Batch::Entry& entry);
   [[nodiscard]] const Planned* planned_for(const Batch& batch, const Batch::Entry& entry) const;
-  [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned, Lsn replaces) const;
+  [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
+                          Lsn replaces) const;
   void refuse(Batch::Entry& entry, const Held& held) const;
   void stamp(Batch& batch, Batch::Entry& entry, Lsn lsn);
   void add_pieces(Batch& batch, const Batch::Entry& entry);
@@ -70,8 +71,8 @@ class LogWriter {
   const Index& index_;
   Reader& reader_;
   SyncMode sync_;
-  std::uint64_t wall_hlc_ = 0;        ///< this machine's clock as an HLC value, read once a commit
-  std::uint64_t not_before_ns_ = 0;   ///< a log more than half full slows its writers down
+  std::uint64_t wall_hlc_ = 0;       ///< this machine's clock as an HLC value, read once a commit
+  std::uint64_t not_before_ns_ = 0;  ///< a log more than half full slows its writers down
 
   // Of the commit under way; kept for their memory.
   std::vector<Planned> plan_;

@@ -12,8 +12,8 @@ void Reader::begin_turn() {
   if (in_turn_) return;
   in_turn_ = true;
   slot_.turns.fetch_add(1, std::memory_order_relaxed);
-  // Either the writer that moves the window sees this pin, or this loop sees the moved window (full fences on both
-  // sides; partner: LogWriter::make_room).
+  // Either the writer that moves the window sees this pin, or this loop sees the moved window (full fences on
+  // both sides; partner: LogWriter::make_room).
   Lsn pin = state_.marks.window.load(std::memory_order_acquire);
   while (true) {
     slot_.pin.store(pin, std::memory_order_seq_cst);
@@ -46,7 +46,8 @@ Newest Reader::newest_in_log(std::string_view key, std::uint64_t hash, bool is_n
 
 Status Reader::see(Lsn window) {
   if (live_snapshots_ > 0 && snapshot_checkpoint_ >= window) return {};
-  // The commit came before the store of the checkpoint, so a snapshot taken after this load holds at least that.
+  // The commit came before the store of the checkpoint, so a snapshot taken after this load holds at least
+  // that.
   const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_acquire);
   if (live_snapshots_ == snapshots_.size()) {
     Result<Base::Snapshot> fresh = base_.snapshot();

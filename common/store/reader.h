@@ -25,12 +25,13 @@ struct Newest {
 
 /// Reads index, ring and base as one. One thread of one process.
 ///
-/// Pins (ENGINE.md rule 10): while a turn lasts, its slot says which LSN the ring may not be overwritten from, so a
-/// view into the ring stays what it was. A base snapshot lives as long as the turn, so LMDB never keeps old pages for
-/// a slow client.
+/// Pins (ENGINE.md rule 10): while a turn lasts, its slot says which LSN the ring may not be overwritten
+/// from, so a view into the ring stays what it was. A base snapshot lives as long as the turn, so LMDB never
+/// keeps old pages for a slow client.
 class Reader {
  public:
-  Reader(shared::State& state, shared::ChildSlot& slot, const Ring& ring, const Index& index, const Base& base);
+  Reader(shared::State& state, shared::ChildSlot& slot, const Ring& ring, const Index& index,
+         const Base& base);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader() { end_turn(); }
@@ -43,8 +44,8 @@ class Reader {
   [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
   /// The index alone: known is false on a miss.
   [[nodiscard]] Newest newest_in_log(std::string_view key, std::uint64_t hash, bool is_note = false) const;
-  /// The base alone, seen at a checkpoint at or above the window as it is now. With a miss in the index before this
-  /// call, that is the newest record there is (ENGINE.md rules 1 and 11).
+  /// The base alone, seen at a checkpoint at or above the window as it is now. With a miss in the index
+  /// before this call, that is the newest record there is (ENGINE.md rules 1 and 11).
   [[nodiscard]] Result<Newest> newest_in_base(std::string_view key);
   [[nodiscard]] Result<Newest> note_in_base(std::string_view name);
 
@@ -59,8 +60,8 @@ class Reader {
   [[nodiscard]] Result<Newest> look_in_base(Look&& look);
 
   const Base& base_;
-  /// Those of this turn are the first `live_snapshots_`; the rest wait to be renewed. More than one only where the
-  /// window moved during a turn: views into the earlier one must stay good.
+  /// Those of this turn are the first `live_snapshots_`; the rest wait to be renewed. More than one only
+  /// where the window moved during a turn: views into the earlier one must stay good.
   std::vector<Base::Snapshot> snapshots_;
   std::size_t live_snapshots_ = 0;
   Lsn snapshot_checkpoint_ = 0;  ///< the newest live snapshot holds at least this much

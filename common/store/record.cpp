@@ -15,7 +15,8 @@ std::uint32_t hash_header(RecordHeader header, std::uint64_t secret) {
   return static_cast<std::uint32_t>(XXH3_64bits_withSeed(&header, sizeof header, secret));
 }
 
-bool verify_record(const std::byte* bytes, Lsn lsn, std::uint64_t largest, std::uint64_t secret, RecordView& out) {
+bool verify_record(const std::byte* bytes, Lsn lsn, std::uint64_t largest, std::uint64_t secret,
+                   RecordView& out) {
   if (!view_record(bytes, lsn, largest, out)) return false;
   const RecordHeader& header = out.header;
   if (header.header_hash != hash_header(header, secret)) return false;

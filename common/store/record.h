@@ -15,16 +15,17 @@ using shared::Lsn;
 /// A record of the log: this header, the key, the value, zero bytes to the next multiple of 8. Little-endian,
 /// the same bytes on disk, in memory and (later) on the wire. FORMAT.md beside this file has the byte map.
 ///
-/// A record is valid at LSN x only if it says x itself and both hashes hold, so a record of an earlier lap of the
-/// ring, or a torn one, is never taken for a live one. Both hashes are seeded by the ring's secret: bytes that a
-/// client stored as a value cannot pose as a record.
+/// A record is valid at LSN x only if it says x itself and both hashes hold, so a record of an earlier lap of
+/// the ring, or a torn one, is never taken for a live one. Both hashes are seeded by the ring's secret: bytes
+/// that a client stored as a value cannot pose as a record.
 struct RecordHeader {
   std::uint64_t lsn;
   std::uint64_t hlc;
   std::uint64_t origin;
-  std::uint64_t payload_hash;  ///< XXH3-64 of the value, seeded by that of the key; made before the append lock
-  std::uint32_t header_hash;   ///< low half of XXH3-64 of this header with this field 0; made under the lock
-  std::uint32_t durable_lag;   ///< (lsn - durable as the writer saw it) / 8, capped: what was surely on disk
+  std::uint64_t
+      payload_hash;  ///< XXH3-64 of the value, seeded by that of the key; made before the append lock
+  std::uint32_t header_hash;  ///< low half of XXH3-64 of this header with this field 0; made under the lock
+  std::uint32_t durable_lag;  ///< (lsn - durable as the writer saw it) / 8, capped: what was surely on disk
   std::uint32_t value_size;
   std::uint16_t key_size;
   Operation operation;
@@ -60,7 +61,8 @@ struct RecordView {
 
 /// The record at `bytes`, whose LSN should be `lsn`, unless it is not one: `largest` bounds its size. Checks
 /// the LSN and the sizes, no hash: for records that a slot of the index or the tail vouches for.
-[[nodiscard]] inline bool view_record(const std::byte* bytes, Lsn lsn, std::uint64_t largest, RecordView& out) {
+[[nodiscard]] inline bool view_record(const std::byte* bytes, Lsn lsn, std::uint64_t largest,
+                                      RecordView& out) {
   std::memcpy(&out.header, bytes, sizeof out.header);
   const RecordHeader& header = out.header;
   if (header.lsn != lsn || record_bytes(header.key_size, header.value_size) > largest) return false;

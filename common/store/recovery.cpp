@@ -30,18 +30,20 @@ Status store_meta(Base& base, const BaseMeta& meta) {
   return transaction->commit();
 }
 
-/// Starts count in twos: the base has the odd number in between while a start is under way, so a start that was cut short
-/// is told from a log or a base that was put back from an earlier life.
+/// Starts count in twos: the base has the odd number in between while a start is under way, so a start that
+/// was cut short is told from a log or a base that was put back from an earlier life.
 bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
   const bool under_way = base_starts % 2 == 1;
-  return log_starts == base_starts || (under_way && (log_starts + 1 == base_starts || log_starts == base_starts + 1));
+  return log_starts == base_starts ||
+         (under_way && (log_starts + 1 == base_starts || log_starts == base_starts + 1));
 }
 
 tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const Config& config) {
   std::string message = config.data_directory + ": " + verdict.reason;
   if (!scene.log_problem.empty() && scene.evidence.base_born) message += " (" + scene.log_problem + ")";
   if (scene.evidence.acknowledged_beyond) {
-    message += ": LSN " + std::to_string(scene.log.end) + " to " + std::to_string(*scene.log.damage_durable_to);
+    message +=
+        ": LSN " + std::to_string(scene.log.end) + " to " + std::to_string(*scene.log.damage_durable_to);
   }
   Evidence accepting = scene.evidence;
   accepting.accept_loss = true;
@@ -73,18 +75,20 @@ Status birth(Base& base, Scene& scene, const Config& config) {
 Status replace_ring(Scene& scene, const Config& config, Lsn first_lsn, std::uint64_t starts) {
   const std::string path = log_path(config);
   scene.ring.reset();
-  if (Status made = Ring::create(path, config.log_bytes, scene.meta.store_id, first_lsn, starts); !made) return made;
+  if (Status made = Ring::create(path, config.log_bytes, scene.meta.store_id, first_lsn, starts); !made)
+    return made;
   Result<Ring> ring = Ring::open(path);
   if (!ring) return tl::unexpected(ring.error());
   scene.ring = std::move(*ring);
   return {};
 }
 
-/// Applies what the log holds beyond the base, through the very code of a checkpoint. The index helps it to leave out
-/// superseded records; it is dead again when LSNs go on beyond the ring.
+/// Applies what the log holds beyond the base, through the very code of a checkpoint. The index helps it to
+/// leave out superseded records; it is dead again when LSNs go on beyond the ring.
 Status replay(shared::State& state, const Index& index, Base& base, const Ring& ring, Lsn from, Lsn end) {
   shared::Watermarks& marks = state.marks;
-  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail}) mark->store(from);
+  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail})
+    mark->store(from);
   Checkpoint checkpoint(state, ring, index, base);
   while (marks.checkpoint.load() < end) {
     const Lsn before = marks.checkpoint.load();
@@ -107,11 +111,12 @@ void fill_limits(shared::State& state, const Base& base, const BaseMeta& meta, c
   state.totals.base_bytes.store(base.used_bytes());
 }
 
-/// Where LSNs go on. After an unclean stop a ring further: the same file offset, beyond any LSN that the lost tail can
-/// have used, so what peers remember of this node's stream stays true.
+/// Where LSNs go on. After an unclean stop a ring further: the same file offset, beyond any LSN that the lost
+/// tail can have used, so what peers remember of this node's stream stays true.
 Lsn next_start(const Scene& scene, const Verdict& verdict) {
   const Lsn seen = scene.log.highest_end;
-  if (verdict.decision == Decision::kNewLog) return std::max(scene.meta.checkpoint, seen) + 2 * scene.meta.ring_bytes;
+  if (verdict.decision == Decision::kNewLog)
+    return std::max(scene.meta.checkpoint, seen) + 2 * scene.meta.ring_bytes;
   const bool fresh = verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
   if (fresh) return scene.ring->header().first_lsn;
   if (scene.evidence.clean) return scene.log.end;
@@ -120,9 +125,10 @@ Lsn next_start(const Scene& scene, const Verdict& verdict) {
   return scene.log.end + (lapped ? 2 + (seen - scene.log.end) / ring : 1) * ring;
 }
 
-/// Stores the new beginning: base first with an odd count of starts, log second, base again; a death in between is found
-/// as a start under way.
-Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config& config, const Verdict& verdict) {
+/// Stores the new beginning: base first with an odd count of starts, log second, base again; a death in
+/// between is found as a start under way.
+Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config& config,
+                   const Verdict& verdict) {
   const Lsn start = next_start(scene, verdict);
   Result<BaseMeta> meta = read_meta(base);
   if (!meta) return tl::unexpected(meta.error());
@@ -148,16 +154,19 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   if (Status ok = store_meta(base, scene.meta); !ok) return ok;
 
   shared::Watermarks& marks = state.marks;
-  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail}) mark->store(start);
+  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail})
+    mark->store(start);
   state.append.writable_end.store(start + scene.ring->size());
-  state.append.last_hlc.store(std::max({scene.meta.last_hlc, scene.log.largest_hlc, state.append.last_hlc.load(),
-                                        wall_ms() << kHlcCounterBits}));
+  state.append.last_hlc.store(std::max({scene.meta.last_hlc, scene.log.largest_hlc,
+                                        state.append.last_hlc.load(), wall_ms() << kHlcCounterBits}));
   return {};
 }
 
 }  // namespace
 
-std::string log_path(const Config& config) { return config.data_directory + "/changes.log"; }
+std::string log_path(const Config& config) {
+  return config.data_directory + "/changes.log";
+}
 
 Result<Scene> survey(const Base& base, const Config& config, Ring::Access access) {
   Scene scene;
@@ -205,10 +214,11 @@ LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond)
   }
   found.highest_end = found.end;
   if (!search_beyond) return found;
-  // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the end where we
-  // stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap proves the same: the base is
-  // older than what the ring still holds.
-  constexpr Lsn kFarthest = Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
+  // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the
+  // end where we stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap
+  // proves the same: the base is older than what the ring still holds.
+  constexpr Lsn kFarthest =
+      Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
   for (Lsn at = found.end + kRecordAlignment; at < found.end + ring.size(); at += kRecordAlignment) {
     Lsn claimed = 0;
     std::memcpy(&claimed, ring.at(at), sizeof claimed);
@@ -237,8 +247,10 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
   if (verdict.decision == Decision::kRefuse) return refuse(*scene, verdict, config);
 
   // Without peers nobody can bring an older write back: deletes need no tombstone.
-  state.limits.tombstone_floor_hlc.store(config.cluster_nodes.empty() ? std::numeric_limits<std::uint64_t>::max() : 0);
-  // A recovery that was killed left slots in shared memory: under the same seed they still say where their keys are.
+  state.limits.tombstone_floor_hlc.store(
+      config.cluster_nodes.empty() ? std::numeric_limits<std::uint64_t>::max() : 0);
+  // A recovery that was killed left slots in shared memory: under the same seed they still say where their
+  // keys are.
   if (state.limits.index_seed.load() == 0) state.limits.index_seed.store(random_u64());
   const Index index(index_words, state.limits.index_seed.load());
   if (verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth) {
@@ -249,7 +261,8 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
     if (!replayed) return tl::unexpected(replayed.error());
   }
   MV_FAULT_POINT("recovery.before_epoch");
-  if (Status begun = begin_epoch(state, *base, *scene, config, verdict); !begun) return tl::unexpected(begun.error());
+  if (Status begun = begin_epoch(state, *base, *scene, config, verdict); !begun)
+    return tl::unexpected(begun.error());
   fill_limits(state, *base, scene->meta, *scene->ring);
   state.limits.recovered.store(1, std::memory_order_release);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};

@@ -14,14 +14,15 @@ namespace minivault::store {
 struct Evidence {
   enum class Log { kAbsent, kDamagedHeader, kPresent };
   Log log = Log::kAbsent;
-  bool base_born = false;        ///< the base has an identity; an absent file or a birth cut short has none
+  bool base_born = false;  ///< the base has an identity; an absent file or a birth cut short has none
   bool log_ever_started = false;
-  bool same_store = false;       ///< log and base carry the same store id
-  bool same_age = false;         ///< both were last started together, or that start was cut short
-  bool base_reaches_log = false; ///< the base's checkpoint is not below where this log begins
-  bool clean = false;            ///< the log says that it was stopped in order
-  bool ends_where_it_should = false;   ///< clean: the records end at the LSN that the log's header names
-  bool acknowledged_beyond = false;    ///< valid records beyond the end claim that bytes at the end were durable
+  bool same_store = false;            ///< log and base carry the same store id
+  bool same_age = false;              ///< both were last started together, or that start was cut short
+  bool base_reaches_log = false;      ///< the base's checkpoint is not below where this log begins
+  bool clean = false;                 ///< the log says that it was stopped in order
+  bool ends_where_it_should = false;  ///< clean: the records end at the LSN that the log's header names
+  bool acknowledged_beyond =
+      false;  ///< valid records beyond the end claim that bytes at the end were durable
   bool accept_loss = false;
 };
 
@@ -41,15 +42,15 @@ struct Verdict {
 
 [[nodiscard]] Verdict decide(const Evidence& evidence);
 
-/// The log as a reader who trusts nothing finds it, from the base's checkpoint on. Changes nothing. Beyond the end the
-/// whole ring is searched only with `search_beyond`, for records of any lap: after an orderly stop there is nothing to
-/// look for.
+/// The log as a reader who trusts nothing finds it, from the base's checkpoint on. Changes nothing. Beyond
+/// the end the whole ring is searched only with `search_beyond`, for records of any lap: after an orderly
+/// stop there is nothing to look for.
 struct LogExamination {
   Lsn end = 0;                           ///< the first LSN at which no valid record lies
   std::uint64_t records = 0;             ///< valid ones in [checkpoint, end)
   std::optional<Lsn> damage_durable_to;  ///< acknowledged bytes from `end` up to at least here are damaged
   // Over every valid record in the ring, `search_beyond` or not as far as it was read:
-  Lsn highest_end = 0;                   ///< LSNs up to here were handed out
+  Lsn highest_end = 0;  ///< LSNs up to here were handed out
   std::uint64_t largest_hlc = 0;
 };
 [[nodiscard]] LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond);
@@ -72,18 +73,20 @@ struct RecoveredStore {
   Ring ring;
 };
 
-/// Makes the data directory whole: births, or replays the log into the base as one more checkpoint, and begins a new
-/// stretch of LSNs that no lost tail can have used (ENGINE.md rules 13 to 16). Fills Limits, Watermarks and the clock
-/// in shared memory; sets Limits::recovered last. Checkpointer only, before any other process opens the files.
-/// Errors: kCorrupt, kUnavailable (refused: see the message), kIo, kNoSpace.
-[[nodiscard]] Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::uint64_t>> index_words,
+/// Makes the data directory whole: births, or replays the log into the base as one more checkpoint, and
+/// begins a new stretch of LSNs that no lost tail can have used (ENGINE.md rules 13 to 16). Fills Limits,
+/// Watermarks and the clock in shared memory; sets Limits::recovered last. Checkpointer only, before any
+/// other process opens the files. Errors: kCorrupt, kUnavailable (refused: see the message), kIo, kNoSpace.
+[[nodiscard]] Result<RecoveredStore> recover(shared::State& state,
+                                             std::span<std::atomic<std::uint64_t>> index_words,
                                              const Config& config);
 
-/// For a checkpointer that died and was started again while the node ran on: opens the files and goes on from shared
-/// memory. REQUIRES: Limits::recovered.
+/// For a checkpointer that died and was started again while the node ran on: opens the files and goes on from
+/// shared memory. REQUIRES: Limits::recovered.
 [[nodiscard]] Result<RecoveredStore> reopen(shared::State& state, const Config& config);
 
-/// Marks an orderly stop: everything is in the base, the records end at `tail`. REQUIRES: nobody appends any more.
+/// Marks an orderly stop: everything is in the base, the records end at `tail`. REQUIRES: nobody appends any
+/// more.
 [[nodiscard]] Status mark_clean(Ring& ring, Lsn tail);
 
 [[nodiscard]] std::string log_path(const Config& config);

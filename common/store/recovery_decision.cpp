@@ -8,22 +8,28 @@ Verdict decide(const Evidence& e) {
   const Decision loss = e.accept_loss ? Decision::kNewLog : Decision::kRefuse;
   if (!e.base_born) {
     if (e.log == Log::kAbsent) return {Decision::kBirth, "an empty directory"};
-    if (e.log == Log::kPresent && !e.log_ever_started) return {Decision::kFinishBirth, "a birth was cut short"};
+    if (e.log == Log::kPresent && !e.log_ever_started)
+      return {Decision::kFinishBirth, "a birth was cut short"};
     return {Decision::kRefuse,
-            "the base (base.mdb) is missing, and the log alone does not hold all data: restore base.mdb or a backup"};
+            "the base (base.mdb) is missing, and the log alone does not hold all data: restore base.mdb or a "
+            "backup"};
   }
   if (e.log == Log::kAbsent) {
-    return {loss, "the log (changes.log) is missing: acknowledged writes after the last checkpoint are in it"};
+    return {loss,
+            "the log (changes.log) is missing: acknowledged writes after the last checkpoint are in it"};
   }
   if (e.log == Log::kDamagedHeader) {
-    return {loss, "the log's header is damaged: acknowledged writes after the last checkpoint cannot be read"};
+    return {loss,
+            "the log's header is damaged: acknowledged writes after the last checkpoint cannot be read"};
   }
   if (!e.same_store) return {Decision::kRefuse, "log and base belong to different nodes"};
   if (!e.base_reaches_log) return {loss, "the base is older than the beginning of the log"};
   if (!e.same_age) return {loss, "log and base are copies of different times"};
-  if (e.clean && !e.ends_where_it_should) return {loss, "the log was stopped in order, but its end is not there"};
+  if (e.clean && !e.ends_where_it_should)
+    return {loss, "the log was stopped in order, but its end is not there"};
   if (e.acknowledged_beyond) {
-    return {e.accept_loss ? Decision::kReplay : Decision::kRefuse, "acknowledged writes in the log are damaged"};
+    return {e.accept_loss ? Decision::kReplay : Decision::kRefuse,
+            "acknowledged writes in the log are damaged"};
   }
   return {Decision::kReplay, e.clean ? "stopped in order" : "not stopped in order"};
 }

@@ -45,8 +45,8 @@ Status store_header(int fd, RingHeader header, const std::string& path) {
   return {};
 }
 
-/// A first stretch of zeros: writing into a page that was written before costs half of writing into a fresh one,
-/// and its fdatasync has no metadata to journal.
+/// A first stretch of zeros: writing into a page that was written before costs half of writing into a fresh
+/// one, and its fdatasync has no metadata to journal.
 Status prewrite(int fd, std::uint64_t bytes, const std::string& path) {
   const std::vector<char> zeros(1U << 20);
   for (std::uint64_t done = 0; done < bytes; done += zeros.size()) {
@@ -87,8 +87,8 @@ Result<RingHeader> read_header(int fd, const std::string& path) {
   }
   if (header.magic != kMagic) return fail(Code::kCorrupt, path + " is not a minivault log");
   if (header.format != kFormat) {
-    return fail(Code::kCorrupt, path + " has log format " + std::to_string(header.format) + ", this build knows " +
-                                    std::to_string(kFormat));
+    return fail(Code::kCorrupt, path + " has log format " + std::to_string(header.format) +
+                                    ", this build knows " + std::to_string(kFormat));
   }
   if (header.checksum != checksum_of(header)) return fail(Code::kCorrupt, path + ": the header is damaged");
   struct stat info {};
@@ -190,8 +190,8 @@ Status Ring::write(Lsn lsn, std::span<iovec> pieces) {
       now = cut;
     }
     if (MV_FAULT_FAILS("ring.write")) return fail_errno("cannot write " + path_, EIO);
-    const ssize_t written =
-        ::pwritev(file_.get(), now.data(), static_cast<int>(now.size()), static_cast<off_t>(kHeaderBytes + offset));
+    const ssize_t written = ::pwritev(file_.get(), now.data(), static_cast<int>(now.size()),
+                                      static_cast<off_t>(kHeaderBytes + offset));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return fail_errno("cannot write " + path_, errno);
     lsn += static_cast<std::uint64_t>(written);

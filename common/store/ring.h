@@ -19,23 +19,24 @@ namespace minivault::store {
 struct RingHeader {
   std::uint64_t magic = 0;
   std::uint32_t format = 0;
-  std::uint32_t clean = 0;       ///< 1: stopped in order, everything below clean_tail is in the base
+  std::uint32_t clean = 0;  ///< 1: stopped in order, everything below clean_tail is in the base
   std::uint64_t ring_bytes = 0;
-  std::uint64_t store_id = 0;    ///< the same in the base: a log and a base that belong together
-  std::uint64_t secret = 0;      ///< seeds the hashes; born with the ring
-  Lsn first_lsn = 0;             ///< where this ring began
-  std::uint64_t starts = 0;      ///< grows by 2 with each start on it, as in the base; 0: never started
+  std::uint64_t store_id = 0;  ///< the same in the base: a log and a base that belong together
+  std::uint64_t secret = 0;    ///< seeds the hashes; born with the ring
+  Lsn first_lsn = 0;           ///< where this ring began
+  std::uint64_t starts = 0;    ///< grows by 2 with each start on it, as in the base; 0: never started
   Lsn clean_tail = 0;
-  std::uint64_t checksum = 0;    ///< XXH3-64 of the fields before
+  std::uint64_t checksum = 0;  ///< XXH3-64 of the fields before
 };
 static_assert(sizeof(RingHeader) == 72, "the header is a file format");
 
-/// changes.log: one page of header and a preallocated ring of records; file offset = page + LSN mod ring size.
+/// changes.log: one page of header and a preallocated ring of records; file offset = page + LSN mod ring
+/// size.
 ///
-/// Every process maps the ring read-only, twice in a row, so a record that wraps reads as one piece. Bytes go in by
-/// pwritev alone: a store through a mapping would dirty whole large folios, raise SIGBUS on errors, and let a stray
-/// pointer in a process that faces the network damage the log (ENGINE.md rule 1).
-/// Each process opens its own; who may write where is the append lock's business, not this class's.
+/// Every process maps the ring read-only, twice in a row, so a record that wraps reads as one piece. Bytes go
+/// in by pwritev alone: a store through a mapping would dirty whole large folios, raise SIGBUS on errors, and
+/// let a stray pointer in a process that faces the network damage the log (ENGINE.md rule 1). Each process
+/// opens its own; who may write where is the append lock's business, not this class's.
 class Ring {
  public:
   static constexpr std::uint64_t kHeaderBytes = 4096;
@@ -43,8 +44,8 @@ class Ring {
 
   /// Makes a new ring in place of whatever `path` names: written and synced under another name first, renamed
   /// last. `ring_bytes`: a multiple of 4096. Errors: kNoSpace, kIo.
-  [[nodiscard]] static Status create(const std::string& path, std::uint64_t ring_bytes, std::uint64_t store_id,
-                                     Lsn first_lsn, std::uint64_t starts = 0);
+  [[nodiscard]] static Status create(const std::string& path, std::uint64_t ring_bytes,
+                                     std::uint64_t store_id, Lsn first_lsn, std::uint64_t starts = 0);
   enum class Access { kReadWrite, kRead };
   /// Errors: kNotFound, kIo, kCorrupt (header damaged, file shorter than it says, unknown format).
   [[nodiscard]] static Result<Ring> open(const std::string& path, Access access = Access::kReadWrite);
@@ -56,7 +57,9 @@ class Ring {
 
   /// size() readable bytes from `lsn` on.
   [[nodiscard]] const std::byte* at(Lsn lsn) const { return view_.data() + lsn % size(); }
-  [[nodiscard]] bool view(Lsn lsn, RecordView& out) const { return view_record(at(lsn), lsn, largest_record(), out); }
+  [[nodiscard]] bool view(Lsn lsn, RecordView& out) const {
+    return view_record(at(lsn), lsn, largest_record(), out);
+  }
   [[nodiscard]] bool verify(Lsn lsn, RecordView& out) const {
     return verify_record(at(lsn), lsn, largest_record(), header_.secret, out);
   }
@@ -81,7 +84,8 @@ class Ring {
   Mapping view_;
 };
 
-/// The largest value that a key of `key_size` bytes can have here: `max_value_bytes`, or less in a small ring.
+/// The largest value that a key of `key_size` bytes can have here: `max_value_bytes`, or less in a small
+/// ring.
 [[nodiscard]] inline std::uint64_t largest_value_in(const Ring& ring, std::size_t key_size,
                                                     std::uint64_t max_value_bytes) {
   const std::uint64_t room = ring.largest_record() - sizeof(RecordHeader) - key_size;

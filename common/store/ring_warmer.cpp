@@ -18,13 +18,15 @@ RingWarmer::RingWarmer(shared::State& state, Ring& ring, const Index& index, uns
     : state_(state), ring_(ring), index_(index), slot_(slot) {
   const RingHeader& header = ring.header();
   const Lsn born = header.first_lsn;
-  // LSNs leap a whole ring at an unclean stop, so only a ring's first start is known to be on its first lap. Zeros must
-  // never meet what the ring still holds: from `born` to the end of the file, no further.
+  // LSNs leap a whole ring at an unclean stop, so only a ring's first start is known to be on its first lap.
+  // Zeros must never meet what the ring still holds: from `born` to the end of the file, no further.
   first_lap_end_ = header.starts <= kFirstStart ? born + ring.size() - born % ring.size() : born;
   prewritten_ = std::min(first_lap_end_, born - born % ring.size() + Ring::kPrewrittenAtBirth);
 }
 
-bool RingWarmer::step() { return prewritten_ < first_lap_end_ ? prewrite() : read_ahead(); }
+bool RingWarmer::step() {
+  return prewritten_ < first_lap_end_ ? prewrite() : read_ahead();
+}
 
 bool RingWarmer::prewrite() {
   static constexpr std::uint64_t kAlignment = 4096;

@@ -6,10 +6,10 @@
 
 namespace minivault::store {
 
-/// Prepares the stretch of the ring that the tail will reach next, a megabyte at a time: a ring on its first lap is
-/// written with zeros (half the cost of a later append, and no metadata for its sync to journal), an older one is read
-/// ahead (an unaligned write into a page that is not in memory reads it first). Only speed depends on it.
-/// Checkpointer only.
+/// Prepares the stretch of the ring that the tail will reach next, a megabyte at a time: a ring on its first
+/// lap is written with zeros (half the cost of a later append, and no metadata for its sync to journal), an
+/// older one is read ahead (an unaligned write into a page that is not in memory reads it first). Only speed
+/// depends on it. Checkpointer only.
 class RingWarmer {
  public:
   RingWarmer(shared::State& state, Ring& ring, const Index& index, unsigned slot);

@@ -54,8 +54,12 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
-void Store::begin_turn() { impl_->reader.begin_turn(); }
-void Store::end_turn() { impl_->reader.end_turn(); }
+void Store::begin_turn() {
+  impl_->reader.begin_turn();
+}
+void Store::end_turn() {
+  impl_->reader.end_turn();
+}
 
 Result<Found> Store::get(std::string_view key) {
   MV_ASSERT(impl_->reader.in_turn());
@@ -72,10 +76,16 @@ Result<Found> Store::get(std::string_view key) {
   return found;
 }
 
-Status Store::commit(Batch& batch) { return impl_->writer.commit(batch); }
-void Store::cancel_wait() { impl_->writer.cancel_wait(); }
+Status Store::commit(Batch& batch) {
+  return impl_->writer.commit(batch);
+}
+void Store::cancel_wait() {
+  impl_->writer.cancel_wait();
+}
 
-Lsn Store::durable() const { return impl_->state.marks.durable.load(std::memory_order_acquire); }
+Lsn Store::durable() const {
+  return impl_->state.marks.durable.load(std::memory_order_acquire);
+}
 
 void Store::ask_for_checkpoint(Lsn lsn) {
   shared::raise(impl_->state.checkpoint_wanted, lsn);
@@ -104,8 +114,9 @@ Result<Lsn> Store::read_changes(Lsn from, std::uint64_t limit_bytes,
   RecordView record;
   while (at < tail && at - from < limit_bytes) {
     if (!impl_->ring.view(at, record)) return fail(Code::kCorrupt, "no record at LSN " + std::to_string(at));
-    const Change change{at,           record.end(), record.header.operation, record.header.flags, record.version(),
-                        record.key, record.value};
+    const Change change{
+        at,         record.end(), record.header.operation, record.header.flags, record.version(),
+        record.key, record.value};
     at = record.end();
     if (!visit(change)) break;
   }
@@ -116,8 +127,12 @@ std::uint64_t Store::largest_value(std::size_t key_size) const {
   return largest_value_in(impl_->ring, key_size, impl_->max_value_bytes);
 }
 
-shared::Failure Store::failure() const { return impl_->state.failure.load(std::memory_order_acquire); }
+shared::Failure Store::failure() const {
+  return impl_->state.failure.load(std::memory_order_acquire);
+}
 
-shared::Region& Store::region() const { return impl_->region; }
+shared::Region& Store::region() const {
+  return impl_->region;
+}
 
 }  // namespace minivault::store

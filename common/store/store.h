@@ -61,9 +61,9 @@ class Store {
   /// Appends the batch's writes in order, as many as there is room for now; batch.settled() tells. Never
   /// blocks for room. REQUIRES: in a turn (conditions are read).
   /// OK: all are settled.
-  /// kNoSpace: some are not; call again when the slot's bell rings or after a millisecond. To give up, clear the
-  /// batch: what is not settled never happened. cancel_wait() must follow.
-  /// kUnavailable, kIo: the node takes no writes (see failure()); every unsettled write is now kFailed.
+  /// kNoSpace: some are not; call again when the slot's bell rings or after a millisecond. To give up, clear
+  /// the batch: what is not settled never happened. cancel_wait() must follow. kUnavailable, kIo: the node
+  /// takes no writes (see failure()); every unsettled write is now kFailed.
   [[nodiscard]] Status commit(Batch& batch);
   /// Leaves the queue for room.
   void cancel_wait();
@@ -76,12 +76,13 @@ class Store {
   /// Asks for the slot's bell once durable() >= `lsn`. False: it is already, no bell will ring.
   [[nodiscard]] bool ring_when_durable(Lsn lsn);
 
-  /// Visits records from `from` up to the tail, in order, until `visit` returns false or `limit` bytes were seen.
-  /// Returns where to go on. REQUIRES: in a turn. Errors: kNotFound (the ring no longer holds `from`).
+  /// Visits records from `from` up to the tail, in order, until `visit` returns false or `limit` bytes were
+  /// seen. Returns where to go on. REQUIRES: in a turn. Errors: kNotFound (the ring no longer holds `from`).
   [[nodiscard]] Result<Lsn> read_changes(Lsn from, std::uint64_t limit_bytes,
                                          const std::function<bool(const Change&)>& visit);
 
-  /// The largest value that a key of `key_size` bytes can have: the smaller of -max-value and the ring's quarter.
+  /// The largest value that a key of `key_size` bytes can have: the smaller of -max-value and the ring's
+  /// quarter.
   [[nodiscard]] std::uint64_t largest_value(std::size_t key_size) const;
 
   /// Why the node takes no writes, or kNone.

@@ -74,8 +74,8 @@ bool Syncer::sync_now() {
 }
 
 /// Moves the age of the oldest unsynced write over to the sync that begins. Before the tail is read (partner:
-/// LogWriter::note_unsynced), and never with both ages 0 while a write is at risk. A syncer that died in its sync left
-/// an age behind: that one is older, and stays.
+/// LogWriter::note_unsynced), and never with both ages 0 while a write is at risk. A syncer that died in its
+/// sync left an age behind: that one is older, and stays.
 void Syncer::take_age() {
   shared::SyncerBell& bell = state_.bell;
   const bool left_behind = bell.syncing_since_ns.load(std::memory_order_relaxed) != 0;
@@ -115,14 +115,15 @@ bool Syncer::asked() const {
 
 void Syncer::wait_for_work() {
   const auto unsynced = [this] {
-    return state_.marks.tail.load(std::memory_order_acquire) > state_.marks.durable.load(std::memory_order_relaxed);
+    return state_.marks.tail.load(std::memory_order_acquire) >
+           state_.marks.durable.load(std::memory_order_relaxed);
   };
   if (!asked() && !unsynced()) sleep(0);
   if (mode_.kind == SyncMode::Kind::kAlways) return;
 
   const auto half_interval = static_cast<std::uint64_t>(mode_.interval.count()) / 2;
-  const std::uint64_t limit_ms = mode_.kind == SyncMode::Kind::kInterval ? std::max<std::uint64_t>(half_interval, 1)
-                                                                         : shared::kNoLsn;
+  const std::uint64_t limit_ms =
+      mode_.kind == SyncMode::Kind::kInterval ? std::max<std::uint64_t>(half_interval, 1) : shared::kNoLsn;
   const std::uint64_t began = monotonic_ms();
   while (!asked()) {
     const std::uint64_t passed = monotonic_ms() - began;
@@ -143,13 +144,15 @@ void Syncer::sleep(std::uint64_t timeout_ms) {
     // Rule 7: say that we sleep, full fence, look once more. Partner: LogWriter::wake_syncer.
     bell.asleep.store(1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (state_.marks.tail.load(std::memory_order_relaxed) > state_.marks.durable.load(std::memory_order_relaxed)) {
+    if (state_.marks.tail.load(std::memory_order_relaxed) >
+        state_.marks.durable.load(std::memory_order_relaxed)) {
       bell.asleep.store(0, std::memory_order_relaxed);
       return;
     }
   }
   if (!asked()) {
-    timespec timeout{static_cast<time_t>(timeout_ms / 1'000), static_cast<long>(timeout_ms % 1'000) * 1'000'000L};
+    timespec timeout{static_cast<time_t>(timeout_ms / 1'000),
+                     static_cast<long>(timeout_ms % 1'000) * 1'000'000L};
     ::syscall(SYS_futex, &bell.rings, FUTEX_WAIT, rings, until_rung ? nullptr : &timeout, nullptr, 0);
   }
   bell.asleep.store(0, std::memory_order_relaxed);
@@ -160,7 +163,8 @@ void Syncer::ring() {
   ::syscall(SYS_futex, &state_.bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
-/// Without a sync in sight, dirty pages are sent to the disk early, so that the sync before a checkpoint is short.
+/// Without a sync in sight, dirty pages are sent to the disk early, so that the sync before a checkpoint is
+/// short.
 void Syncer::write_back(Lsn tail) {
   if (tail < written_back_ + kWritebackBytes) return;
   ring_.start_writeback(written_back_, tail);

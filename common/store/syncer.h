@@ -11,12 +11,13 @@
 
 namespace minivault::store {
 
-/// The one thread that makes the log durable, for every process (ENGINE.md rule 6). Lives in the checkpointer.
+/// The one thread that makes the log durable, for every process (ENGINE.md rule 6). Lives in the
+/// checkpointer.
 ///
-/// end = tail; fdatasync; durable = end; wake whoever waits for it. So one sync serves every write appended before it
-/// began. It syncs a file description that this process opened itself: a write-back error is reported once per
-/// description, and a sibling's would be told that all is well. A failed sync is final: Failure::kLogSync, durable
-/// stands still, and the thread ends.
+/// end = tail; fdatasync; durable = end; wake whoever waits for it. So one sync serves every write appended
+/// before it began. It syncs a file description that this process opened itself: a write-back error is
+/// reported once per description, and a sibling's would be told that all is well. A failed sync is final:
+/// Failure::kLogSync, durable stands still, and the thread ends.
 class Syncer {
  public:
   Syncer(shared::Region& region, unsigned slot, Ring ring, const SyncMode& mode);
