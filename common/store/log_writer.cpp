@@ -14,7 +14,8 @@
 namespace minivault::store {
 namespace {
 
-constexpr std::size_t kMostPlanned = 4096;
+constexpr std::size_t kMostPlanned =
+    1024;  // few beside the bits of planned_groups_, so that a search of the plan is rare
 constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for longer than this takes to copy
 constexpr unsigned kHlcCounterBits = 16;
 // A ticket counts while its owner keeps asking, each ms or so: a stopped process must not hold up the others

@@ -77,7 +77,7 @@ class LogWriter {
   // Of the commit under way; kept for their memory.
   std::vector<Planned> plan_;
   std::vector<iovec> pieces_;
-  std::bitset<1024> planned_groups_;  ///< index groups, modulo, that plan_ touches
+  std::bitset<32'768> planned_groups_;  ///< index groups, modulo, that plan_ touches
 };
 
 }  // namespace minivault::store

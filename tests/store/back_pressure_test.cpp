@@ -1,6 +1,6 @@
-// Goal: writers that outrun the checkpointer, or a full disk, are told so at once, in the order they came, lose nothing,
-// and go on as soon as there is room.
-// Method: the checkpointer is stopped; the data directory is a tmpfs of a few MB, in a mount namespace of a child's own.
+// Goal: writers that outrun the checkpointer, or a full disk, are told so at once, in the order they came,
+// lose nothing, and go on as soon as there is room. Method: the checkpointer is stopped; the data directory
+// is a tmpfs of a few MB, in a mount namespace of a child's own.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -25,7 +25,8 @@ namespace {
 constexpr int kSkipped = 77;
 constexpr std::size_t kValueBytes = 60'000;
 
-/// Commits numbered keys from `next` on until the store refuses; why it did. `next` is the key that was refused.
+/// Commits numbered keys from `next` on until the store refuses; why it did. `next` is the key that was
+/// refused.
 Code fill_until_refused(store::Store& store, std::uint64_t& next) {
   for (;; ++next) {
     store::Batch batch;
@@ -105,7 +106,8 @@ class BackPressureTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(tail + 2 * kValueBytes > engine.state().marks.checkpoint.load() + engine.config.log_bytes);
     assert_holds(store, 0, next);
     engine.resume_checkpointer();
-    for (std::uint64_t i = next; i < next + 50; ++i) put(store, "key " + std::to_string(i), stamped(i, kValueBytes));
+    for (std::uint64_t i = next; i < next + 50; ++i)
+      put(store, "key " + std::to_string(i), stamped(i, kValueBytes));
     assert_holds(store, 0, next + 50);
   }
 
@@ -123,7 +125,8 @@ class BackPressureTest : public CppUnit::TestFixture {
     for (const unsigned number : {2U, 0U, 3U, 1U}) writers.push_back(waiting_writer(engine, *queue, number));
     engine.resume_checkpointer();
     for (const pid_t writer : writers) CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
-    CPPUNIT_ASSERT(queue->end[2] < queue->end[0] && queue->end[0] < queue->end[3] && queue->end[3] < queue->end[1]);
+    CPPUNIT_ASSERT(queue->end[2] < queue->end[0] && queue->end[0] < queue->end[3] &&
+                   queue->end[3] < queue->end[1]);
   }
 
   void who_stops_asking_does_not_hold_up_the_others() {
@@ -182,7 +185,8 @@ class BackPressureTest : public CppUnit::TestFixture {
     engine.start();
     store::Store again = engine.open_store();
     for (unsigned i = 0; i < 200; ++i) {
-      CPPUNIT_ASSERT_EQUAL(std::uint64_t{3'000} + i, number_of(value_of(again, "key " + std::to_string(i)).value()));
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{3'000} + i,
+                           number_of(value_of(again, "key " + std::to_string(i)).value()));
     }
   }
 
@@ -208,7 +212,8 @@ class BackPressureTest : public CppUnit::TestFixture {
 
         CPPUNIT_ASSERT_EQUAL(0, ::mount("small", directory, "tmpfs", MS_REMOUNT, "size=200m"));
         eventually("the disk has room again", [&] { return engine.state().base_full.load() == 0; });
-        for (std::uint64_t i = next; i < next + 100; ++i) put(store, "key " + std::to_string(i), stamped(i, kValueBytes));
+        for (std::uint64_t i = next; i < next + 100; ++i)
+          put(store, "key " + std::to_string(i), stamped(i, kValueBytes));
         assert_holds(store, 0, next + 100);
         CPPUNIT_ASSERT(next > 200);
       }

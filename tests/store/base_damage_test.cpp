@@ -241,8 +241,9 @@ class BaseDamageTest : public CppUnit::TestFixture {
     }
     raw_put(base_file(directory), "data", "key 2", sound);  // sound, but another key's
     const auto base = must(Base::open_offline(directory.path()));
-    assert_corrupt(must(base.snapshot()).scan("key 2", [](std::string_view, const BaseRecord&) { return true; }),
-                   "checksum");
+    assert_corrupt(
+        must(base.snapshot()).scan("key 2", [](std::string_view, const BaseRecord&) { return true; }),
+        "checksum");
   }
 
   void test_offline_reading_leaves_no_trace() {

@@ -1,7 +1,7 @@
-// Goal: every key is one register for all processes: once a write was acknowledged or a version seen, no read that begins
-// later, in any process, gives an older one; and every value is whole.
-// Method: writers and readers on few keys through a ring so small that index, window and base change all the time. A floor
-// for each key in shared memory, raised by every acknowledgement and every sight, is read before each read.
+// Goal: every key is one register for all processes: once a write was acknowledged or a version seen, no read
+// that begins later, in any process, gives an older one; and every value is whole. Method: writers and
+// readers on few keys through a ring so small that index, window and base change all the time. A floor for
+// each key in shared memory, raised by every acknowledgement and every sight, is read before each read.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -33,7 +33,9 @@ struct Table {
   std::atomic<bool> stop{false};
 };
 
-std::string key_of(unsigned n) { return "key " + std::to_string(n); }
+std::string key_of(unsigned n) {
+  return "key " + std::to_string(n);
+}
 
 /// A whole value that says its key.
 std::string value_for(unsigned n, std::mt19937_64& random) {
@@ -80,7 +82,8 @@ int read_until_stopped(store::Store& store, Table& table, std::uint64_t seed) {
           continue;
         }
         if (found.version.hlc < floor) throw std::runtime_error(key_of(n) + " went back");
-        if (number_of(found.value) % 100 != n) throw std::runtime_error(key_of(n) + " has another key's value");
+        if (number_of(found.value) % 100 != n)
+          throw std::runtime_error(key_of(n) + " has another key's value");
         shared::raise(table.keys[n].floor, found.version.hlc);
         if (found.answer_after == 0 && n < kColdKeys) table.from_base.fetch_add(1);
         table.reads.fetch_add(1);
@@ -105,14 +108,17 @@ class ConcurrencyTest : public CppUnit::TestFixture {
     std::vector<pid_t> processes;
     unsigned slot = 2;
     for (int i = 0; i < 2; ++i) {
-      processes.push_back(engine.spawn(slot++, [&, s = random()](auto& st) { return write_until_stopped(st, *table, s); }));
+      processes.push_back(
+          engine.spawn(slot++, [&, s = random()](auto& st) { return write_until_stopped(st, *table, s); }));
     }
     for (int i = 0; i < 2; ++i) {
-      processes.push_back(engine.spawn(slot++, [&, s = random()](auto& st) { return read_until_stopped(st, *table, s); }));
+      processes.push_back(
+          engine.spawn(slot++, [&, s = random()](auto& st) { return read_until_stopped(st, *table, s); }));
     }
     const auto end = std::chrono::steady_clock::now() + duration;
     const auto laps = [&] { return engine.state().marks.tail.load() / engine.config.log_bytes; };
-    while (std::chrono::steady_clock::now() < end || (laps() < 3 && std::chrono::steady_clock::now() < end + kPatience)) {
+    while (std::chrono::steady_clock::now() < end ||
+           (laps() < 3 && std::chrono::steady_clock::now() < end + kPatience)) {
       std::this_thread::sleep_for(milliseconds(50 + random() % 200));
       if (!kill_checkpointers) continue;
       engine.kill_checkpointer();
@@ -159,11 +165,14 @@ class ConcurrencyTest : public CppUnit::TestFixture {
     std::array<std::uint64_t, 2> seen{};
     eventually("the stream ends", [&] {
       at = in_turn(store, [&] {
-        return store.read_changes(at, 100'000, [&](const store::Change& change) {
-          const unsigned w = change.key.back() == '1' ? 1 : 0;
-          CPPUNIT_ASSERT_EQUAL(++seen[w], number_of(change.value));
-          return true;
-        }).value();
+        return store
+            .read_changes(at, 100'000,
+                          [&](const store::Change& change) {
+                            const unsigned w = change.key.back() == '1' ? 1 : 0;
+                            CPPUNIT_ASSERT_EQUAL(++seen[w], number_of(change.value));
+                            return true;
+                          })
+            .value();
       });
       return seen[0] == 600 && seen[1] == 600;
     });

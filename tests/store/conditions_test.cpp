@@ -1,6 +1,6 @@
-// Goal: a write happens exactly when its condition holds of the key's newest record, wherever that record is: in the
-// index, in the base, earlier in the same batch, or just being written by another process.
-// Method: each condition against each state of a key and each place; then processes that compete for the same keys.
+// Goal: a write happens exactly when its condition holds of the key's newest record, wherever that record is:
+// in the index, in the base, earlier in the same batch, or just being written by another process. Method:
+// each condition against each state of a key and each place; then processes that compete for the same keys.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -56,8 +56,8 @@ class ConditionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE_END();
 
   /// What becomes of `write` when its key is in `state` at `place`.
-  static store::WriteResult judged(Engine& engine, store::Store& store, State state, Place place, store::Write write,
-                                   store::Version* held = nullptr) {
+  static store::WriteResult judged(Engine& engine, store::Store& store, State state, Place place,
+                                   store::Write write, store::Version* held = nullptr) {
     store::Batch batch;
     if (state != State::kNever) batch.add(set(write.key, "before"));
     if (state == State::kDeleted) {
@@ -109,7 +109,8 @@ class ConditionsTest : public CppUnit::TestFixture {
     store::Store store = engine.open_store();
     for (const Place place : {Place::kIndex, Place::kBase}) {
       for (const State state : {State::kPresent, State::kDeleted}) {
-        const std::string key = "key " + std::to_string(static_cast<int>(place)) + std::to_string(static_cast<int>(state));
+        const std::string key =
+            "key " + std::to_string(static_cast<int>(place)) + std::to_string(static_cast<int>(state));
         store::Version held;
         store::Write write = set(key, "right", Condition::kVersionIs);
         if (state == State::kPresent) {
@@ -139,13 +140,13 @@ class ConditionsTest : public CppUnit::TestFixture {
     removal.operation = store::Operation::kDelete;
     removal.key = "a";
     removal.condition = Condition::kPresent;
-    batch.add(removal);                              // refused: never there
-    batch.add(set("a", "1", Condition::kAbsent));    // done
-    batch.add(set("a", "2", Condition::kAbsent));    // refused
-    batch.add(set("a", "3", Condition::kPresent));   // done
-    batch.add(removal);                              // done
-    batch.add(removal);                              // refused
-    batch.add(set("a", "4", Condition::kAbsent));    // done
+    batch.add(removal);                             // refused: never there
+    batch.add(set("a", "1", Condition::kAbsent));   // done
+    batch.add(set("a", "2", Condition::kAbsent));   // refused
+    batch.add(set("a", "3", Condition::kPresent));  // done
+    batch.add(removal);                             // done
+    batch.add(removal);                             // refused
+    batch.add(set("a", "4", Condition::kAbsent));   // done
     commit_all(store, batch);
     const std::array<bool, 7> done{false, true, false, true, true, false, true};
     for (std::size_t i = 0; i < done.size(); ++i) {
@@ -207,7 +208,8 @@ class ConditionsTest : public CppUnit::TestFixture {
     for (int i = 0; i < 2; ++i) {
       CPPUNIT_ASSERT_EQUAL(i == 0, commit_one(store, note).outcome == Outcome::kDone);
       CPPUNIT_ASSERT_EQUAL(i == 1, value_of(store, "name").has_value());
-      CPPUNIT_ASSERT_EQUAL(i == 0, commit_one(store, set("name", "key", Condition::kAbsent)).outcome == Outcome::kDone);
+      CPPUNIT_ASSERT_EQUAL(
+          i == 0, commit_one(store, set("name", "key", Condition::kAbsent)).outcome == Outcome::kDone);
       move_to_base(engine);
     }
     CPPUNIT_ASSERT_EQUAL(std::string("key"), value_of(store, "name").value());
@@ -227,7 +229,8 @@ class ConditionsTest : public CppUnit::TestFixture {
         while (counts->ready.load() < kCreators) std::this_thread::yield();
         const std::string value(40'000, 'v');
         for (unsigned n = 0; n < counts->winners.size(); ++n) {
-          const auto outcome = commit_one(store, set("key " + std::to_string(n), value, Condition::kAbsent)).outcome;
+          const auto outcome =
+              commit_one(store, set("key " + std::to_string(n), value, Condition::kAbsent)).outcome;
           if (outcome == Outcome::kDone) counts->winners[n].fetch_add(1);
         }
         return 0;
@@ -246,7 +249,10 @@ class ConditionsTest : public CppUnit::TestFixture {
     SharedObject<Counts> counts;
     Engine engine;
     engine.start();
-    { store::Store store = engine.open_store(); put(store, "counter", stamped(0, 9'000)); }
+    {
+      store::Store store = engine.open_store();
+      put(store, "counter", stamped(0, 9'000));
+    }
     std::vector<pid_t> processes;
     for (unsigned p = 0; p < kProcesses; ++p) {
       processes.push_back(engine.spawn(p + 2, [&](store::Store& store) {

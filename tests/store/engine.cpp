@@ -40,7 +40,8 @@ int checkpointer_main(shared::Region& region, const Config& config) {
 
 int wait_for_end(pid_t pid) {
   int status = 0;
-  eventually("process " + std::to_string(pid) + " ends", [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
+  eventually("process " + std::to_string(pid) + " ends",
+             [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
   return status;
 }
 
@@ -62,7 +63,9 @@ Engine::Engine(std::uint64_t log_bytes, SyncMode sync) {
   fault_plan();  // shared by all that is forked from now on
 }
 
-Engine::~Engine() { kill(); }
+Engine::~Engine() {
+  kill();
+}
 
 void Engine::start() {
   if (!try_start()) throw std::runtime_error("the checkpointer refused to start");
@@ -132,9 +135,15 @@ void Engine::restart_checkpointer() {
              [this] { return region_->slot(kCheckpointerSlot).state.load() == shared::ChildState::kReady; });
 }
 
-void Engine::terminate_checkpointer() const { ::kill(checkpointer_, SIGTERM); }
-void Engine::suspend_checkpointer() const { ::kill(checkpointer_, SIGSTOP); }
-void Engine::resume_checkpointer() const { ::kill(checkpointer_, SIGCONT); }
+void Engine::terminate_checkpointer() const {
+  ::kill(checkpointer_, SIGTERM);
+}
+void Engine::suspend_checkpointer() const {
+  ::kill(checkpointer_, SIGSTOP);
+}
+void Engine::resume_checkpointer() const {
+  ::kill(checkpointer_, SIGCONT);
+}
 
 store::Store Engine::open_store(unsigned slot) {
   own_slot(*region_, slot, shared::Role::kWorker);
@@ -162,7 +171,8 @@ pid_t Engine::spawn(unsigned slot, const std::function<int(store::Store&)>& work
 
 int Engine::reap(pid_t pid) {
   const int status = wait_for_end(pid);
-  const auto child = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
+  const auto child =
+      std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
   if (child != children_.end()) {
     region_->clear_slot(child->slot);
     children_.erase(child);
@@ -216,14 +226,16 @@ void put(store::Store& store, std::string_view key, std::string_view value) {
   store::Write write;
   write.key = key;
   write.value = value;
-  if (commit_one(store, write).outcome != store::WriteResult::Outcome::kDone) throw std::runtime_error("not stored");
+  if (commit_one(store, write).outcome != store::WriteResult::Outcome::kDone)
+    throw std::runtime_error("not stored");
 }
 
 void remove(store::Store& store, std::string_view key) {
   store::Write write;
   write.operation = store::Operation::kDelete;
   write.key = key;
-  if (commit_one(store, write).outcome != store::WriteResult::Outcome::kDone) throw std::runtime_error("not deleted");
+  if (commit_one(store, write).outcome != store::WriteResult::Outcome::kDone)
+    throw std::runtime_error("not deleted");
 }
 
 std::optional<std::string> value_of(store::Store& store, std::string_view key) {

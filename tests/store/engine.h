@@ -13,8 +13,8 @@
 
 namespace minivault::test {
 
-/// A storage engine without a node around it: shared memory, a checkpointer in a process of its own, and as many other
-/// processes with a Store as a test wants. Every process it started is gone after its destructor.
+/// A storage engine without a node around it: shared memory, a checkpointer in a process of its own, and as
+/// many other processes with a Store as a test wants. Every process it started is gone after its destructor.
 class Engine {
  public:
   static constexpr unsigned kCheckpointerSlot = 0;
@@ -24,10 +24,11 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  Config config;  ///< changes count from the next start on
+  Config config;                  ///< changes count from the next start on
   std::uint64_t index_words = 0;  ///< 0: as many as the log's size asks for
 
-  /// New shared memory, new checkpointer; waits until it has recovered. Throws when it refuses; see exit_status().
+  /// New shared memory, new checkpointer; waits until it has recovered. Throws when it refuses; see
+  /// exit_status().
   void start();
   /// Without waiting for recovery to succeed: returns false when the checkpointer refused to start.
   [[nodiscard]] bool try_start();
@@ -39,7 +40,8 @@ class Engine {
   void kill_checkpointer();
   void restart_checkpointer();
   void fork_checkpointer();  ///< without waiting
-  /// Waits for the checkpointer to die by itself (at a stop point); its slot is cleared as the supervisor would.
+  /// Waits for the checkpointer to die by itself (at a stop point); its slot is cleared as the supervisor
+  /// would.
   void reap_checkpointer();
   /// SIGTERM alone; stop() waits for the end.
   void terminate_checkpointer() const;

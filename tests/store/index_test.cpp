@@ -1,6 +1,6 @@
 // Goal: the index finds the newest record of every key whose slot is alive, and nothing that is dead.
-// Method: a ring stood in for by a map from LSN to key; a table so small that groups are crowded; LSNs around the 52 bits
-// that a word holds.
+// Method: a ring stood in for by a map from LSN to key; a table so small that groups are crowded; LSNs around
+// the 52 bits that a word holds.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -23,7 +23,10 @@ using store::Lsn;
 /// An index of `words` words over records that are nothing but a key.
 struct Table {
   explicit Table(std::size_t words, Lsn start = 4'096)
-      : memory(new std::atomic<std::uint64_t>[words]()), index({memory.get(), words}, 42), window(start), tail(start) {}
+      : memory(new std::atomic<std::uint64_t>[words]()),
+        index({memory.get(), words}, 42),
+        window(start),
+        tail(start) {}
 
   [[nodiscard]] bool is_key(Lsn lsn, const std::string& key) const {
     const auto record = records.find(lsn);
@@ -33,8 +36,9 @@ struct Table {
     return index.find(index.hash(key, false), window, [&](Lsn lsn) { return is_key(lsn, key); });
   }
   [[nodiscard]] Index::Place place(const std::string& key) const {
-    return index.place(index.hash(key, false), window, [&](Lsn lsn) { return is_key(lsn, key); },
-                       [](std::uint64_t) { return false; });
+    return index.place(
+        index.hash(key, false), window, [&](Lsn lsn) { return is_key(lsn, key); },
+        [](std::uint64_t) { return false; });
   }
   /// As a writer does it; returns what place() gave at last.
   Index::Place put(const std::string& key) {
@@ -56,7 +60,9 @@ struct Table {
   Lsn tail;
 };
 
-std::string key_of(std::uint64_t n) { return "key " + std::to_string(n); }
+std::string key_of(std::uint64_t n) {
+  return "key " + std::to_string(n);
+}
 
 }  // namespace
 
@@ -123,7 +129,8 @@ class IndexTest : public CppUnit::TestFixture {
     const auto nothing = [](Lsn) { return false; };
     const std::uint64_t hash = table.index.hash("a", false);
     const auto first = table.index.place(hash, table.window, nothing, [](std::uint64_t) { return false; });
-    const auto second = table.index.place(hash, table.window, nothing, [&](std::uint64_t w) { return w == first.word; });
+    const auto second =
+        table.index.place(hash, table.window, nothing, [&](std::uint64_t w) { return w == first.word; });
     CPPUNIT_ASSERT(first.word != second.word && second.word != Index::kNoWord);
     const auto third = table.index.place(hash, table.window, nothing, [](std::uint64_t) { return true; });
     CPPUNIT_ASSERT(third.word == Index::kNoWord && third.oldest == kNoLsn);
@@ -136,7 +143,8 @@ class IndexTest : public CppUnit::TestFixture {
     std::string second;
     for (std::uint64_t n = 1; second.empty(); ++n) {  // the same group of 4 and the same tag of 4,096
       const std::uint64_t other = table.index.hash(key_of(n), false);
-      if (table.index.group(other) == table.index.group(hash) && other >> 52 == hash >> 52) second = key_of(n);
+      if (table.index.group(other) == table.index.group(hash) && other >> 52 == hash >> 52)
+        second = key_of(n);
     }
     table.put(first);
     CPPUNIT_ASSERT_EQUAL(kNoLsn, table.find(second));
@@ -161,8 +169,8 @@ class IndexTest : public CppUnit::TestFixture {
   void window_decides_to_the_byte() {
     Table table(64);
     table.put("key");
-    for (const auto& [window, alive] : {std::pair<Lsn, bool>{0, true}, {4'095, true}, {4'096, true}, {4'097, false},
-                                        {4'104, false}}) {
+    for (const auto& [window, alive] :
+         {std::pair<Lsn, bool>{0, true}, {4'095, true}, {4'096, true}, {4'097, false}, {4'104, false}}) {
       table.window = window;
       CPPUNIT_ASSERT_EQUAL_MESSAGE(std::to_string(window), alive, table.find("key") != kNoLsn);
     }

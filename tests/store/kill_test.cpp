@@ -1,7 +1,7 @@
-// Goal: a process that dies at any instruction of an append leaves nothing that the next one cannot mend; nothing
-// acknowledged is lost, no key goes back.
-// Method: a writer dies at each named stop point of an append, and the one that mends dies too; then writers, the
-// checkpointer and whole nodes are killed at random under load, and what was acknowledged is looked for. Seeded.
+// Goal: a process that dies at any instruction of an append leaves nothing that the next one cannot mend;
+// nothing acknowledged is lost, no key goes back. Method: a writer dies at each named stop point of an
+// append, and the one that mends dies too; then writers, the checkpointer and whole nodes are killed at
+// random under load, and what was acknowledged is looked for. Seeded.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -24,7 +24,9 @@ namespace {
 
 constexpr unsigned kKeys = 5;
 
-std::string key_of(unsigned n) { return "key " + std::to_string(n); }
+std::string key_of(unsigned n) {
+  return "key " + std::to_string(n);
+}
 
 void put_all(store::Store& store, std::uint64_t number) {
   store::Batch batch;
@@ -61,7 +63,9 @@ void assert_all(store::Store& store, std::uint64_t expected) {
   }
 }
 
-bool died_by_kill(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
+bool died_by_kill(int status) {
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
 
 /// What writers attempted and what they were told is stored.
 struct Ledger {
@@ -71,7 +75,9 @@ struct Ledger {
   std::array<std::array<std::atomic<std::uint64_t>, kKeysEach>, kWriters> acknowledged;
 };
 
-std::string key_of(unsigned writer, unsigned n) { return "w" + std::to_string(writer) + "-" + std::to_string(n); }
+std::string key_of(unsigned writer, unsigned n) {
+  return "w" + std::to_string(writer) + "-" + std::to_string(n);
+}
 
 /// Writes batches for ever; a write is acknowledged once it is durable.
 int write_for_ever(store::Store& store, Ledger& ledger, unsigned writer, std::uint64_t seed) {
@@ -142,13 +148,17 @@ class KillTest : public CppUnit::TestFixture {
     const store::Lsn born = engine.state().marks.tail.load();
     std::uint64_t expected = 1;
     std::uint64_t number = 1;
-    { store::Store store = engine.open_store(); put_all(store, number); }
+    {
+      store::Store store = engine.open_store();
+      put_all(store, number);
+    }
     for (const Point& point : kAppend) {
       write_and_die(engine, point.name, point.count, ++number);
       if (point.takes_effect) expected = number;
       store::Store store = engine.open_store();
       // The checkpointer, rung after a death, mends; so does whoever appends next.
-      if (point.takes_effect) eventually("mended", [&] { return replayed(store, born).at(key_of(0)) == expected; });
+      if (point.takes_effect)
+        eventually("mended", [&] { return replayed(store, born).at(key_of(0)) == expected; });
       put(store, "other", stamped(number));
       assert_all(store, expected);
       CPPUNIT_ASSERT_EQUAL_MESSAGE(point.name, expected, replayed(store, born).at(key_of(kKeys - 1)));
@@ -200,7 +210,8 @@ class KillTest : public CppUnit::TestFixture {
     Engine engine;
     engine.start();
     std::uint64_t number = 0;
-    for (const char* point : {"checkpoint.before_commit", "checkpoint.after_commit", "syncer.before_durable"}) {
+    for (const char* point :
+         {"checkpoint.before_commit", "checkpoint.after_commit", "syncer.before_durable"}) {
       fault_plan().arm(point, FaultPlan::Action::kKill);
       store::Store store = engine.open_store();
       put_all(store, ++number);
@@ -243,7 +254,8 @@ class KillTest : public CppUnit::TestFixture {
       } else if (what < 12) {
         const unsigned w = random() % Ledger::kWriters;
         const Point& point = kAppend[random() % kAppend.size()];
-        fault_plan().arm(point.name, FaultPlan::Action::kKill, 1 + static_cast<std::int64_t>(random() % 8), writers[w]);
+        fault_plan().arm(point.name, FaultPlan::Action::kKill, 1 + static_cast<std::int64_t>(random() % 8),
+                         writers[w]);
         CPPUNIT_ASSERT(died_by_kill(engine.reap(writers[w])));
         check(engine, *ledger);
         respawn(w);

@@ -1,5 +1,5 @@
-// Goal: what a turn was given stays what it was until the turn ends, however long that takes; the ring waits for it.
-// Method: a reader is stopped in its turn while writers would lap the ring; it goes on, or is killed.
+// Goal: what a turn was given stays what it was until the turn ends, however long that takes; the ring waits
+// for it. Method: a reader is stopped in its turn while writers would lap the ring; it goes on, or is killed.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -49,7 +49,8 @@ class PinTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(store_that_goes_away_lets_go);
   CPPUNIT_TEST_SUITE_END();
 
-  /// A process that reads "held" from the ring, stops itself in that turn, and looks again when it is continued.
+  /// A process that reads "held" from the ring, stops itself in that turn, and looks again when it is
+  /// continued.
   static pid_t stopped_reader(Engine& engine) {
     const pid_t reader = engine.spawn(2, [](store::Store& store) {
       return in_turn(store, [&] {
@@ -68,12 +69,16 @@ class PinTest : public CppUnit::TestFixture {
   void stopped_reader_keeps_its_bytes() {
     Engine engine;
     engine.start();
-    { store::Store store = engine.open_store(); put(store, "held", stamped(1, kHeldBytes)); }
+    {
+      store::Store store = engine.open_store();
+      put(store, "held", stamped(1, kHeldBytes));
+    }
     const pid_t reader = stopped_reader(engine);
     store::Store store = engine.open_store();
     put(store, "held", stamped(2, kHeldBytes));
     write_until_stuck(engine, store);
-    CPPUNIT_ASSERT(engine.state().marks.tail.load() <= engine.region().slot(2).pin.load() + engine.config.log_bytes);
+    CPPUNIT_ASSERT(engine.state().marks.tail.load() <=
+                   engine.region().slot(2).pin.load() + engine.config.log_bytes);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, number_of(value_of(store, "held").value()));
     ::kill(reader, SIGCONT);
     CPPUNIT_ASSERT_EQUAL(0, engine.reap(reader));
@@ -83,7 +88,10 @@ class PinTest : public CppUnit::TestFixture {
   void killed_reader_lets_go() {
     Engine engine;
     engine.start();
-    { store::Store store = engine.open_store(); put(store, "held", stamped(1, kHeldBytes)); }
+    {
+      store::Store store = engine.open_store();
+      put(store, "held", stamped(1, kHeldBytes));
+    }
     const pid_t reader = stopped_reader(engine);
     store::Store store = engine.open_store();
     write_until_stuck(engine, store);
@@ -113,7 +121,8 @@ class PinTest : public CppUnit::TestFixture {
       for (std::uint64_t round = 1; round <= 6; ++round) {
         views.push_back(store.get("key " + std::to_string(round)).value().value);
         rewrite(round + 1);
-        for (std::uint64_t seen = 1; seen <= round; ++seen) CPPUNIT_ASSERT_EQUAL(seen, number_of(views[seen - 1]));
+        for (std::uint64_t seen = 1; seen <= round; ++seen)
+          CPPUNIT_ASSERT_EQUAL(seen, number_of(views[seen - 1]));
       }
     });
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{7}, number_of(value_of(store, "key 1").value()));

@@ -1,5 +1,6 @@
 // Goal: a record is what FORMAT.md says, byte for byte, and nothing else is ever taken for one.
-// Method: the document's hex dump is parsed and compared; every bit of a record is flipped; stale and forged records.
+// Method: the document's hex dump is parsed and compared; every bit of a record is flipped; stale and forged
+// records.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -25,7 +26,8 @@ constexpr store::Lsn kLsn = 0x11000;
 constexpr std::string_view kKey = "greeting";
 constexpr std::string_view kValue = "\"hello\"";
 
-std::string record(store::Lsn lsn, std::string_view key, std::string_view value, std::uint64_t secret = kSecret) {
+std::string record(store::Lsn lsn, std::string_view key, std::string_view value,
+                   std::uint64_t secret = kSecret) {
   RecordHeader header{};
   header.lsn = lsn;
   header.hlc = 0x019A9C3FE8000002;
@@ -137,7 +139,8 @@ class RecordTest : public CppUnit::TestFixture {
     RecordView view;
     for (const store::Lsn other : {kLsn + 8, kLsn - 8, kLsn + (16U << 20), store::Lsn{0}, shared::kNoLsn}) {
       CPPUNIT_ASSERT(!valid(bytes, other));
-      CPPUNIT_ASSERT(!store::view_record(reinterpret_cast<const std::byte*>(bytes.data()), other, kLargest, view));
+      CPPUNIT_ASSERT(
+          !store::view_record(reinterpret_cast<const std::byte*>(bytes.data()), other, kLargest, view));
     }
   }
 

@@ -44,7 +44,8 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     store::Store store = engine.open_store();
     const std::string value(200'000, 'v');
     const store::Lsn end = engine.state().marks.tail.load() + laps * engine.config.log_bytes;
-    for (unsigned i = 0; engine.state().marks.tail.load() < end; ++i) put(store, "lap " + std::to_string(i % 50), value);
+    for (unsigned i = 0; engine.state().marks.tail.load() < end; ++i)
+      put(store, "lap " + std::to_string(i % 50), value);
     engine.wait_durable(engine.state().marks.tail.load());
     return engine.state().marks.tail.load();
   }

@@ -1,6 +1,6 @@
-// Goal: every combination of what can be found at start has exactly one row in the table of common/store/README.md, and
-// recovery decides as that row says.
-// Method: the table is parsed from the README; the whole product of evidence is walked.
+// Goal: every combination of what can be found at start has exactly one row in the table of
+// common/store/README.md, and recovery decides as that row says. Method: the table is parsed from the README;
+// the whole product of evidence is walked.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -47,15 +47,18 @@ std::vector<Row> table() {
   return rows;
 }
 
-bool fits(const std::string& cell, bool fact) { return cell == "-" || cell == (fact ? "yes" : "no"); }
+bool fits(const std::string& cell, bool fact) {
+  return cell == "-" || cell == (fact ? "yes" : "no");
+}
 
 bool fits(const Row& row, const Evidence& e) {
   static const std::map<std::string, Evidence::Log> logs{{"absent", Evidence::Log::kAbsent},
                                                          {"damaged", Evidence::Log::kDamagedHeader},
                                                          {"present", Evidence::Log::kPresent}};
   if (logs.at(row.cells[1]) != e.log) return false;
-  const std::array<bool, 9> facts{e.base_born, e.log_ever_started, e.same_store, e.base_reaches_log, e.same_age,
-                                  e.clean, e.ends_where_it_should, e.acknowledged_beyond, e.accept_loss};
+  const std::array<bool, 9> facts{
+      e.base_born, e.log_ever_started,     e.same_store,          e.base_reaches_log, e.same_age,
+      e.clean,     e.ends_where_it_should, e.acknowledged_beyond, e.accept_loss};
   for (std::size_t i = 0; i < facts.size(); ++i) {
     if (!fits(row.cells[2 + i], facts[i])) return false;
   }
@@ -64,11 +67,16 @@ bool fits(const Row& row, const Evidence& e) {
 
 const char* name_of(Decision decision) {
   switch (decision) {
-    case Decision::kBirth: return "birth";
-    case Decision::kFinishBirth: return "finish birth";
-    case Decision::kReplay: return "replay";
-    case Decision::kNewLog: return "new log";
-    case Decision::kRefuse: return "refuse";
+    case Decision::kBirth:
+      return "birth";
+    case Decision::kFinishBirth:
+      return "finish birth";
+    case Decision::kReplay:
+      return "replay";
+    case Decision::kNewLog:
+      return "new log";
+    case Decision::kRefuse:
+      return "refuse";
   }
   return "?";
 }
@@ -88,8 +96,8 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
         Evidence e;
         e.log = log;
         unsigned bit = 0;
-        for (bool* fact : {&e.base_born, &e.log_ever_started, &e.same_store, &e.same_age, &e.base_reaches_log, &e.clean,
-                           &e.ends_where_it_should, &e.acknowledged_beyond, &e.accept_loss}) {
+        for (bool* fact : {&e.base_born, &e.log_ever_started, &e.same_store, &e.same_age, &e.base_reaches_log,
+                           &e.clean, &e.ends_where_it_should, &e.acknowledged_beyond, &e.accept_loss}) {
           *fact = (bits >> bit++ & 1U) != 0;
         }
         visit(e);
@@ -110,7 +118,8 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
       }
       CPPUNIT_ASSERT_MESSAGE("a combination without a row", found != nullptr);
       const store::Verdict verdict = store::decide(e);
-      CPPUNIT_ASSERT_EQUAL_MESSAGE("row " + found->cells[0], found->cells[11], std::string(name_of(verdict.decision)));
+      CPPUNIT_ASSERT_EQUAL_MESSAGE("row " + found->cells[0], found->cells[11],
+                                   std::string(name_of(verdict.decision)));
       CPPUNIT_ASSERT(*verdict.reason != '\0');
     });
     for (const Row& row : rows) CPPUNIT_ASSERT_MESSAGE("row " + row.cells[0] + " fits nothing", row.used > 0);

@@ -13,15 +13,19 @@
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
 
-/// What the recovery tests share: data whose every key tells its number, and hands that meddle with the files.
+/// What the recovery tests share: data whose every key tells its number, and hands that meddle with the
+/// files.
 namespace minivault::test::recovery_support {
 
 inline constexpr std::size_t kValueBytes = 40;
 
-inline std::string key_of(std::uint64_t number) { return "key " + std::to_string(number); }
+inline std::string key_of(std::uint64_t number) {
+  return "key " + std::to_string(number);
+}
 
 /// Stores keys first..last one by one, each durable before the next; returns the end of the log.
-inline store::Lsn fill(Engine& engine, std::uint64_t first, std::uint64_t last, std::size_t bytes = kValueBytes) {
+inline store::Lsn fill(Engine& engine, std::uint64_t first, std::uint64_t last,
+                       std::size_t bytes = kValueBytes) {
   store::Store store = engine.open_store();
   for (std::uint64_t i = first; i <= last; ++i) {
     put(store, key_of(i), stamped(i, bytes));
@@ -44,8 +48,12 @@ inline void assert_absent(Engine& engine, std::uint64_t number) {
   CPPUNIT_ASSERT_MESSAGE(key_of(number), !value_of(store, key_of(number)).has_value());
 }
 
-inline std::string log_of(const Engine& engine) { return engine.directory() + "/changes.log"; }
-inline std::string base_of(const Engine& engine) { return engine.directory() + "/base.mdb"; }
+inline std::string log_of(const Engine& engine) {
+  return engine.directory() + "/changes.log";
+}
+inline std::string base_of(const Engine& engine) {
+  return engine.directory() + "/base.mdb";
+}
 
 inline void copy_over(const std::string& from, const std::string& to) {
   std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);

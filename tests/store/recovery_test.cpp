@@ -1,5 +1,6 @@
-// Goal: a start finds everything acknowledged again, or says what is lost and refuses; LSNs and versions never go back.
-// Method: starts cut short at every step; logs torn at every eight bytes, damaged in the middle, stopped in order.
+// Goal: a start finds everything acknowledged again, or says what is lost and refuses; LSNs and versions
+// never go back. Method: starts cut short at every step; logs torn at every eight bytes, damaged in the
+// middle, stopped in order.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -43,8 +44,9 @@ class RecoveryTest : public CppUnit::TestFixture {
   void tearDown() override { fault_plan().disarm(); }
 
   void births_cut_short() {
-    for (const char* point : {"ring.before_rename", "birth.before_base", "recovery.before_epoch",
-                              "recovery.before_new_log", "recovery.before_log_header", "recovery.after_log_header"}) {
+    for (const char* point :
+         {"ring.before_rename", "birth.before_base", "recovery.before_epoch", "recovery.before_new_log",
+          "recovery.before_log_header", "recovery.after_log_header"}) {
       Engine engine;
       die_at(engine, point);
       engine.start();
@@ -79,7 +81,8 @@ class RecoveryTest : public CppUnit::TestFixture {
     Engine engine;
     engine.start();
     std::uint64_t last = 0;
-    for (const char* point : {"recovery.before_new_log", "ring.before_rename", "recovery.before_log_header"}) {
+    for (const char* point :
+         {"recovery.before_new_log", "ring.before_rename", "recovery.before_log_header"}) {
       fill(engine, last + 1, last + 5);
       last += 5;
       engine.kill();
@@ -160,7 +163,8 @@ class RecoveryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(checkpoint < end);
     flip_bit(log_of(engine), offset_of(checkpoint + 50, engine.config.log_bytes));
     const std::string message = refusal(engine);
-    CPPUNIT_ASSERT_MESSAGE(message, message.find("LSN " + std::to_string(checkpoint) + " to ") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(message,
+                           message.find("LSN " + std::to_string(checkpoint) + " to ") != std::string::npos);
     CPPUNIT_ASSERT_MESSAGE(message, message.find("-accept-loss") != std::string::npos);
     CPPUNIT_ASSERT(!engine.try_start());
     CPPUNIT_ASSERT_EQUAL(3, engine.exit_status());

@@ -1,5 +1,6 @@
-// Goal: the ring holds what was written to it, around its end and after reopening, and a file that is not a sound ring is
-// refused with what is wrong. Method: real files of a few pages; damage by hand; a limit on the size of files.
+// Goal: the ring holds what was written to it, around its end and after reopening, and a file that is not a
+// sound ring is refused with what is wrong. Method: real files of a few pages; damage by hand; a limit on the
+// size of files.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -107,7 +108,10 @@ class RingTest : public CppUnit::TestFixture {
 
   void more_pieces_than_one_write_takes() {
     Ring ring = made(65'536);
-    std::string bytes = [] { std::mt19937_64 random(1); return random_bytes(random, 9'000); }();
+    std::string bytes = [] {
+      std::mt19937_64 random(1);
+      return random_bytes(random, 9'000);
+    }();
     std::vector<iovec> pieces;
     for (std::size_t k = 0; k < bytes.size(); k += 3) pieces.push_back({bytes.data() + k, 3});
     const store::Lsn lsn = 65'536 - 4'000;  // around the end as well
@@ -120,7 +124,9 @@ class RingTest : public CppUnit::TestFixture {
     const std::string sound = read_bytes(path_, 0, sizeof(RingHeader));
     for (std::size_t byte = 0; byte < sizeof(RingHeader); ++byte) {
       flip_bit(path_, static_cast<off_t>(byte));
-      const std::string saying = byte < 8 ? "is not a minivault log" : byte < 12 ? "has log format" : "header is damaged";
+      const std::string saying = byte < 8    ? "is not a minivault log"
+                                 : byte < 12 ? "has log format"
+                                             : "header is damaged";
       refused(saying);
       overwrite(path_, 0, sound);
     }
@@ -131,8 +137,8 @@ class RingTest : public CppUnit::TestFixture {
 
   void sizes_that_are_refused() {
     (void)made();
-    for (const std::uint64_t bytes : {std::uint64_t{sizeof(RingHeader)}, std::uint64_t{4'096}, kBytes, kBytes + 4'095,
-                                      kBytes + 4'097, kBytes + 8'192}) {
+    for (const std::uint64_t bytes : {std::uint64_t{sizeof(RingHeader)}, std::uint64_t{4'096}, kBytes,
+                                      kBytes + 4'095, kBytes + 4'097, kBytes + 8'192}) {
       std::filesystem::resize_file(path_, bytes);
       refused("has " + std::to_string(bytes) + " bytes, its header says " + std::to_string(kBytes + 4'096));
     }
@@ -147,7 +153,8 @@ class RingTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(ring.write_header(header).has_value());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, ring.header().starts);
     const RingHeader read = open().header();
-    CPPUNIT_ASSERT(read.clean == 0 && read.starts == 6 && read.clean_tail == 12'345 && read.secret == header.secret);
+    CPPUNIT_ASSERT(read.clean == 0 && read.starts == 6 && read.clean_tail == 12'345 &&
+                   read.secret == header.secret);
   }
 
   /// What is there stays there.
@@ -159,7 +166,8 @@ class RingTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(0, ::setrlimit(RLIMIT_FSIZE, &limit));
       const Status born = Ring::create(path_, 2 * kBytes, 78, kFirst);
       CPPUNIT_ASSERT(!born.has_value());
-      CPPUNIT_ASSERT_MESSAGE(born.error().message, born.error().message.find("cannot reserve") != std::string::npos);
+      CPPUNIT_ASSERT_MESSAGE(born.error().message,
+                             born.error().message.find("cannot reserve") != std::string::npos);
     });
     CPPUNIT_ASSERT_EQUAL(0, child.wait());
     CPPUNIT_ASSERT(open().header().secret == secret);

@@ -1,6 +1,6 @@
-// Goal: whatever is written through the store is what is read, through every way a key can take: index, ring around its
-// end, base, restart, crash.
-// Method: random operations against a std::map; the ring is a small fraction of the data, so everything moves.
+// Goal: whatever is written through the store is what is read, through every way a key can take: index, ring
+// around its end, base, restart, crash. Method: random operations against a std::map; the ring is a small
+// fraction of the data, so everything moves.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -26,7 +26,10 @@ std::string some_key(std::mt19937_64& random, unsigned keys) {
 
 std::string some_value(std::mt19937_64& random) {
   const std::uint64_t kind = random() % 100;
-  const std::size_t size = kind < 5 ? 0 : kind < 90 ? random() % 300 : kind < 99 ? random() % 20'000 : random() % 500'000;
+  const std::size_t size = kind < 5    ? 0
+                           : kind < 90 ? random() % 300
+                           : kind < 99 ? random() % 20'000
+                                       : random() % 500'000;
   return std::string(size, static_cast<char>('a' + random() % 26)) + std::to_string(random());
 }
 

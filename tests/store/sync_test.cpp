@@ -1,6 +1,6 @@
-// Goal: each -sync mode says of each answer exactly how long it has to wait; after a failed sync or write nothing is
-// acknowledged until the node was started again.
-// Method: the checkpointer, and the syncer in it, is stopped, killed and made to fail at stop points.
+// Goal: each -sync mode says of each answer exactly how long it has to wait; after a failed sync or write
+// nothing is acknowledged until the node was started again. Method: the checkpointer, and the syncer in it,
+// is stopped, killed and made to fail at stop points.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -121,7 +121,8 @@ class SyncTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     engine.suspend_checkpointer();
-    for (int i = 0; i < 10; ++i) CPPUNIT_ASSERT_EQUAL(store::Lsn{0}, write_one(store, "key", "value").answer_after);
+    for (int i = 0; i < 10; ++i)
+      CPPUNIT_ASSERT_EQUAL(store::Lsn{0}, write_one(store, "key", "value").answer_after);
     CPPUNIT_ASSERT_EQUAL(store::Lsn{0}, answer_after(store, "key"));
     const store::Lsn tail = engine.state().marks.tail.load();
     CPPUNIT_ASSERT(store.durable() < tail);
