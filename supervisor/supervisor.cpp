@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,14 @@ std::string cause_of(int wait_status) {
   if (!WIFSIGNALED(wait_status)) return "exit status " + std::to_string(WEXITSTATUS(wait_status));
   const int number = WTERMSIG(wait_status);
   return "signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
+}
+
+/// Processor time that a child has used; 0 if that cannot be told.
+std::uint64_t cpu_ns_of(pid_t pid) {
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<std::uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(used.tv_nsec);
 }
 
 Event checkpointer_event(const Child& dead, int wait_status) {
@@ -247,8 +256,8 @@ Sighting Supervisor::sight() const {
   for (const Child& child : fleet_.children()) {
     const shared::ChildSlot& slot = estate_.region.slot(child.slot);
     if (child.slot + 1 == holder) seen.lock_holder = child.pid;
-    seen.turns.push_back(
-        {child.pid, slot.pin.load(std::memory_order_relaxed), slot.turns.load(std::memory_order_relaxed)});
+    seen.turns.push_back({child.pid, slot.pin.load(std::memory_order_relaxed),
+                          slot.turns.load(std::memory_order_relaxed), cpu_ns_of(child.pid)});
   }
   return seen;
 }

@@ -29,13 +29,14 @@ std::vector<Verdict> Watcher::look(const Sighting& seen, std::uint64_t now_ms) {
     }
   }
 
-  std::map<pid_t, Stall> pins;
+  std::map<pid_t, PinStall> pins;
   for (const Sighting::Turn& turn : seen.turns) {
     if (turn.pin == shared::kNoLsn) continue;
-    Stall stall = pins_[turn.pid];
-    observe(stall, turn.pid, turn.turns, step_ms);
-    if (stall.lasted_ms >= kPinStallMs) {
-      verdicts.push_back({Verdict::Reason::kRingPinned, turn.pid, stall.lasted_ms});
+    PinStall stall = pins_[turn.pid];
+    observe(stall.idle, turn.pid, turn.turns + turn.cpu_ns, step_ms);
+    observe(stall.busy, turn.pid, turn.turns, step_ms);
+    if (stall.idle.lasted_ms >= kPinStallMs || stall.busy.lasted_ms >= kBusyPinStallMs) {
+      verdicts.push_back({Verdict::Reason::kRingPinned, turn.pid, stall.busy.lasted_ms});
     } else {
       pins[turn.pid] = stall;
     }

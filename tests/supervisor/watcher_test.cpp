@@ -16,6 +16,7 @@ class WatcherTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_lock_that_changes_hands_is_left_alone);
   CPPUNIT_TEST(a_successor_does_not_inherit_the_accusation);
   CPPUNIT_TEST(a_pin_that_stands_still_is_found);
+  CPPUNIT_TEST(a_pin_of_who_computes_gets_longer);
   CPPUNIT_TEST(turns_that_end_are_left_alone);
   CPPUNIT_TEST(a_gap_in_watching_accuses_nobody);
   CPPUNIT_TEST(several_are_found_at_once);
@@ -67,6 +68,18 @@ class WatcherTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(verdicts[0].reason == Verdict::Reason::kRingPinned);
     CPPUNIT_ASSERT_EQUAL(kPid, verdicts[0].pid);
     CPPUNIT_ASSERT_MESSAGE("said once, then time is given to die", look(stuck).empty());
+  }
+
+  void a_pin_of_who_computes_gets_longer() {
+    std::uint64_t cpu_ns = 0;
+    const auto busy = [&cpu_ns] { return Sighting{.turns = {{kPid, 100, 9, ++cpu_ns}}}; };
+    for (std::uint64_t ms = 0; ms < kBusyPinStallMs; ms += kWatchIntervalMs) CPPUNIT_ASSERT(look(busy()).empty());
+    CPPUNIT_ASSERT_EQUAL_MESSAGE("but not for ever", std::size_t{1}, look(busy()).size());
+
+    for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(look(busy()).empty());
+    const Sighting stopped{.turns = {{kPid, 100, 9, cpu_ns}}};
+    CPPUNIT_ASSERT(look(stopped).empty());
+    CPPUNIT_ASSERT_EQUAL_MESSAGE("stopped in the middle", std::size_t{1}, look(stopped).size());
   }
 
   void turns_that_end_are_left_alone() {
