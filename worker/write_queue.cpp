@@ -7,6 +7,11 @@
 #include "common/core/log.h"
 
 namespace minivault::worker {
+namespace {
+
+constexpr std::uint64_t kNoteEveryMs = 10'000;
+
+}  // namespace
 
 void WriteQueue::Part::clear() {
   batch.clear();
@@ -64,11 +69,19 @@ bool WriteQueue::out_of_patience(std::uint64_t now_ms) const {
   return disk_full || now_ms - committing_.since_ms >= timeout_ms_;
 }
 
+/// A full disk refuses every batch at once: the log hears of it now and then, not of each.
+void WriteQueue::note_refused(std::size_t writes, std::uint64_t now_ms) {
+  refused_ += writes;
+  if (noted_ms_ != 0 && now_ms < noted_ms_ + kNoteEveryMs) return;
+  log_line(LogLevel::kWarning, "writes refused: the log has no room",
+           {{"writes", std::exchange(refused_, 0)}, {"waited_ms", now_ms - committing_.since_ms}});
+  noted_ms_ = now_ms;
+}
+
 void WriteQueue::give_up(std::uint64_t now_ms) {
   Part& part = committing_;
   const std::size_t refused = part.clients.size() - part.told;
-  log_line(LogLevel::kWarning, "writes refused: the log has no room",
-           {{"writes", refused}, {"waited_ms", now_ms - part.since_ms}});
+  note_refused(refused, now_ms);
   part.batch.clear();  // what is not settled never happened
   store_->cancel_wait();
   const Error error{Code::kNoSpace, "no room in the log: the disk is full or too slow; nothing was written"};

@@ -62,6 +62,7 @@ class WriteQueue {
 
   void tell(const Error* error);
   void give_up(std::uint64_t now_ms);
+  void note_refused(std::size_t writes, std::uint64_t now_ms);
   [[nodiscard]] bool out_of_patience(std::uint64_t now_ms) const;
 
   store::Store* store_;
@@ -70,6 +71,8 @@ class WriteQueue {
   Part committing_;
   Part filling_;
   bool blocked_ = false;
+  std::uint64_t refused_ = 0;   ///< writes, since the log last heard of any
+  std::uint64_t noted_ms_ = 0;  ///< when it did; 0: never
 };
 
 }  // namespace minivault::worker
