@@ -21,8 +21,11 @@ struct ParkedTag;
 
 /// Requests and answers up to this size need no reservation.
 inline constexpr std::size_t kSmallBytes = 16 * 1024;
-/// A client with more than this to send is not served further until it has read.
+/// A client with more than this to send is not served further until it has read,
 inline constexpr std::size_t kAnswerBacklog = 1 << 20;
+/// or with more than this, while answers that nobody reads take more than kManyAnswers in all.
+inline constexpr std::size_t kFewAnswers = 16 * 1024;
+inline constexpr std::size_t kManyAnswers = std::size_t{128} << 20;
 
 /// What became of looking at the front of a client's input.
 enum class Progress {
@@ -71,6 +74,7 @@ struct Client final : net::TimeoutHook,
   std::uint64_t skip_bytes = 0;     ///< still to be read past
   std::uint64_t progress_seen = 0;  ///< bytes in both directions when the time-out was last restarted
   std::uint64_t accepted_ms = 0;
+  std::size_t answers_counted = 0;  ///< its part of Worker::answers_waiting_
 
   unsigned pending_writes = 0;  ///< handed to the write queue, result unknown
   Progress stopped_at = Progress::kNeedBytes;
@@ -78,9 +82,9 @@ struct Client final : net::TimeoutHook,
   bool authorized = false;  ///< a binary client that said the right AUTH
   bool admitted = false;    ///< the request at the front passed authority and rate limit
   bool fail_after_skip = false;
-  bool closing = false;    ///< take no more requests; end once the answers have left
-  bool lingering = false;  ///< the answers have left; reading away what still comes
-  bool broken = false;     ///< nothing can be sent any more
+  bool closing = false;      ///< take no more requests; end once the answers have left
+  bool lingering = false;    ///< the answers have left; reading away what still comes
+  bool broken = false;       ///< nothing can be sent any more
   bool handed_over = false;  ///< broken here because another process has the socket now
 
   /// The bytes in the input are pointed to from elsewhere.

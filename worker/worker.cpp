@@ -21,7 +21,7 @@ constexpr std::uint64_t kLingerMs = 2'000;
 constexpr std::uint64_t kDrainMs = 7'500;
 constexpr std::uint64_t kDrainLookMs = 100;
 constexpr std::uint64_t kParkedLookMs = 1'000;
-/// A turn that lasts longer is ended; what is left to do is done in the next. Far below the 2 s after which
+/// A turn that lasts longer is ended; what is left to do is done in the next. Far below the time after which
 /// the supervisor takes the process for hung.
 constexpr std::uint64_t kLongTurnMs = 50;
 
@@ -103,7 +103,7 @@ void Worker::serve(Client& client) {
   }
   const bool may_read =
       client.stopped_at == Progress::kNeedBytes && !client.closing && !client.input_pinned();
-  if (may_read && connection.readable() && connection.output().backlog() <= kAnswerBacklog) {
+  if (may_read && connection.readable() && !must_read_first(client)) {
     const auto request_bytes = static_cast<std::size_t>(client.request_bytes);
     if (connection.receive(request_bytes) == net::Connection::Received::kBroken) client.broken = true;
   }
@@ -115,9 +115,10 @@ void Worker::advance(Client& client) {
   touch(client);
   client.stopped_at = Progress::kGoOn;
   while (client.stopped_at == Progress::kGoOn && !client.closing && !client.broken) {
-    if (client.connection.output().backlog() > kAnswerBacklog) break;
+    if (must_read_first(client)) break;
     client.stopped_at = step(client);
   }
+  count_answers(client, client.connection.output().backlog());
   switch (client.stopped_at) {
     case Progress::kAwaitWrites:
       awaiting_writes_.push_back(client);

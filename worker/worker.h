@@ -54,6 +54,8 @@ class Worker {
   void send(Client& client);
   [[nodiscard]] bool has_said_all(Client& client) const;
   [[nodiscard]] bool can_go_on(Client& client) const;
+  void count_answers(Client& client, std::size_t waiting);
+  [[nodiscard]] bool must_read_first(Client& client) const;
   void park(Client& client);
   void release_parked();
   void linger(Client& client);
@@ -86,8 +88,9 @@ class Worker {
   shared::Lsn lowest_mark_ = shared::kNoLsn;
   net::Timeouts<Client> progress_timeouts_;
   net::Timeouts<Client> linger_timeouts_;
-  std::size_t memory_seen_ = 0;  ///< of the budget, when the line was last tried
-  std::uint64_t now_ms_ = 0;     ///< at the start of the turn
+  std::size_t answers_waiting_ = 0;  ///< bytes of all clients, without what the budget counts
+  std::size_t memory_seen_ = 0;      ///< of the budget, when the line was last tried
+  std::uint64_t now_ms_ = 0;         ///< at the start of the turn
   std::uint64_t drain_until_ms_ = 0;
   unsigned stop_requests_ = 0;
 };

@@ -41,6 +41,7 @@ void Worker::destroy(Client& client) {
   memory_seen_ = std::numeric_limits<std::size_t>::max();  // whoever stood behind it in the line may try
   // Another process's copy of the socket would keep it among the watched.
   if (client.handed_over) poller_.forget(client.connection.fd());
+  count_answers(client, 0);
   --client_count_;
   add(services_.counters.connections_open, static_cast<std::uint64_t>(-1));
   clients_[static_cast<std::size_t>(client.connection.fd())].reset();
@@ -69,6 +70,7 @@ void Worker::finish(Client& client) {
   if (!client.input_pinned()) client.connection.input().settle();
   output.settle();
   if (output.empty()) client.answer_memory.release();
+  count_answers(client, output.backlog());
   if (!client.holds_large_request()) client.request_memory.release();
   if (client.lingering) {
     if (client.connection.readable()) ready_.push_back(client);
@@ -102,9 +104,21 @@ bool Worker::has_said_all(Client& client) const {
 bool Worker::can_go_on(Client& client) const {
   net::Connection& connection = client.connection;
   if (connection.writable() && connection.output().sendable() > 0) return true;
-  if (connection.output().backlog() > kAnswerBacklog || client.closing) return false;
+  if (must_read_first(client) || client.closing) return false;
   if (client.stopped_at == Progress::kGoOn) return true;
-  return client.stopped_at == Progress::kNeedBytes && connection.readable();
+  // Pinned input is not read; what pins it touches the client again when it is settled.
+  return client.stopped_at == Progress::kNeedBytes && connection.readable() && !client.input_pinned();
+}
+
+void Worker::count_answers(Client& client, std::size_t waiting) {
+  if (client.answer_memory.bytes() > 0) waiting = 0;
+  answers_waiting_ += waiting - std::exchange(client.answers_counted, waiting);
+}
+
+/// A thousand clients that ask and do not read cost what a few may cost. What they have to send wakes them.
+bool Worker::must_read_first(Client& client) const {
+  return client.connection.output().backlog() >
+         (answers_waiting_ > kManyAnswers ? kFewAnswers : kAnswerBacklog);
 }
 
 /// Puts the client among those whose answers wait, or takes it out.
