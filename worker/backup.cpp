@@ -27,8 +27,7 @@
 namespace minivault::worker {
 namespace {
 
-/// A snapshot of a whole checkpoint comes within a second on an idle node, and between two checkpoints on a
-/// busy one.
+/// A checkpoint that was asked for comes at once on an idle node, after those under way on a busy one.
 constexpr std::uint64_t kSnapshotMs = 30'000;
 constexpr std::uint64_t kProgressMs = 30'000;
 constexpr std::size_t kFairProgressBytes = 64 * 1024;
@@ -117,8 +116,10 @@ class Response {
 };
 
 /// A view of one whole checkpoint that holds everything before `at_least`.
-Result<store::Base::Snapshot> take_snapshot(const store::Base& base, const shared::State& state,
+Result<store::Base::Snapshot> take_snapshot(const store::Base& base, const shared::Region& region,
                                             shared::Lsn at_least) {
+  shared::State& state = region.state();
+  region.ask_for_checkpoint(at_least);
   const std::uint64_t end_ms = monotonic_ms() + kSnapshotMs;
   Result<store::Base::Snapshot> snapshot = base.snapshot();
   while (snapshot) {
@@ -158,10 +159,11 @@ Status write_archive(const store::Base::Snapshot& snapshot, archive::Writer& wri
   return added ? writer.finish() : added;
 }
 
-Status send_archive(const Config& config, shared::State& state, Response& response) {
+Status send_archive(const Config& config, const shared::Region& region, Response& response) {
+  shared::State& state = region.state();
   const shared::Lsn at_least = state.marks.tail.load(std::memory_order_acquire);
   Result<store::Base> base = open_base(config, state);
-  Result<store::Base::Snapshot> snapshot = base ? take_snapshot(*base, state, at_least)
+  Result<store::Base::Snapshot> snapshot = base ? take_snapshot(*base, region, at_least)
                                                 : Result<store::Base::Snapshot>(tl::unexpected(base.error()));
   if (!snapshot) {
     std::string refusal;
@@ -188,7 +190,7 @@ void close_all_but(int one, int other) {
 }
 
 /// The process's main. It shares nothing with the worker but the socket and the node's shared memory.
-int run(const Config& config, shared::State& state, int socket, int turn, pid_t worker) {
+int run(const Config& config, const shared::Region& region, int socket, int turn, pid_t worker) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != worker) return 1;
   close_all_but(socket, turn);
@@ -201,7 +203,7 @@ int run(const Config& config, shared::State& state, int socket, int turn, pid_t 
   (void)!::nice(kBehindClients);
   const std::uint64_t began_ms = monotonic_ms();
   Response response(socket);
-  const Status sent = send_archive(config, state, response);
+  const Status sent = send_archive(config, region, response);
   response.end();
   if (sent) {
     log_line(LogLevel::kInfo, "backup_sent", {{"ms", monotonic_ms() - began_ms}});
@@ -213,7 +215,7 @@ int run(const Config& config, shared::State& state, int socket, int turn, pid_t 
 
 }  // namespace
 
-Status send_backup(const Config& config, shared::State& state, int socket) {
+Status send_backup(const Config& config, const shared::Region& region, int socket) {
   const Result<UniqueFd> turn = take_turn(config);
   if (!turn) return tl::unexpected(turn.error());
   // A worker has no other children: nobody needs their status.
@@ -224,7 +226,7 @@ Status send_backup(const Config& config, shared::State& state, int socket) {
   if (child > 0) return {};
   // Nothing of the worker's may be ended here: its LMDB environment and its sockets are not this process's.
   try {
-    ::_exit(run(config, state, socket, turn->get(), worker));
+    ::_exit(run(config, region, socket, turn->get(), worker));
   } catch (const std::exception& error) {
     log_line(LogLevel::kWarning, "backup_failed", {{"error", error.what()}});
   }

@@ -13,6 +13,6 @@ namespace minivault::worker {
 ///
 /// On success the conversation on `socket` is that process's: the caller forgets the socket without another
 /// word. Errors: kBusy (the node is sending one already), kUnavailable, kIo.
-[[nodiscard]] Status send_backup(const Config& config, shared::State& state, int socket);
+[[nodiscard]] Status send_backup(const Config& config, const shared::Region& region, int socket);
 
 }  // namespace minivault::worker

@@ -65,7 +65,7 @@ Progress HttpSession::start_backup(Client& client) {
   } else if (services_->draining) {
     fail(client, 503, "the node is stopping");
   } else {
-    const Status started = send_backup(services_->config, services_->state, client.connection.fd());
+    const Status started = send_backup(services_->config, services_->store.region(), client.connection.fd());
     if (started) {
       client.handed_over = client.broken = true;
       return Progress::kGoOn;

@@ -141,7 +141,7 @@ struct alignas(2 * kCacheLine) State {
   alignas(kCacheLine) std::atomic<Failure> failure;
   /// Not sticky: the last checkpoint failed for want of disk. Waiting writers get an error at once.
   std::atomic<std::uint32_t> base_full;
-  /// Somebody wants the base to hold everything below this soon (Store::ask_for_checkpoint). Raised, never
+  /// Somebody wants the base to hold everything below this soon (Region::ask_for_checkpoint). Raised, never
   /// lowered.
   std::atomic<Lsn> checkpoint_wanted;
   /// -ratelimit: the virtual time, ns, at which the next operation would be due (GCRA).

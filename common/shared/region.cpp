@@ -84,6 +84,11 @@ void Region::ring_role(Role role) const {
   }
 }
 
+void Region::ask_for_checkpoint(Lsn lsn) const {
+  raise(state_->checkpoint_wanted, lsn);
+  ring_role(Role::kCheckpointer);
+}
+
 void Region::silence(unsigned slot) const {
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(bells_[slot].get(), &count, sizeof count);

@@ -29,6 +29,8 @@ class Region {
   void ring(unsigned slot) const;
   void ring_all() const;  ///< every slot in use
   void ring_role(Role role) const;
+  /// Asks the checkpointer to bring everything below `lsn` into the base as soon as it can.
+  void ask_for_checkpoint(Lsn lsn) const;
   /// Empties the bell so that it can ring again.
   void silence(unsigned slot) const;
 

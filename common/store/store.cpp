@@ -87,11 +87,6 @@ Lsn Store::durable() const {
   return impl_->state.marks.durable.load(std::memory_order_acquire);
 }
 
-void Store::ask_for_checkpoint(Lsn lsn) {
-  shared::raise(impl_->state.checkpoint_wanted, lsn);
-  impl_->region.ring_role(shared::Role::kCheckpointer);
-}
-
 /// Rule 7: the wish, full fence, look once more. Partner: Syncer::publish.
 bool Store::ring_when_durable(Lsn lsn) {
   std::atomic<Lsn>& want = impl_->region.slot(impl_->slot).durable_want;

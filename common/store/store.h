@@ -70,9 +70,6 @@ class Store {
 
   /// Everything below is on disk.
   [[nodiscard]] Lsn durable() const;
-  /// Asks the checkpointer to bring everything below `lsn` into the base as soon as it can.
-  void ask_for_checkpoint(Lsn lsn);
-
   /// Asks for the slot's bell once durable() >= `lsn`. False: it is already, no bell will ring.
   [[nodiscard]] bool ring_when_durable(Lsn lsn);
 

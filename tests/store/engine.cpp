@@ -195,8 +195,7 @@ void Engine::wait_durable(store::Lsn lsn) {
 }
 
 void Engine::wait_checkpoint(store::Lsn lsn) {
-  shared::raise(state().checkpoint_wanted, lsn);
-  region_->ring(kCheckpointerSlot);
+  region_->ask_for_checkpoint(lsn);
   eventually("the base is up to date", [&] { return state().marks.checkpoint.load() >= lsn; });
 }
 
