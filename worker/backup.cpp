@@ -15,6 +15,7 @@
 #include <limits>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "common/archive/writer.h"
 #include "common/core/clock.h"
@@ -159,6 +160,7 @@ Status write_archive(const store::Base::Snapshot& snapshot, archive::Writer& wri
   return added ? writer.finish() : added;
 }
 
+/// All but the last chunk: without it the client knows that something went wrong.
 Status send_archive(const Config& config, const shared::Region& region, Response& response) {
   shared::State& state = region.state();
   const shared::Lsn at_least = state.marks.tail.load(std::memory_order_acquire);
@@ -173,9 +175,7 @@ Status send_archive(const Config& config, const shared::Region& region, Response
   }
   if (Status sent = response.send(kHead); !sent) return sent;
   archive::Writer writer([&response](std::string_view bytes) { return response.send_chunk(bytes); });
-  // After an error the last chunk is missing, so the client knows.
-  if (Status written = write_archive(*snapshot, writer); !written) return written;
-  return response.send("0\r\n\r\n");
+  return write_archive(*snapshot, writer);
 }
 
 /// Everything of the worker's that the kernel would keep open for this process: clients, LMDB's files, the
@@ -190,10 +190,10 @@ void close_all_but(int one, int other) {
 }
 
 /// The process's main. It shares nothing with the worker but the socket and the node's shared memory.
-int run(const Config& config, const shared::Region& region, int socket, int turn, pid_t worker) {
+int run(const Config& config, const shared::Region& region, int socket, UniqueFd turn, pid_t worker) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != worker) return 1;
-  close_all_but(socket, turn);
+  close_all_but(socket, turn.get());
   std::signal(SIGTERM, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
@@ -203,7 +203,9 @@ int run(const Config& config, const shared::Region& region, int socket, int turn
   (void)!::nice(kBehindClients);
   const std::uint64_t began_ms = monotonic_ms();
   Response response(socket);
-  const Status sent = send_archive(config, region, response);
+  Status sent = send_archive(config, region, response);
+  turn.reset();  // first: whoever has got all of it may ask again at once
+  if (sent) sent = response.send("0\r\n\r\n");
   response.end();
   if (sent) {
     log_line(LogLevel::kInfo, "backup_sent", {{"ms", monotonic_ms() - began_ms}});
@@ -216,7 +218,7 @@ int run(const Config& config, const shared::Region& region, int socket, int turn
 }  // namespace
 
 Status send_backup(const Config& config, const shared::Region& region, int socket) {
-  const Result<UniqueFd> turn = take_turn(config);
+  Result<UniqueFd> turn = take_turn(config);
   if (!turn) return tl::unexpected(turn.error());
   // A worker has no other children: nobody needs their status.
   std::signal(SIGCHLD, SIG_IGN);
@@ -226,7 +228,7 @@ Status send_backup(const Config& config, const shared::Region& region, int socke
   if (child > 0) return {};
   // Nothing of the worker's may be ended here: its LMDB environment and its sockets are not this process's.
   try {
-    ::_exit(run(config, region, socket, turn->get(), worker));
+    ::_exit(run(config, region, socket, std::move(*turn), worker));
   } catch (const std::exception& error) {
     log_line(LogLevel::kWarning, "backup_failed", {{"error", error.what()}});
   }

@@ -25,6 +25,7 @@ class Report {
     if (problems_ <= kShownProblems) std::printf("problem: %s\n", what.c_str());
     std::fflush(stdout);
   }
+  [[nodiscard]] std::uint64_t problems() const { return problems_; }
   [[nodiscard]] int end() const {
     if (problems_ > kShownProblems) std::printf("... and %" PRIu64 " more\n", problems_ - kShownProblems);
     if (problems_ == 0) std::puts("sound");
@@ -67,6 +68,9 @@ void check_log(const store::Scene& scene, Report& report) {
                      std::to_string(scene.meta.checkpoint) + " to " + std::to_string(scene.log.end));
 }
 
+/// Damaged pages can lead in a circle.
+constexpr std::uint64_t kMostProblems = 1'000;
+
 /// What the whole of the base holds, to be compared with what it says of itself.
 struct Count {
   std::uint64_t keys = 0;
@@ -90,7 +94,7 @@ Status count_records(const store::Base& base, const store::BaseMeta& meta, Count
   };
   const auto damaged = [&](std::string_view stored_key, const Error& error) {
     report.problem("key " + shown(stored_key) + ": " + error.message);
-    return true;
+    return report.problems() < kMostProblems;
   };
   note_place("base.mdb");
   if (Status scanned = snapshot->scan("", see, damaged); !scanned) return scanned;

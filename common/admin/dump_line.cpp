@@ -3,12 +3,12 @@
 #include <Poco/Base64Decoder.h>
 #include <Poco/Base64Encoder.h>
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <cstdio>
 #include <iterator>
 #include <sstream>
+
+#include "common/protocol/json_value.h"
 
 namespace minivault::admin {
 namespace {
@@ -39,15 +39,8 @@ Result<std::string> from_base64(const std::string& text) try {
 
 /// A JSON string where the bytes are one, else {"base64":"…"}.
 void append_bytes(std::string& out, std::string_view bytes) {
-  using Strict = rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
-                                   rapidjson::CrtAllocator, rapidjson::kWriteValidateEncodingFlag>;
-  rapidjson::StringBuffer text;
-  Strict writer(text);
-  if (writer.String(bytes.data(), static_cast<rapidjson::SizeType>(bytes.size()))) {
-    out.append(text.GetString(), text.GetSize());
-  } else {
-    out.append("{\"base64\":\"").append(to_base64(bytes)).append("\"}");
-  }
+  if (protocol::is_utf8(bytes)) return protocol::append_json_string(out, bytes);
+  out.append("{\"base64\":\"").append(to_base64(bytes)).append("\"}");
 }
 
 Result<std::string> bytes_of(const rapidjson::Value& object, const char* name) {

@@ -1,0 +1,204 @@
+// Goal: `minivault check` finds each named damage, says where, calls sound what is sound, and changes
+// nothing. Method: a real node's directory after an orderly stop and after SIGKILL, then bytes flipped in its
+// files.
+
+#include <array>
+#include <cstring>
+#include <random>
+
+#include "common/store/ring.h"
+#include "tests/archive/support.h"
+#include "tests/support/seed.h"
+#include "tests/support/wait.h"
+
+namespace minivault::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class CheckTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(CheckTest);
+  CPPUNIT_TEST(test_sound);
+  CPPUNIT_TEST(test_in_use);
+  CPPUNIT_TEST(test_usage);
+  CPPUNIT_TEST(test_crashed_and_damaged_log);
+  CPPUNIT_TEST(test_flipped_value_in_the_base);
+  CPPUNIT_TEST(test_flipped_anything_in_the_base);
+  CPPUNIT_TEST(test_files_that_do_not_belong_together);
+  CPPUNIT_TEST_SUITE_END();
+
+  static Finished check(const std::string& directory) {
+    const auto before = files_in(directory);
+    Finished done = command({"check", directory});
+    CPPUNIT_ASSERT_MESSAGE("check changed something", before == files_in(directory));
+    return done;
+  }
+
+  static void fill(const Node& node, unsigned keys) {
+    client::Connection connection = connect(node);
+    for (unsigned i = 0; i < keys; ++i) {
+      CPPUNIT_ASSERT(connection.queue_set("key " + std::to_string(i), "value of " + std::to_string(i)));
+    }
+    while (connection.outstanding() > 0) CPPUNIT_ASSERT(connection.receive());
+  }
+
+ public:
+  void test_sound() {
+    Node node;
+    fill(node, 1'000);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const Finished done = check(node.data());
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(done.out, 0, done.status);
+    CPPUNIT_ASSERT(done.out.find("1,000 keys") != std::string::npos);
+    CPPUNIT_ASSERT(done.out.find("nothing to recover (stopped in order)") != std::string::npos);
+    CPPUNIT_ASSERT(done.out.ends_with("sound\n"));
+    fs::remove(node.data() + "/base.mdb-lock");  // LMDB's own; must not be made anew
+    CPPUNIT_ASSERT_EQUAL(0, check(node.data()).status);
+  }
+
+  void test_in_use() {
+    const Node node;
+    assert_fails(command({"check", node.data()}), 2, "in use by a node (pid ");
+    assert_fails(command({"dump", node.data()}), 1, "in use by a node (pid ");
+    assert_fails(command({"backup", node.data(), node.directory().file("b")}), 1, "in use by a node (pid ");
+    CPPUNIT_ASSERT(!fs::exists(node.directory().file("b")) &&
+                   !fs::exists(node.directory().file("b.partial")));
+  }
+
+  void test_usage() {
+    const TemporaryDirectory directory;
+    assert_fails(command({"check"}), 2, "usage: minivault check DATA");
+    assert_fails(command({"check", "a", "b"}), 2, "want 1 argument, not 2");
+    assert_fails(command({"check", "-bogus", "a"}), 2, "unknown flag -bogus");
+    assert_fails(command({"check", directory.file("none")}), 2, "no such directory");
+    assert_fails(command({"check", directory.path()}), 1, "there is no base yet");
+    CPPUNIT_ASSERT(fs::is_empty(directory.path()));
+    for (const char* word : {"check", "dump", "load", "backup", "restore"}) {
+      const Finished help = must_do({word, "-help"});
+      CPPUNIT_ASSERT(help.out.starts_with(std::string("usage: minivault ") + word));
+    }
+  }
+
+  /// Records that the base does not have yet: what a crash leaves when it comes between two checkpoints.
+  void test_crashed_and_damaged_log() {
+    Node node;
+    std::vector<store::Lsn> records;
+    std::string log;
+    for (int attempt = 0; records.size() < 20; ++attempt) {
+      CPPUNIT_ASSERT(attempt < 20);
+      {
+        client::Connection connection = connect(node);
+        for (unsigned i = 0; i < 50; ++i) set(connection, "k" + std::to_string(i), std::string(100, 'v'));
+      }
+      node.kill();
+      const Finished done = check(node.data());
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(done.out, 0, done.status);
+      records = records_beyond_the_base(node, done.out);
+      if (records.size() < 20) node.start();
+    }
+    const std::string path = node.data() + "/changes.log";
+    const std::string sound = content_of(path);
+    const auto ring_bytes = sound.size() - store::Ring::kHeaderBytes;
+    const auto flip = [&](store::Lsn lsn) {
+      std::string damaged = sound;
+      damaged[store::Ring::kHeaderBytes + lsn % ring_bytes] ^= 1;
+      replace_content(path, damaged);
+    };
+    flip(records[5] + 60);  // within the value of a record whose acknowledgement later ones have seen
+    assert_fails(check(node.data()), 1,
+                 "problem: acknowledged writes in the log are damaged: LSN " + std::to_string(records[5]));
+    assert_fails(command({"dump", node.data()}), 1, "acknowledged writes in the log are damaged");
+    replace_content(path, '\0' + sound.substr(1));
+    assert_fails(check(node.data()), 1, "is not a minivault log");
+    replace_content(path, sound.substr(0, sound.size() - 1));
+    assert_fails(check(node.data()), 1, "its header says");
+    fs::remove(path);
+    assert_fails(check(node.data()), 1, "changes.log) is missing");
+    replace_content(path, sound);
+    CPPUNIT_ASSERT_EQUAL(0, check(node.data()).status);
+    // Read without recovering: all 50 are there, newest and whole.
+    const std::string lines = must_do({"dump", node.data()}).out;
+    CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{50}, std::count(lines.begin(), lines.end(), '\n'));
+  }
+
+  static std::vector<store::Lsn> records_beyond_the_base(const Node& node, const std::string& report) {
+    const auto ring = store::Ring::open(node.data() + "/changes.log", store::Ring::Access::kRead);
+    CPPUNIT_ASSERT(ring);
+    const std::size_t words = report.find("beyond the base, LSN ");
+    CPPUNIT_ASSERT_MESSAGE(report, words != std::string::npos);
+    std::vector<store::Lsn> records;
+    store::RecordView record;
+    for (store::Lsn at = std::stoull(report.substr(words + 21)); ring->verify(at, record);
+         at = record.end()) {
+      records.push_back(at);
+    }
+    return records;
+  }
+
+  void test_flipped_value_in_the_base() {
+    Node node;
+    fill(node, 1'000);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const std::string path = node.data() + "/base.mdb";
+    const std::string sound = content_of(path);
+    std::string damaged = sound;
+    // Every copy of the page: old ones are of no use to anybody.
+    for (std::size_t at = damaged.find("value of 77"); at != std::string::npos;
+         at = damaged.find("value of 77", at + 1)) {
+      damaged[at] = 'V';
+    }
+    replace_content(path, damaged);
+    const Finished done = check(node.data());
+    assert_fails(done, 1, "problem: key \"key 77\": ");
+    assert_fails(done, 1, "checksum does not match");
+    CPPUNIT_ASSERT(done.out.find("says that it holds 1,000 keys") != std::string::npos);
+    for (const char* word : {"dump", "backup"}) {
+      std::vector<std::string> words{word, node.data()};
+      if (words[0] == "backup") words.push_back(node.directory().file("b"));
+      assert_fails(command(words), 1, "checksum does not match");
+    }
+    CPPUNIT_ASSERT(!fs::exists(node.directory().file("b")) &&
+                   !fs::exists(node.directory().file("b.partial")));
+  }
+
+  /// LMDB trusts its pages; check must come to an end and say something true whatever is in them.
+  void test_flipped_anything_in_the_base() {
+    Node node;
+    fill(node, 300);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const std::string path = node.data() + "/base.mdb";
+    const std::string sound = content_of(path);
+    std::mt19937_64 random(seed());
+    unsigned found = 0;
+    for (unsigned i = 0; i < 60; ++i) {
+      std::string damaged = sound;
+      for (unsigned flips = 0; flips < 20; ++flips) {
+        damaged[random() % damaged.size()] ^= static_cast<char>(1 + random() % 255);
+      }
+      replace_content(path, damaged);
+      const Finished done = command({"check", node.data()});
+      CPPUNIT_ASSERT_MESSAGE(done.out + done.err, done.status == 0 || done.status == 1);
+      CPPUNIT_ASSERT_EQUAL(done.status == 1, done.out.find("problem: ") != std::string::npos);
+      found += done.status == 1 ? 1U : 0U;
+    }
+    CPPUNIT_ASSERT(found > 20);  // much of the file is free space and old pages
+  }
+
+  void test_files_that_do_not_belong_together() {
+    Node node;
+    Node other;
+    fill(node, 10);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    CPPUNIT_ASSERT_EQUAL(0, other.stop());
+    fs::copy_file(other.data() + "/changes.log", node.data() + "/changes.log",
+                  fs::copy_options::overwrite_existing);
+    assert_fails(check(node.data()), 1, "log and base belong to different nodes");
+    fs::remove(other.data() + "/base.mdb");
+    assert_fails(check(other.data()), 1, "there is no base");
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(CheckTest, "check_test");
+
+}  // namespace
+}  // namespace minivault::test
