@@ -14,7 +14,9 @@ SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-run: build ## Install what is missing, build, start one node on ./data (PORT=3000, ARGS="-procs 1 ...")
+run: deps ## Install what is missing, build, start one node on ./data (PORT=3000, ARGS="-procs 1 ...")
+	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset release --parallel $(JOBS) --target minivault
 	@printf '%s\n' '' 'A node on ./data. From another terminal:' '' \
 	  "  curl -X PUT -d '{\"value\": \"hello\"}' localhost:$(PORT)/greeting" \
 	  '  curl localhost:$(PORT)/greeting' \

@@ -70,7 +70,7 @@ Result<std::vector<std::string_view>> take_flags(Command& command,
       return wrong("unknown flag " + std::string(arguments[i]) +
                    " (a value that begins with a dash goes after --)");
     if (equals == std::string_view::npos && ++i == arguments.size())
-      return wrong("-" + std::string(name) + " needs a value");
+      return wrong(std::string("-").append(name).append(" needs a value"));
     const std::string_view value = equals == std::string_view::npos ? arguments[i] : text.substr(equals + 1);
     if (const Status status = apply_flag(command, name, value); !status)
       return tl::unexpected(status.error());
