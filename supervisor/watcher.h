@@ -18,8 +18,8 @@ inline constexpr std::uint64_t kLockStallMs = 5'000;
 /// Whoever pins the ring in a turn of its event loop for this long, and does nothing, is killed (ENGINE.md
 /// rule 10).
 inline constexpr std::uint64_t kPinStallMs = 2'000;
-/// Whoever computes all the while gets longer: one large value takes seconds to parse on a busy machine, and its
-/// owner's other clients must not pay for it with their connections.
+/// Whoever computes all the while gets longer: one large value takes seconds to parse on a busy machine, and
+/// its owner's other clients must not pay for it with their connections.
 inline constexpr std::uint64_t kBusyPinStallMs = 20'000;
 
 /// What one look at shared memory saw. Pids come from the supervisor's own list of children.

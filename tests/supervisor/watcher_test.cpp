@@ -73,7 +73,8 @@ class WatcherTest : public CppUnit::TestFixture {
   void a_pin_of_who_computes_gets_longer() {
     std::uint64_t cpu_ns = 0;
     const auto busy = [&cpu_ns] { return Sighting{.turns = {{kPid, 100, 9, ++cpu_ns}}}; };
-    for (std::uint64_t ms = 0; ms < kBusyPinStallMs; ms += kWatchIntervalMs) CPPUNIT_ASSERT(look(busy()).empty());
+    for (std::uint64_t ms = 0; ms < kBusyPinStallMs; ms += kWatchIntervalMs)
+      CPPUNIT_ASSERT(look(busy()).empty());
     CPPUNIT_ASSERT_EQUAL_MESSAGE("but not for ever", std::size_t{1}, look(busy()).size());
 
     for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(look(busy()).empty());
