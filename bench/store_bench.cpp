@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kLoopSeconds = 0.15;
 
-std::vector<Line> run_apart(const std::function<void(Bench&)>& contender, const Options& options) {
+std::vector<Line> run_apart(const Contender& contender, const Options& options) {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) std::abort();
   std::fflush(nullptr);
@@ -24,7 +24,7 @@ std::vector<Line> run_apart(const std::function<void(Bench&)>& contender, const 
     Bench bench(options);
     int status = 0;
     try {
-      contender(bench);
+      contender.run(bench);
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s\n", error.what());
       status = 1;
@@ -37,7 +37,7 @@ std::vector<Line> run_apart(const std::function<void(Bench&)>& contender, const 
   ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);
-  if (status != 0) std::printf("  a contender failed (wait status %d)\n", status);
+  if (status != 0) std::printf("  %s failed (wait status %d)\n", contender.engine.c_str(), status);
   return lines;
 }
 
@@ -59,7 +59,8 @@ void run_group(const Group& group, const Options& options) {
   std::printf("\n== %s\n   to reach: %s\n", group.title.c_str(), group.target.c_str());
   std::fflush(stdout);
   std::vector<Line> lines;
-  for (const auto& contender : group.contenders) {
+  for (const Contender& contender : group.contenders) {
+    if (contender.engine.find(options.engines) == std::string::npos) continue;
     for (Line& line : run_apart(contender, options)) lines.push_back(std::move(line));
   }
   print_table(by_row(std::move(lines)));
@@ -75,9 +76,12 @@ Options parse(std::span<char*> arguments) {
       options.repetitions = std::atoi(argument.data() + argument.find('=') + 1);
     } else if (argument.starts_with("--only=")) {
       options.only = argument.substr(argument.find('=') + 1);
+    } else if (argument.starts_with("--engines=")) {
+      options.engines = argument.substr(argument.find('=') + 1);
     } else {
       std::fprintf(stderr,
-                   "usage: store_bench [--full] [--repetitions=N] [--only=PART-OF-A-GROUP'S-TITLE]\n");
+                   "usage: store_bench [--full] [--repetitions=N] [--only=PART-OF-A-GROUP'S-TITLE] "
+                   "[--engines=PART-OF-A-NAME]\n");
       std::exit(2);
     }
   }
@@ -123,6 +127,10 @@ std::string short_number(std::uint64_t number) {
 
 int main(int argc, char** argv) {
   using namespace minivault::bench;
+  constexpr int kToCount = 4;
+  if (argc == kToCount && std::string_view(argv[1]) == "--count") {
+    return count(argv[2], std::strtoull(argv[3], nullptr, 10));
+  }
   int own = 1;
   benchmark::Initialize(&own, argv);
   const Options options = parse({argv + 1, static_cast<std::size_t>(argc - 1)});

@@ -14,7 +14,8 @@ namespace minivault::bench {
 struct Options {
   bool full = false;  ///< the sizes and times of the targets; else what fits into a few minutes
   int repetitions = 3;
-  std::string only;  ///< groups whose title has this in it
+  std::string only;     ///< groups whose title has this in it
+  std::string engines;  ///< those whose name has this in it
 };
 
 /// Google Benchmark for one engine in a process of its own.
@@ -40,11 +41,16 @@ class Bench {
   Collector collector_;
 };
 
+struct Contender {
+  std::string engine;
+  std::function<void(Bench&)> run;
+};
+
 /// Rows over the same data. Each contender runs in a process of its own, one after the other.
 struct Group {
   std::string title;
   std::string target;
-  std::vector<std::function<void(Bench&)>> contenders;
+  std::vector<Contender> contenders;
 };
 
 std::vector<Group> get_groups(const Options& options);
@@ -53,6 +59,10 @@ std::vector<Group> large_groups(const Options& options);
 std::vector<Group> process_groups(const Options& options);
 std::vector<Group> sustained_groups(const Options& options);
 std::vector<Group> start_groups(const Options& options);
+
+/// Does one kind of operation `rounds` times 10,000 times in this process and prints its pid, for a tool that
+/// counts instructions (store_instructions). Returns an exit status.
+int count(const std::string& what, std::size_t rounds);
 
 /// "1 k", "10 M".
 std::string short_number(std::uint64_t number);

@@ -123,13 +123,14 @@ void contend_memcpy(Bench& bench, const Data& data) {
 
 Group group(const Data& data, const char* target, bool everybody) {
   Group out{data.row("rows") + (data.from_base ? ", from the base too" : ""), target, {}};
-  out.contenders.emplace_back([data](Bench& bench) { contend_minivault(bench, data); });
-  out.contenders.emplace_back([data](Bench& bench) { contend_lmdb(bench, data); });
+  out.contenders.push_back({Minivault::kName, [data](Bench& bench) { contend_minivault(bench, data); }});
+  out.contenders.push_back({Lmdb::kName, [data](Bench& bench) { contend_lmdb(bench, data); }});
   if (!everybody) return out;
-  out.contenders.emplace_back([data](Bench& bench) { contend<Rocks>(bench, data); });
-  out.contenders.emplace_back([data](Bench& bench) { contend<Level>(bench, data); });
-  out.contenders.emplace_back([data](Bench& bench) { contend<Map>(bench, data); });
-  if (data.keys <= 10'000) out.contenders.emplace_back([data](Bench& bench) { contend_memcpy(bench, data); });
+  out.contenders.push_back({Rocks::kName, [data](Bench& bench) { contend<Rocks>(bench, data); }});
+  out.contenders.push_back({Level::kName, [data](Bench& bench) { contend<Level>(bench, data); }});
+  out.contenders.push_back({Map::kName, [data](Bench& bench) { contend<Map>(bench, data); }});
+  if (data.keys <= 10'000)
+    out.contenders.push_back({"memcpy", [data](Bench& bench) { contend_memcpy(bench, data); }});
   return out;
 }
 

@@ -120,11 +120,12 @@ void contend_pwrite(Bench& bench, bool durable) {
 std::vector<Group> large_groups(const Options&) {
   Group group{"SET 1 MB", "0.7 x memcpy without sync; 0.8 x pwrite + fdatasync with it", {}};
   for (const bool durable : {false, true}) {
-    group.contenders.emplace_back([durable](Bench& bench) { contend<Minivault>(bench, durable); });
-    if (!durable) group.contenders.emplace_back(contend_memcpy);
-    group.contenders.emplace_back([durable](Bench& bench) { contend_pwrite(bench, durable); });
-    group.contenders.emplace_back([durable](Bench& bench) { contend<Lmdb>(bench, durable); });
-    group.contenders.emplace_back([durable](Bench& bench) { contend<Rocks>(bench, durable); });
+    group.contenders.push_back(
+        {Minivault::kName, [durable](Bench& bench) { contend<Minivault>(bench, durable); }});
+    if (!durable) group.contenders.push_back({"memcpy", contend_memcpy});
+    group.contenders.push_back({"pwrite", [durable](Bench& bench) { contend_pwrite(bench, durable); }});
+    group.contenders.push_back({Lmdb::kName, [durable](Bench& bench) { contend<Lmdb>(bench, durable); }});
+    group.contenders.push_back({Rocks::kName, [durable](Bench& bench) { contend<Rocks>(bench, durable); }});
   }
   return {group};
 }

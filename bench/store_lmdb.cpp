@@ -5,7 +5,7 @@
 namespace minivault::bench {
 namespace {
 
-constexpr std::size_t kMapBytes = 64ULL << 30;
+constexpr std::size_t kMapBytes = 16ULL << 30;
 
 void check(int code) {
   if (code != 0) throw std::runtime_error(std::string("LMDB: ") + ::mdb_strerror(code));

@@ -26,6 +26,11 @@ Cost Cost::now(pid_t engines_process) {
   return cost;
 }
 
+double process_cpu_ns(pid_t pid) {
+  clockid_t clock{};
+  return pid != 0 && ::clock_getcpuclockid(pid, &clock) == 0 ? read_clock(clock) : 0;
+}
+
 Cost Cost::operator-(const Cost& earlier) const {
   return {wall_ns - earlier.wall_ns, cpu_ns - earlier.cpu_ns, all_cpu_ns - earlier.all_cpu_ns};
 }

@@ -42,6 +42,9 @@ class Meter {
   std::uint64_t operations_ = 0;
 };
 
+/// CPU time that another process has used in its life; 0 where there is none.
+double process_cpu_ns(pid_t pid);
+
 /// Bytes that a process and the page cache on its behalf wrote to disk so far (/proc/PID/io).
 std::uint64_t disk_bytes_written(pid_t pid);
 /// Bytes that the files of a directory take on disk.

@@ -124,23 +124,32 @@ std::vector<Group> set_groups(const Options&) {
     Group group{"SET 100 B, not waiting for the disk, " + short_number(keys) + " keys",
                 "455 ns by 64; 3 x LMDB by 1,000; 3 x RocksDB",
                 {}};
-    group.contenders.emplace_back([keys](Bench& bench) { contend_unsynced<Minivault>(bench, keys, {}); });
-    group.contenders.emplace_back([keys](Bench& bench) {
-      contend_unsynced<Lmdb>(bench, keys, {false, 1'000});
-    });
-    group.contenders.emplace_back([keys](Bench& bench) { contend_unsynced<Rocks>(bench, keys, {}); });
-    group.contenders.emplace_back([keys](Bench& bench) { contend_unsynced<Level>(bench, keys, {}); });
-    group.contenders.emplace_back([keys](Bench& bench) { contend_unsynced<Map>(bench, keys, {}); });
+    group.contenders.push_back(
+        {Minivault::kName, [keys](Bench& bench) { contend_unsynced<Minivault>(bench, keys, {}); }});
+    group.contenders.push_back({Lmdb::kName, [keys](Bench& bench) {
+                                  contend_unsynced<Lmdb>(bench, keys, {false, 1'000});
+                                }});
+    group.contenders.push_back(
+        {Rocks::kName, [keys](Bench& bench) { contend_unsynced<Rocks>(bench, keys, {}); }});
+    group.contenders.push_back(
+        {Level::kName, [keys](Bench& bench) { contend_unsynced<Level>(bench, keys, {}); }});
+    group.contenders.push_back(
+        {Map::kName, [keys](Bench& bench) { contend_unsynced<Map>(bench, keys, {}); }});
     groups.push_back(std::move(group));
   }
   constexpr std::uint64_t kKeys = 100'000;
   constexpr std::size_t kInFlight = 64;
   Group durable{"SET 100 B, durable", "10 x LMDB in the same batches; 3 x RocksDB in its group commit", {}};
-  durable.contenders.emplace_back([](Bench& bench) { contend_synced<Minivault>(bench, kKeys, kInFlight); });
-  durable.contenders.emplace_back([](Bench& bench) { contend_synced<Lmdb>(bench, kKeys, kInFlight); });
-  durable.contenders.emplace_back([](Bench& bench) { contend_rocks_group_commit(bench, kKeys, kInFlight); });
-  durable.contenders.emplace_back([](Bench& bench) { contend_synced<Rocks>(bench, kKeys, kInFlight); });
-  durable.contenders.emplace_back([](Bench& bench) { contend_synced<Level>(bench, kKeys, kInFlight); });
+  durable.contenders.push_back(
+      {Minivault::kName, [](Bench& bench) { contend_synced<Minivault>(bench, kKeys, kInFlight); }});
+  durable.contenders.push_back(
+      {Lmdb::kName, [](Bench& bench) { contend_synced<Lmdb>(bench, kKeys, kInFlight); }});
+  durable.contenders.push_back(
+      {Rocks::kName, [](Bench& bench) { contend_rocks_group_commit(bench, kKeys, kInFlight); }});
+  durable.contenders.push_back(
+      {Rocks::kName, [](Bench& bench) { contend_synced<Rocks>(bench, kKeys, kInFlight); }});
+  durable.contenders.push_back(
+      {Level::kName, [](Bench& bench) { contend_synced<Level>(bench, kKeys, kInFlight); }});
   groups.push_back(std::move(durable));
   return groups;
 }

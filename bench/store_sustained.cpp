@@ -104,12 +104,12 @@ void contend(Bench& bench, std::size_t batch) {
 }  // namespace
 
 std::vector<Group> sustained_groups(const Options& options) {
-  return {
-      {"SET 100 B, sustained over 10 M keys for " + std::string(options.full ? "60 s" : "10 s"),
-       "no batch above 250 ms, median window at least half the first, backlog at most 128 MB",
-       {[](Bench& bench) { contend<Minivault>(bench, 64); },
-        [](Bench& bench) { contend<Lmdb>(bench, 1'000); }, [](Bench& bench) { contend<Rocks>(bench, 64); },
-        [](Bench& bench) { contend<Level>(bench, 64); }}}};
+  return {{"SET 100 B, sustained over 10 M keys for " + std::string(options.full ? "60 s" : "10 s"),
+           "no batch above 250 ms, median window at least half the first, backlog at most 128 MB",
+           {{Minivault::kName, [](Bench& bench) { contend<Minivault>(bench, 64); }},
+            {Lmdb::kName, [](Bench& bench) { contend<Lmdb>(bench, 1'000); }},
+            {Rocks::kName, [](Bench& bench) { contend<Rocks>(bench, 64); }},
+            {Level::kName, [](Bench& bench) { contend<Level>(bench, 64); }}}}};
 }
 
 }  // namespace minivault::bench

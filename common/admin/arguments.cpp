@@ -60,7 +60,7 @@ Result<Arguments> parse_arguments(std::span<const std::string_view> words) {
       return fail(Code::kInvalidArgument, "unknown flag " + std::string(words[i]));
     }
     if (equals == std::string_view::npos && ++i == words.size()) {
-      return fail(Code::kInvalidArgument, "-" + std::string(name) + " needs a value");
+      return fail(Code::kInvalidArgument, std::string(words[i - 1]) + " needs a value");
     }
     const std::string value(equals == std::string_view::npos ? words[i] : word.substr(equals + 1));
     if (Status applied = apply(arguments, name, value); !applied) return tl::unexpected(applied.error());

@@ -44,9 +44,8 @@ void append_bytes(std::string& out, std::string_view bytes) {
 }
 
 Result<std::string> bytes_of(const rapidjson::Value& object, const char* name) {
-  const auto member = object.FindMember(name);
-  if (member == object.MemberEnd()) return wrong(std::string("no \"") + name + '"');
-  const rapidjson::Value& value = member->value;
+  if (!object.HasMember(name)) return wrong(std::string("no \"") + name + '"');
+  const rapidjson::Value& value = object[name];
   if (value.IsString()) return std::string(value.GetString(), value.GetStringLength());
   if (value.IsObject() && value.MemberCount() == 1 && value.HasMember("base64") &&
       value["base64"].IsString()) {
@@ -83,10 +82,9 @@ Result<DumpLine> parse_dump_line(std::string_view line) {
     return wrong("a key of " + std::to_string(key->size()) + " bytes");
   Result<std::string> value = bytes_of(document, "value");
   if (!value) return tl::unexpected(value.error());
-  const auto json = document.FindMember("json");
-  if (json != document.MemberEnd() && !json->value.IsBool())
-    return wrong("\"json\" is neither true nor false");
-  return DumpLine{std::move(*key), std::move(*value), json != document.MemberEnd() && json->value.GetBool()};
+  const bool has_json = document.HasMember("json");
+  if (has_json && !document["json"].IsBool()) return wrong("\"json\" is neither true nor false");
+  return DumpLine{std::move(*key), std::move(*value), has_json && document["json"].GetBool()};
 }
 
 }  // namespace minivault::admin

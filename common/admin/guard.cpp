@@ -1,6 +1,5 @@
 #include "common/admin/guard.h"
 
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -9,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -32,6 +32,8 @@ Place* place = nullptr;
 int work_in_child(const std::function<int()>& work, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) return 1;
+  // A sanitizer's handlers would turn the signal into an exit status.
+  for (const int number : {SIGSEGV, SIGBUS, SIGABRT}) std::signal(number, SIG_DFL);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   try {
@@ -77,7 +79,7 @@ void note_place(std::string_view what, std::string_view key) {
   std::memcpy(place->what, what.data(), size);
   place->what[size] = '\0';
   place->key_bytes = std::min(key.size(), kShownBytes);
-  std::memcpy(place->key, key.data(), place->key_bytes);
+  if (!key.empty()) std::memcpy(place->key, key.data(), place->key_bytes);
 }
 
 std::string shown(std::string_view key) {

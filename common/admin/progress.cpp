@@ -41,14 +41,16 @@ void Progress::update(std::uint64_t done) {
 void Progress::draw() const {
   const std::uint64_t elapsed_ms = std::max<std::uint64_t>(monotonic_ms() - began_ms_, 1);
   const std::uint64_t rate = done_ * 1'000 / elapsed_ms;
-  std::string line = "\r\033[K" + doing_ + " ";
+  std::string line = "\r\033[K";
+  line.append(doing_).append(" ");
   if (total_ > 0) {
     const std::uint64_t part = std::min(done_, total_);
     const auto filled = static_cast<std::size_t>(part * kBarWidth / total_);
-    line += "[" + std::string(filled, '#') + std::string(kBarWidth - filled, ' ') + "] " +
-            std::to_string(part * 100 / total_) + "% ";
+    line.append("[").append(filled, '#').append(kBarWidth - filled, ' ').append("] ");
+    line.append(std::to_string(part * 100 / total_)).append("% ");
   }
-  line += std::to_string(done_) + " " + unit_ + ", " + std::to_string(rate) + "/s";
+  line.append(std::to_string(done_)).append(" ").append(unit_).append(", ");
+  line.append(std::to_string(rate)).append("/s");
   std::fputs(line.c_str(), stderr);
 }
 
