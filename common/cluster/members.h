@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/core/error.h"
+
+namespace minivault::cluster {
+
+using NodeId = std::uint64_t;
+
+struct Member {
+  NodeId id = 0;
+  std::string address;              ///< host:port where it is called
+  std::uint64_t address_since = 0;  ///< version at which it took that address: the later claim stands
+
+  bool operator==(const Member&) const = default;
+};
+
+/// Who belongs to the cluster. A state that merges: merge() commutes, is associative and idempotent, so sets
+/// may travel any way and still become equal. Grows by introduction, shrinks only by forgetting, and who is
+/// forgotten stays so. A plain value; durable as the note `members` (notes.h).
+class MemberSet {
+ public:
+  /// Grows with every change made here, and is the larger of both after a merge (a Lamport clock). Equal
+  /// digests are equal sets.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+  [[nodiscard]] std::uint64_t digest() const;
+  [[nodiscard]] const std::vector<Member>& members() const { return members_; }  ///< by id
+  [[nodiscard]] const std::vector<NodeId>& forgotten() const { return forgotten_; }
+  [[nodiscard]] const Member* find(NodeId id) const;
+  [[nodiscard]] const Member* find_address(std::string_view address) const;
+  [[nodiscard]] bool is_forgotten(NodeId id) const;
+
+  /// Adds the node, or gives it a new address. False: nothing changed. Error: kUnauthorized (forgotten),
+  /// kTooLarge (kMost).
+  [[nodiscard]] Result<bool> introduce(NodeId id, std::string address);
+  /// False: was forgotten already. Nodes that never were members can be forgotten too.
+  bool forget(NodeId id);
+  /// True: this set changed.
+  bool merge(const MemberSet& other);
+
+  [[nodiscard]] std::string encode() const;
+  /// Error: kCorrupt.
+  [[nodiscard]] static Result<MemberSet> decode(std::string_view bytes);
+
+  static constexpr std::size_t kMost = 64;
+
+  bool operator==(const MemberSet&) const = default;
+
+ private:
+  std::uint64_t version_ = 0;
+  std::vector<Member> members_;
+  std::vector<NodeId> forgotten_;
+};
+
+/// Copies of a write, this node's own counted, that make it acknowledged: the larger of the majority of the
+/// configured nodes (self included) and that of the member set (REPLICATION.md rule 2).
+[[nodiscard]] constexpr std::size_t copies_needed(std::size_t configured, std::size_t members) {
+  const std::size_t larger = configured > members ? configured : members;
+  return larger / 2 + 1;
+}
+
+}  // namespace minivault::cluster

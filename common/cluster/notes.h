@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cluster/members.h"
+#include "common/core/error.h"
+#include "common/store/version.h"
+
+/// What a node remembers of its cluster, as notes in its own store: names and forms. Stored: never renumber.
+namespace minivault::cluster {
+
+using Lsn = std::uint64_t;
+
+/// A place in one node's stream. Judged by that node alone (EpochList::place).
+struct Position {
+  std::uint64_t epoch = 0;  ///< 0: none
+  Lsn lsn = 0;
+  std::uint64_t hlc = 0;  ///< every record of the stream with an HLC value up to this is held
+
+  bool operator==(const Position&) const = default;
+};
+
+/// The starts of one node: which stretch of its LSNs each epoch covers. The newest kKept are kept.
+class EpochList {
+ public:
+  struct Epoch {
+    std::uint64_t id;
+    Lsn begin;
+    bool operator==(const Epoch&) const = default;
+  };
+  static constexpr std::size_t kKept = 256;
+
+  void begin(std::uint64_t id, Lsn at);
+  [[nodiscard]] const std::vector<Epoch>& epochs() const { return epochs_; }
+  [[nodiscard]] std::uint64_t current() const { return epochs_.empty() ? 0 : epochs_.back().id; }
+  /// Whether `position` can be one of this node's stream, whose log now ends at `tail`: a known epoch, and
+  /// not beyond where that epoch ended.
+  [[nodiscard]] bool knows(const Position& position, Lsn tail) const;
+
+  [[nodiscard]] std::string encode() const;
+  [[nodiscard]] static Result<EpochList> decode(std::string_view bytes);
+
+ private:
+  std::vector<Epoch> epochs_;
+};
+
+inline constexpr std::string_view kEpochsNote = "epochs";
+inline constexpr std::string_view kMembersNote = "members";
+inline constexpr std::string_view kFilledNote = "filled";
+[[nodiscard]] std::string position_note(NodeId origin);
+[[nodiscard]] std::string debt_note(NodeId peer);
+
+[[nodiscard]] std::string encode_position(const Position& position);
+[[nodiscard]] Result<Position> decode_position(std::string_view bytes);
+
+/// As in logs and addresses of people: 16 hexadecimal digits.
+[[nodiscard]] std::string id_text(NodeId id);
+[[nodiscard]] std::optional<NodeId> parse_id(std::string_view text);
+
+}  // namespace minivault::cluster

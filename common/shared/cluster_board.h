@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+/// What the processes of a node share about the cluster. Part of shared::State; written by the replicator
+/// unless said otherwise, read by workers. A replicator that dies leaves it as it is; its successor goes on
+/// from here.
+namespace minivault::shared {
+
+inline constexpr unsigned kMaxPeers = 63;
+inline constexpr std::size_t kPeerAddressBytes = 104;
+
+enum class PeerState : std::uint32_t {
+  kNone = 0,     ///< this place is free
+  kUnreachable,  ///< no completed hello on any connection
+  kConnecting,
+  kStreaming,  ///< batches flow
+  kRepairing,  ///< and a repair is under way
+  kRefused,    ///< it, or this node, refused: see last_error
+  kItself      ///< the address turned out to be this node
+};
+
+/// One peer, by address until its id is known. `address` and `last_error` are texts behind a sequence lock
+/// (`texts`: odd while they change); everything else is a word of its own.
+struct PeerPlace {
+  alignas(64) std::atomic<PeerState> state;
+  std::atomic<std::uint64_t> node_id;  ///< 0: not yet known
+  std::atomic<std::uint64_t> acked;    ///< LSN: durable at the peer, gap-free since `stream_began`
+  std::atomic<std::uint64_t> stream_began;
+  std::atomic<std::uint64_t> acked_hlc_ms;    ///< wall-clock ms of the newest acknowledged record
+  std::atomic<std::uint64_t> last_heard_ms;   ///< monotonic
+  std::atomic<std::int64_t> clock_offset_us;  ///< the peer's clock minus ours
+  std::atomic<std::uint64_t> round_trip_us;
+  std::atomic<std::uint32_t> connections;
+  std::atomic<std::uint32_t> counts;  ///< 1: its acknowledgements count for a quorum now
+  std::atomic<std::uint64_t> bytes_sent, records_sent, errors, repairs, repaired_keys;
+  std::atomic<std::uint32_t> texts;
+  char address[kPeerAddressBytes];
+  char last_error[160];
+};
+
+struct ClusterBoard {
+  /// Acknowledgements that a write needs besides this node's own; 0: none, nobody waits. kNotYetKnown until
+  /// the replicator has read the member set: writes wait.
+  alignas(64) std::atomic<std::uint32_t> needed;
+  std::atomic<std::uint32_t> reachable;  ///< peers that count now
+  /// Every write that ends at or below this is durable at `needed` peers. Only grows.
+  std::atomic<std::uint64_t> quorum;
+  /// 1: the replicator sleeps and wants its bell when the tail moves. Store, fence, look, on both sides.
+  alignas(64) std::atomic<std::uint32_t> replicator_asleep;
+  std::atomic<std::uint64_t> epoch;     ///< of this start of the node; 0: not yet drawn
+  std::atomic<std::uint32_t> complete;  ///< 0: still filling; absence here means nothing
+  std::atomic<std::uint32_t> id_taken;  ///< 1: another live node has this id; no writes
+  std::atomic<std::uint64_t> members_version;
+  std::atomic<std::int64_t> median_offset_us;  ///< the members' median clock minus ours
+  std::atomic<std::uint64_t> conflicts;        ///< writes found older than what a peer held (any worker)
+  std::atomic<std::uint64_t> restamped, ghosts_dropped, equal_versions;
+  std::atomic<std::uint64_t> repair_requested;  ///< raised by a command; the replicator repairs with everyone
+  PeerPlace peers[kMaxPeers];
+};
+
+inline constexpr std::uint32_t kNotYetKnown = 0xFFFFFFFF;
+
+}  // namespace minivault::shared
