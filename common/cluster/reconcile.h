@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cluster/range.h"
+#include "common/core/error.h"
+
+namespace minivault::cluster {
+
+/// One of two nodes whose contents are compared: whatever can answer these. Records' views are good until the
+/// next call.
+class Side {
+ public:
+  Side() = default;
+  Side(const Side&) = delete;
+  Side& operator=(const Side&) = delete;
+  virtual ~Side() = default;
+
+  [[nodiscard]] virtual Result<RangesPage> split(const SplitRequest& request) = 0;
+  [[nodiscard]] virtual Result<RangesPage> sums(const SumsRequest& request) = 0;
+  [[nodiscard]] virtual Result<ItemsPage> items(const Span& span) = 0;
+  [[nodiscard]] virtual Result<RecordsPage> records(const Span& span) = 0;
+  [[nodiscard]] virtual Result<RecordsPage> fetch(const std::vector<std::string>& keys) = 0;
+  /// Every record is there on disk, or something newer, when this returns. Takes what is newer only.
+  [[nodiscard]] virtual Status push(const std::vector<Record>& records) = 0;
+};
+
+struct Reconciliation {
+  /// Tombstones up to this are not compared: who has purged them and who has not is no difference.
+  std::uint64_t cut_off_hlc = 0;
+  /// Records up to this that the other side does not hold are ghosts: what a member brings back that was away
+  /// while everybody forgot a delete. They are deleted where they are, not spread. 0: none are.
+  std::uint64_t ghosts_up_to_hlc = 0;
+
+  struct Figures {
+    std::uint64_t ranges_compared = 0;
+    std::uint64_t ranges_different = 0;
+    std::uint64_t to_first = 0;  ///< records
+    std::uint64_t to_second = 0;
+    std::uint64_t ghosts = 0;
+    std::uint64_t contradictions = 0;  ///< one version, two values
+  };
+  Figures figures;
+
+  /// Called now and then, with the key that has been reached; false: stop.
+  std::function<bool(const Figures&, std::string_view reached)> progress;
+};
+
+/// Makes both sides hold the newer record of every key that either held when this began. Compares
+/// fingerprints of ranges, splits where they differ, and moves only what differs, both ways. What is written
+/// meanwhile is somebody else's affair (the streams'). Doing it again, or only half of it, does no harm.
+/// Bounded memory. `first` is where the most keys are, or may be: ranges are cut there. With ghosts, `first`
+/// may bring some. Errors: a side's; kTimedOut: stopped by `progress`.
+[[nodiscard]] Status reconcile(Side& first, Side& second, std::uint64_t most_keys, Reconciliation& task);
+
+}  // namespace minivault::cluster
