@@ -24,7 +24,7 @@ bool OutputBuffer::append_borrowed(std::string_view bytes) {
 
 void OutputBuffer::hold(std::uint64_t mark) {
   if (held() && holds_.back().mark >= mark) return;
-  const std::uint64_t at = sent_ + backlog();
+  const std::uint64_t at = end_place();
   if (held() && holds_.back().at == at) {
     holds_.back().mark = mark;
   } else {
@@ -40,8 +40,19 @@ void OutputBuffer::release(std::uint64_t reached) {
   }
 }
 
+void OutputBuffer::replace(std::uint64_t place, char byte) {
+  MV_ASSERT(place >= gate_ && place < end_place());
+  std::uint64_t at = begin_ + (place - sent_);  // of the copied bytes, once the lent ones before it are left out
+  for (const Borrowed& borrowed : borrowed_) {
+    if (at < borrowed.before) break;
+    at -= borrowed.bytes.size();
+  }
+  storage()[at] = byte;
+}
+
 std::size_t OutputBuffer::sendable() const {
-  return held() ? static_cast<std::size_t>(holds_[first_hold_].at - sent_) : backlog();
+  const std::uint64_t stop = held() ? std::min(holds_[first_hold_].at, gate_) : gate_;
+  return stop == kOpen ? backlog() : static_cast<std::size_t>(std::min(stop, end_place()) - sent_);
 }
 
 std::span<iovec> OutputBuffer::gather(std::span<iovec> pieces) const {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,9 @@ namespace minivault::net {
 /// Bytes on their way to a client, in order, some of which may not leave yet.
 ///
 /// Small pieces are copied in; large ones are borrowed until keep() copies what is still there. A hold at a
-/// place in the stream keeps everything after it back until a mark (for a store: an LSN) is reached. It is
-/// the only way an answer waits: for the disk today, for a quorum as one more mark.
+/// place in the stream keeps everything after it back until a mark (for a store: an LSN) is reached: so an
+/// answer waits for the disk. A gate keeps everything from a place on back until its owner moves it: so an
+/// answer waits for what has another outcome than yes, and can still be changed.
 ///
 /// A few small answers fit into the object itself, so parking the answer of a single write allocates nothing.
 class OutputBuffer {
@@ -37,6 +39,14 @@ class OutputBuffer {
   /// nothing: what comes later leaves later.
   void hold(std::uint64_t mark);
 
+  /// Nothing from `place` of the stream on leaves before the gate is set elsewhere; kOpen: everything may.
+  void set_gate(std::uint64_t place) { gate_ = place; }
+  static constexpr std::uint64_t kOpen = std::numeric_limits<std::uint64_t>::max();
+  /// The place in the stream, since its birth, of what is appended next.
+  [[nodiscard]] std::uint64_t end_place() const { return sent_ + backlog(); }
+  /// Changes a byte that was copied in. REQUIRES: a gate has kept it here since.
+  void replace(std::uint64_t place, char byte);
+
   /// Bytes that wait, sendable or not.
   [[nodiscard]] std::size_t backlog() const { return end_ - begin_ + borrowed_bytes_; }
   [[nodiscard]] bool empty() const { return backlog() == 0; }
@@ -46,7 +56,7 @@ class OutputBuffer {
 
   /// Drops the holds that `reached` satisfies.
   void release(std::uint64_t reached);
-  /// Bytes before the first hold.
+  /// Bytes before the first hold and the gate.
   [[nodiscard]] std::size_t sendable() const;
   /// Describes the sendable bytes as far as `pieces` suffice; returns the part that was filled.
   [[nodiscard]] std::span<iovec> gather(std::span<iovec> pieces) const;
@@ -79,6 +89,7 @@ class OutputBuffer {
   std::size_t end_ = 0;
   std::size_t borrowed_bytes_ = 0;
   std::uint64_t sent_ = 0;  ///< since the stream's birth
+  std::uint64_t gate_ = kOpen;
   std::vector<Borrowed> borrowed_;
   std::vector<Hold> holds_;
   std::size_t first_hold_ = 0;

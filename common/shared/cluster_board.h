@@ -26,6 +26,7 @@ enum class PeerState : std::uint32_t {
 struct PeerPlace {
   alignas(64) std::atomic<PeerState> state;
   std::atomic<std::uint64_t> node_id;  ///< 0: not yet known
+  std::atomic<std::uint64_t> epoch;    ///< of the node that answers there, on a live connection; 0: none is
   std::atomic<std::uint64_t> acked;    ///< LSN: durable at the peer, gap-free since `stream_began`
   std::atomic<std::uint64_t> stream_began;
   std::atomic<std::uint64_t> acked_hlc_ms;    ///< wall-clock ms of the newest acknowledged record
@@ -39,6 +40,19 @@ struct PeerPlace {
   char address[kPeerAddressBytes];
   char last_error[160];
 };
+
+/// A hello that came in, for the replicator to dial back: nobody is believed, and no back-off ended, before.
+/// A worker takes a free place (kFree -> kBeingWritten by compare-and-swap), fills it, says kThere and rings
+/// the replicator, which takes it and says kFree. Where all are taken the hello is forgotten: the caller's
+/// next one comes. A successor of the replicator frees what a dead worker left half-written.
+struct Introduction {
+  static constexpr std::uint32_t kFree = 0, kBeingWritten = 1, kThere = 2;
+  std::atomic<std::uint32_t> state;
+  std::uint64_t node_id;
+  std::uint64_t epoch;
+  char address[kPeerAddressBytes];  ///< as told; a loopback name heard from another host: its source address
+};
+inline constexpr unsigned kMaxIntroductions = 16;
 
 struct ClusterBoard {
   /// Acknowledgements that a write needs besides this node's own; 0: none, nobody waits. kNotYetKnown until
@@ -57,6 +71,7 @@ struct ClusterBoard {
   std::atomic<std::uint64_t> conflicts;        ///< writes found older than what a peer held (any worker)
   std::atomic<std::uint64_t> restamped, ghosts_dropped, equal_versions;
   std::atomic<std::uint64_t> repair_requested;  ///< raised by a command; the replicator repairs with everyone
+  Introduction introductions[kMaxIntroductions];
   PeerPlace peers[kMaxPeers];
 };
 

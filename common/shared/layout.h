@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "common/shared/cluster_board.h"
+
 /// The memory that every process of one node shares. One anonymous mapping, made by the supervisor before
 /// the first fork and inherited; it dies with the node, so nothing in it needs a version or a checksum.
 ///
@@ -123,6 +125,9 @@ struct ChildSlot {
   /// The lowest LSN a parked answer waits for to be durable; kNoLsn: none. Wanted by the child, taken by the
   /// syncer.
   alignas(kCacheLine) std::atomic<Lsn> durable_want;
+  /// The same for cluster.quorum: wanted by the child, taken by the replicator, which rings when `quorum` has
+  /// reached it or `needed` changed.
+  std::atomic<Lsn> quorum_want;
   /// Place in the queue for room in the ring; 0: not waiting.
   std::atomic<std::uint64_t> space_ticket;
   std::atomic<std::uint64_t> space_asked_ms;  ///< when the owner last asked for that room (monotonic_ms())
@@ -154,6 +159,7 @@ struct alignas(2 * kCacheLine) State {
   std::atomic<std::uint32_t> deaths;
   /// LMDB environments are opened one at a time (PEERS.md: concurrent opens have failed). Robust.
   alignas(kCacheLine) pthread_mutex_t base_open;
+  ClusterBoard cluster;
   ChildSlot slots[kMaxChildren];
 };
 

@@ -102,6 +102,7 @@ void Region::clear_slot(unsigned index) const {
   ChildSlot& slot = state_->slots[index];
   slot.pin.store(kNoLsn, std::memory_order_release);
   slot.durable_want.store(kNoLsn, std::memory_order_relaxed);
+  slot.quorum_want.store(kNoLsn, std::memory_order_relaxed);
   slot.space_ticket.store(0, std::memory_order_relaxed);
   slot.counters.connections_open.store(0, std::memory_order_relaxed);
   slot.state.store(ChildState::kFree, std::memory_order_relaxed);
