@@ -1,0 +1,118 @@
+#include "worker/compare.h"
+
+#include <string>
+#include <utility>
+
+#include "common/cluster/range_server.h"
+#include "common/core/log.h"
+#include "common/protocol/binary.h"
+#include "worker/detached.h"
+#include "worker/patient_socket.h"
+
+namespace minivault::worker {
+namespace {
+
+constexpr unsigned kLockByte = 1;  // after the backup's
+constexpr unsigned kMost = 16;
+constexpr std::uint64_t kLargestRequest = 16 << 20;
+
+cluster::Record record_of(std::string_view key, const store::BaseRecord& record) {
+  return {record.operation, record.flags, record.version, key, record.value};
+}
+
+/// The newest commit of the base, looked at anew for each request.
+class Conversation {
+ public:
+  Conversation(store::Base::Snapshot snapshot, int socket)
+      : snapshot_(std::move(snapshot)), socket_(socket), ranges_({scan(), get()}) {}
+
+  Status run(const shared::State& state) {
+    const Result<store::BaseMeta> meta = snapshot_.meta();
+    if (!meta) return tl::unexpected(meta.error());
+    const bool complete = state.cluster.complete.load(std::memory_order_acquire) != 0;
+    Status said = reply(cluster::encode(
+        cluster::CompareReply{state.limits.node_id.load(), meta->keys + meta->tombstones, complete}));
+    while (said) {
+      snapshot_.reset();
+      said = answer_next();
+    }
+    return said;
+  }
+
+ private:
+  std::function<Status(std::string_view, const cluster::RangeServer::Visit&)> scan() {
+    return [this](std::string_view from, const cluster::RangeServer::Visit& visit) {
+      return snapshot_.scan(from, [&](std::string_view key, const store::BaseRecord& record) {
+        return visit(record_of(key, record));
+      });
+    };
+  }
+  std::function<Status(std::string_view, const cluster::RangeServer::Visit&)> get() {
+    return [this](std::string_view key, const cluster::RangeServer::Visit& visit) -> Status {
+      const auto found = snapshot_.get(key);
+      if (!found) return tl::unexpected(found.error());
+      if (*found) visit(record_of(key, **found));
+      return {};
+    };
+  }
+
+  Status answer_next() {
+    using Kind = protocol::BinaryParse::Kind;
+    protocol::BinaryRequest request;
+    protocol::BinaryParse parsed = protocol::parse_binary(received_, {kLargestRequest}, request);
+    while (parsed.kind == Kind::kNeedMore) {
+      if (Status got = socket_.receive(received_); !got) return got;
+      parsed = protocol::parse_binary(received_, {kLargestRequest}, request);
+    }
+    if (parsed.kind != Kind::kRequest || request.opcode != protocol::Opcode::kSync || request.compressed) {
+      return fail(Code::kCorrupt, "the client says what does not belong into a comparison");
+    }
+    if (Status renewed = snapshot_.renew(); !renewed) return renewed;
+    const Result<std::string> answer = ranges_.answer(request.key, request.value);
+    received_.erase(0, parsed.size);
+    return answer ? reply(*answer) : tl::unexpected(answer.error());
+  }
+
+  Status reply(const std::string& message) {
+    std::string head;
+    protocol::append_value_header(head, static_cast<std::uint32_t>(message.size()));
+    if (Status sent = socket_.send(head); !sent) return sent;
+    return socket_.send(message);
+  }
+
+  store::Base::Snapshot snapshot_;
+  PatientSocket socket_;
+  cluster::RangeServer ranges_;
+  std::string received_;
+};
+
+Status converse(const Config& config, const shared::Region& region, int socket) {
+  shared::State& state = region.state();
+  const shared::Lsn at_least = state.marks.tail.load(std::memory_order_acquire);
+  const Result<store::Base> base = open_base(config, state);
+  if (!base) return tl::unexpected(base.error());
+  Result<store::Base::Snapshot> snapshot = take_snapshot(*base, region, at_least, false);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  return Conversation(std::move(*snapshot), socket).run(state);
+}
+
+/// A client that ends the conversation has got what it wanted.
+int run(const Config& config, const shared::Region& region, int socket) {
+  const Status talked = converse(config, region, socket);
+  if (!talked && talked.error().code != Code::kUnavailable) {
+    log_line(LogLevel::kWarning, "comparison_failed", {{"error", talked.error().message}});
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Status serve_comparison(const Config& config, const shared::Region& region, int socket) {
+  Result<UniqueFd> turn = take_turn(config, kLockByte, kMost, "more than enough comparing");
+  if (!turn) return tl::unexpected(turn.error());
+  return run_detached("compare", socket, std::move(*turn),
+                      [&](const UniqueFd&) { return run(config, region, socket); });
+}
+
+}  // namespace minivault::worker
