@@ -65,6 +65,14 @@ Result<std::string> Connection::health() {
   return receive();
 }
 
+Result<std::string> Connection::sync(std::string_view kind, std::string_view message) {
+  MV_ASSERT(pending_.empty());
+  if (message.size() > kLargestLength) return fail(Code::kTooLarge, "the message has more than 4 GiB");
+  protocol::append_sync(outgoing_, kind, message, false);
+  queued(Kind::kSync);
+  return receive();
+}
+
 Status Connection::queue_get(std::string_view key) {
   if (const Status status = check_key(key); !status) return status;
   protocol::append_get(outgoing_, key);
@@ -136,6 +144,8 @@ Result<std::string> Connection::refusal(Kind kind) const {
       return fail(Code::kOutcomeUnknown, "not acknowledged: refused, or its quorum was not reached");
     case Kind::kHealth:
       return fail(Code::kUnavailable, "the node does not tell its health");
+    case Kind::kSync:
+      return fail(Code::kUnavailable, "the node takes no messages from other nodes: is the key right?");
     case Kind::kAuth:
       return fail(Code::kUnauthorized, "the authentication key was refused");
   }

@@ -51,6 +51,10 @@ class Connection {
   [[nodiscard]] Status remove(std::string_view key);  ///< OK also where there was no such key
   [[nodiscard]] Result<std::string> health();         ///< the node's health as JSON
 
+  /// A message between nodes: its answer, the first byte of which tells a refusal (common/cluster/message.h).
+  /// Errors: kUnavailable (answered FF: not allowed, or not the time for it), and as above.
+  [[nodiscard]] Result<std::string> sync(std::string_view kind, std::string_view message);
+
   // Many requests at once: queue them, then receive() once for each, in the same order. Memory is the only
   // bound: what is queued stays here until the node reads it, and answers come in while requests go out.
   [[nodiscard]] Status queue_get(std::string_view key);
@@ -71,7 +75,7 @@ class Connection {
   [[nodiscard]] bool usable() const;
 
  private:
-  enum class Kind : std::uint8_t { kGet, kWrite, kHealth, kAuth };
+  enum class Kind : std::uint8_t { kGet, kWrite, kHealth, kAuth, kSync };
 
   /// A request without an answer; `end` is where its bytes end in the stream of all requests.
   struct Pending {

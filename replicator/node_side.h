@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string_view>
+
+#include "common/client/connection.h"
+#include "common/cluster/reconcile.h"
+
+namespace minivault::replicator {
+
+/// A node as one side of a comparison: one connection is a comparison, another takes records.
+class NodeSide final : public cluster::Side {
+ public:
+  NodeSide(client::Connection comparison, client::Connection pushes)
+      : comparison_(std::move(comparison)), pushes_(std::move(pushes)) {}
+
+  /// Begins the comparison. Errors: kUnavailable (not reachable, or busy), kUnauthorized, kCorrupt.
+  [[nodiscard]] Result<cluster::CompareReply> begin();
+
+  Result<cluster::RangesPage> split(const cluster::SplitRequest& request) override;
+  Result<cluster::RangesPage> sums(const cluster::SumsRequest& request) override;
+  Result<cluster::ItemsPage> items(const cluster::Span& span) override;
+  Result<cluster::RecordsPage> records(const cluster::Span& span) override;
+  Result<cluster::RecordsPage> fetch(const std::vector<std::string>& keys) override;
+  Status push(const std::vector<cluster::Record>& records) override;
+
+  /// Messages in both directions, without their frames.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  [[nodiscard]] Result<std::string_view> ask(std::string_view kind, std::string_view request);
+
+  client::Connection comparison_;
+  client::Connection pushes_;
+  std::string answer_;  ///< what the views of a page look into
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace minivault::replicator

@@ -1,0 +1,148 @@
+#include "replicator/repair.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "common/client/connection.h"
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "replicator/node_side.h"
+
+namespace minivault::replicator {
+namespace {
+
+Result<std::unique_ptr<NodeSide>> connect(const client::Address& address, const std::string& auth_key) {
+  client::Options options;
+  options.auth_key = auth_key;
+  // The first answer of a comparison waits for a checkpoint, a sum over a cold base for the disk.
+  options.request_timeout = std::chrono::minutes(2);
+  Result<client::Connection> comparison = client::Connection::open(address, options);
+  if (!comparison) return tl::unexpected(comparison.error());
+  Result<client::Connection> pushes = client::Connection::open(address, options);
+  if (!pushes) return tl::unexpected(pushes.error());
+  return std::make_unique<NodeSide>(std::move(*comparison), std::move(*pushes));
+}
+
+/// Sleeps as long as the bytes moved so far are more than the time passed allows.
+void hold_back(std::uint64_t bytes, std::uint64_t bytes_a_second, std::uint64_t began_ms) {
+  if (bytes_a_second == 0) return;
+  const std::uint64_t due_ms = began_ms + bytes * 1'000 / bytes_a_second;
+  const std::uint64_t now_ms = monotonic_ms();
+  if (due_ms > now_ms) std::this_thread::sleep_for(std::chrono::milliseconds(due_ms - now_ms));
+}
+
+void note(const RepairTask& task, const cluster::Reconciliation::Figures& figures, std::uint64_t bytes,
+          std::uint64_t began_ms) {
+  log_line(LogLevel::kInfo, "repaired",
+           {{"peer", task.peer.text()},
+            {"ranges", figures.ranges_compared},
+            {"different", figures.ranges_different},
+            {"records_in", task.ghosts_here ? figures.to_first : figures.to_second},
+            {"records_out", task.ghosts_here ? figures.to_second : figures.to_first},
+            {"ghosts", figures.ghosts},
+            {"contradictions", figures.contradictions},
+            {"bytes", bytes},
+            {"ms", monotonic_ms() - began_ms}});
+}
+
+Status repair(const RepairTask& task) {
+  const std::uint64_t began_ms = monotonic_ms();
+  const auto here = connect(task.here, task.auth_key);
+  if (!here) return tl::unexpected(here.error());
+  const auto peer = connect(task.peer, task.auth_key);
+  if (!peer) return tl::unexpected(peer.error());
+  const Result<cluster::CompareReply> about_here = (*here)->begin();
+  if (!about_here) return tl::unexpected(about_here.error());
+  const Result<cluster::CompareReply> about_peer = (*peer)->begin();
+  if (!about_peer) return tl::unexpected(about_peer.error());
+  if (about_here->id == about_peer->id) return fail(Code::kInvalidArgument, "the peer is this node itself");
+
+  cluster::Reconciliation work;
+  work.cut_off_hlc = task.cut_off_hlc;
+  work.ghosts_up_to_hlc = task.ghosts_up_to_hlc;
+  std::uint64_t moved_before = 0;
+  work.progress = [&](const cluster::Reconciliation::Figures& figures, std::string_view) {
+    const std::uint64_t moved = figures.to_first + figures.to_second;
+    if (task.place != nullptr) task.place->repaired_keys.fetch_add(moved - moved_before);
+    moved_before = moved;
+    hold_back((*peer)->bytes(), task.bytes_a_second, began_ms);
+    return true;
+  };
+  // Ghosts are what the first side brings.
+  cluster::Side& first = task.ghosts_here ? **here : **peer;
+  cluster::Side& second = task.ghosts_here ? **peer : **here;
+  const std::uint64_t most = std::max(about_here->keys, about_peer->keys);
+  Status reconciled = cluster::reconcile(first, second, most, work);
+  work.progress(work.figures, {});
+  if (reconciled) note(task, work.figures, (*peer)->bytes(), began_ms);
+  return reconciled;
+}
+
+/// The process's main: it has nothing of the replicator's but its shared memory.
+int run(const RepairTask& task, pid_t replicator) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != replicator) return 1;
+  ::close_range(STDERR_FILENO + 1, std::numeric_limits<unsigned>::max(), 0);
+  std::signal(SIGTERM, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::prctl(PR_SET_NAME, "repair");
+  constexpr int kBehindClients = 5;
+  (void)!::nice(kBehindClients);
+  const Status done = repair(task);
+  if (done) return 0;
+  log_line(LogLevel::kWarning, "repair_failed",
+           {{"peer", task.peer.text()}, {"error", done.error().message}});
+  return 1;
+}
+
+}  // namespace
+
+Result<Repair> Repair::start(const RepairTask& task) {
+  const pid_t replicator = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return fail_errno("no process for a repair", errno);
+  if (child > 0) return Repair(child);
+  try {
+    ::_exit(run(task, replicator));
+  } catch (const std::exception& error) {
+    log_line(LogLevel::kWarning, "repair_failed", {{"error", error.what()}});
+  }
+  ::_exit(1);
+}
+
+Repair::Repair(Repair&& other) noexcept : pid_(std::exchange(other.pid_, 0)), state_(other.state_) {}
+
+Repair& Repair::operator=(Repair&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+Repair::~Repair() {
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+Repair::State Repair::look() {
+  int status = 0;
+  if (pid_ != 0 && ::waitpid(pid_, &status, WNOHANG) == pid_) {
+    pid_ = 0;
+    state_ = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? State::kDone : State::kFailed;
+  }
+  return state_;
+}
+
+}  // namespace minivault::replicator

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "common/client/address.h"
+#include "common/core/error.h"
+#include "common/shared/cluster_board.h"
+
+namespace minivault::replicator {
+
+/// A repair between this node and a peer (REPLICATION.md rule 6), told from outside: whoever does it is a
+/// client of both.
+struct RepairTask {
+  client::Address here;
+  client::Address peer;
+  std::string auth_key;
+  std::uint64_t cut_off_hlc = 0;       ///< tombstones up to this are not compared
+  std::uint64_t ghosts_up_to_hlc = 0;  ///< see cluster::Reconciliation
+  bool ghosts_here = false;            ///< this node may bring them; else the peer
+  /// Pause so that no more than this many bytes a second are moved; 0: as fast as it goes.
+  std::uint64_t bytes_a_second = 0;
+  shared::PeerPlace* place = nullptr;  ///< where progress is told
+};
+
+/// A repair under way, in a process of its own: it waits for two nodes, and may compute for long. Nothing is
+/// lost when it ends at any moment: what was moved stays moved, and the rest is still different.
+class Repair {
+ public:
+  /// Errors: kUnavailable.
+  [[nodiscard]] static Result<Repair> start(const RepairTask& task);
+  Repair(Repair&& other) noexcept;
+  Repair& operator=(Repair&& other) noexcept;
+  Repair(const Repair&) = delete;
+  Repair& operator=(const Repair&) = delete;
+  ~Repair();  ///< ends it
+
+  enum class State { kRunning, kDone, kFailed };
+  /// Where it is; does not wait.
+  [[nodiscard]] State look();
+
+ private:
+  explicit Repair(pid_t pid) : pid_(pid) {}
+
+  pid_t pid_ = 0;  ///< 0: has ended and was reaped
+  State state_ = State::kRunning;
+};
+
+}  // namespace minivault::replicator
