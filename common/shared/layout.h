@@ -57,6 +57,9 @@ struct AppendLock {
   std::atomic<Lsn> writable_end;
   /// Largest hybrid logical clock value stamped or seen.
   std::atomic<std::uint64_t> last_hlc;
+  /// HLC values below this may be stamped: that is on disk, and the next start stamps above it. Syncer
+  /// (without the lock, after its fdatasync); partner: LogWriter.
+  std::atomic<std::uint64_t> hlc_ceiling;
   /// Arrival order among writers that wait for room.
   std::atomic<std::uint64_t> next_ticket;
   /// How many slots hold a ticket; a hint, counted anew from the slots whenever it is not 0.

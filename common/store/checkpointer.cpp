@@ -16,6 +16,26 @@ constexpr std::uint64_t kLongestBacklogMs = 5'000;
 constexpr std::uint64_t kLookMs = 500;
 constexpr std::uint64_t kRetryMs = 1'000;  // after a full disk
 
+/// For a checkpointer that follows a dead one, before it syncs. The dead one may have been told of a failed
+/// sync and died before it could tell the others; the kernel tells each error once, then takes the pages for
+/// clean. So what is not known to be on disk is written once more.
+Status write_again(shared::State& state, Ring& ring, const Index& index, unsigned slot) {
+  {  // Who holds the lock has written bytes that the tail does not cover yet.
+    const AppendGuard mends_what_a_dead_holder_left(state, ring, index, slot);
+  }
+  const Lsn tail = state.marks.tail.load(std::memory_order_acquire);
+  RecordView record;
+  for (Lsn at = state.marks.durable.load(std::memory_order_acquire); at < tail; at = record.end()) {
+    if (!ring.verify(at, record)) {
+      return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(at));
+    }
+    std::string bytes(reinterpret_cast<const char*>(ring.at(at)), record.end() - at);
+    iovec piece{bytes.data(), bytes.size()};
+    if (Status written = ring.write(at, {&piece, 1}); !written) return written;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Checkpointer>> Checkpointer::open(shared::Region& region, const Config& config,
@@ -29,6 +49,14 @@ Result<std::unique_ptr<Checkpointer>> Checkpointer::open(shared::Region& region,
     log_line(LogLevel::kInfo, "store_open",
              {{"log_mb", store->ring.size() >> 20},
               {"largest_value_bytes", largest_value_in(store->ring, 1, config.max_value_bytes)}});
+  }
+  if (!first) {
+    const Index index(region.index_words(), state.limits.index_seed.load());
+    if (Status written = write_again(state, store->ring, index, slot); !written) {
+      state.failure.store(shared::Failure::kLogWrite, std::memory_order_release);
+      log_line(LogLevel::kError, "log_write_failed", {{"error", written.error().message}});
+      region.ring_all();
+    }
   }
   Result<Ring> syncers_ring = Ring::open(log_path(config));
   if (!syncers_ring) return tl::unexpected(syncers_ring.error());

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kMostPlanned =
     1024;  // few beside the bits of planned_groups_, so that a search of the plan is rare
 constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for longer than this takes to copy
-constexpr unsigned kHlcCounterBits = 16;
 // A ticket counts while its owner keeps asking, each ms or so: a stopped process must not hold up the others
 // for ever.
 constexpr std::uint64_t kTicketLapsesMs = 500;
@@ -69,6 +68,10 @@ Status LogWriter::commit(Batch& batch) {
     if (stop == Stop::kFailed) {
       settle_failed(batch);
       return fail(Code::kUnavailable, "this node takes no writes: an earlier write of its log failed");
+    }
+    if (stop == Stop::kNoVersion) {
+      ask_for_sync();
+      return fail(Code::kNoSpace, "the clock's next seconds are not on disk yet");
     }
     if (stop != Stop::kNoRoom) continue;
     if (state_.base_full.load(std::memory_order_acquire) != 0) {
@@ -176,6 +179,9 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   }
   // All words of the group may be taken by this very plan: once it is written, there is room again.
   if (place.word == Index::kNoWord) return plan_.empty() ? Stop::kNoRoom : Stop::kChunkFull;
+  if (entry.header.hlc == 0 && next_hlc() >= state_.append.hlc_ceiling.load(std::memory_order_acquire)) {
+    return Stop::kNoVersion;
+  }
 
   stamp(batch, entry, next);
   add_pieces(batch, entry);
@@ -240,13 +246,17 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
   entry.result.answer_after = at_risk ? held.end : 0;
 }
 
+std::uint64_t LogWriter::next_hlc() const {
+  return std::max(state_.append.last_hlc.load(std::memory_order_relaxed) + 1, wall_hlc_);
+}
+
 /// Local writes get their HLC value under the lock, above all that the node has seen, so a later record of a
 /// key is never hidden by an older version.
 void LogWriter::stamp(Batch& batch, Batch::Entry& entry, Lsn lsn) {
   RecordHeader& header = entry.header;
   const std::uint64_t last = state_.append.last_hlc.load(std::memory_order_relaxed);
   if (header.hlc == 0) {
-    header.hlc = std::max(last + 1, wall_hlc_);
+    header.hlc = next_hlc();
     header.origin = state_.limits.node_id.load(std::memory_order_relaxed);
   }
   state_.append.last_hlc.store(std::max(last, header.hlc), std::memory_order_relaxed);
@@ -377,6 +387,13 @@ void LogWriter::wake_syncer() {
   if (bell.asleep.load(std::memory_order_relaxed) == 0) return;
   bell.rings.fetch_add(1, std::memory_order_release);
   ::syscall(SYS_futex, &bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+/// The syncer looks at the request after it looked at the rings (partner: Syncer::sleep).
+void LogWriter::ask_for_sync() {
+  state_.bell.sync_requested.store(1, std::memory_order_seq_cst);
+  state_.bell.rings.fetch_add(1, std::memory_order_release);
+  ::syscall(SYS_futex, &state_.bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
 Lsn LogWriter::answer_after(Lsn end) const {

@@ -33,7 +33,7 @@ class LogWriter {
     Lsn end;
   };
   /// Why planning stopped before the end of the batch.
-  enum class Stop { kAtEnd, kChunkFull, kNeedsJudgement, kNoRoom, kFailed };
+  enum class Stop { kAtEnd, kChunkFull, kNeedsJudgement, kNoRoom, kNoVersion, kFailed };
   /// The newest record of a key as seen under the lock.
   struct Held {
     bool known = false;
@@ -52,6 +52,7 @@ class LogWriter {
   [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
                           Lsn replaces) const;
   void refuse(Batch::Entry& entry, const Held& held) const;
+  [[nodiscard]] std::uint64_t next_hlc() const;
   void stamp(Batch& batch, Batch::Entry& entry, Lsn lsn);
   void add_pieces(Batch& batch, const Batch::Entry& entry);
   [[nodiscard]] bool make_room(Lsn end);
@@ -61,6 +62,7 @@ class LogWriter {
   void settle_failed(Batch& batch);
   void note_unsynced();
   void wake_syncer();
+  void ask_for_sync();
   [[nodiscard]] Lsn answer_after(Lsn end) const;
   void pace(Lsn tail);
 

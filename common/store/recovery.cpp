@@ -15,7 +15,6 @@ namespace minivault::store {
 namespace {
 
 constexpr Lsn kFirstLsn = 4096;  // above 0, so that an empty index word and "no LSN yet" are never a position
-constexpr unsigned kHlcCounterBits = 16;
 
 Result<BaseMeta> read_meta(const Base& base) {
   Result<Base::Snapshot> snapshot = base.snapshot();
@@ -135,6 +134,7 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   scene.meta = *meta;
   scene.meta.checkpoint = start;
   scene.meta.mid_checkpoint = false;
+  scene.meta.last_hlc = std::max({meta->last_hlc, scene.log.largest_hlc, scene.hlc_ceiling});
   scene.meta.ring_bytes = config.log_bytes;
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
@@ -144,6 +144,10 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   if (!scene.ring || verdict.decision == Decision::kNewLog || scene.ring->size() != config.log_bytes) {
     if (Status ok = replace_ring(scene, config, start, starts); !ok) return ok;
   }
+  const std::uint64_t wall_hlc = wall_ms() << kHlcCounterBits;
+  const std::uint64_t last_hlc = std::max({scene.meta.last_hlc, state.append.last_hlc.load(), wall_hlc});
+  const std::uint64_t hlc_ceiling = next_hlc_ceiling(wall_hlc, last_hlc);
+  if (Status ok = scene.ring->write_hlc_ceiling(hlc_ceiling); !ok) return ok;
   RingHeader header = scene.ring->header();
   header.starts = starts + 2;
   header.clean = 0;
@@ -157,8 +161,8 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail})
     mark->store(start);
   state.append.writable_end.store(start + scene.ring->size());
-  state.append.last_hlc.store(std::max({scene.meta.last_hlc, scene.log.largest_hlc,
-                                        state.append.last_hlc.load(), wall_ms() << kHlcCounterBits}));
+  state.append.last_hlc.store(last_hlc);
+  state.append.hlc_ceiling.store(hlc_ceiling);
   return {};
 }
 
@@ -178,10 +182,12 @@ Result<Scene> survey(const Base& base, const Config& config, Ring::Access access
   e.accept_loss = config.accept_loss;
 
   Result<Ring> ring = Ring::open(log_path(config), access);
-  if (!ring) {
-    if (ring.error().code == Code::kIo) return tl::unexpected(ring.error());
-    e.log = ring.error().code == Code::kNotFound ? Evidence::Log::kAbsent : Evidence::Log::kDamagedHeader;
-    scene.log_problem = ring.error().message;
+  const Result<std::uint64_t> hlc_ceiling = ring ? ring->read_hlc_ceiling() : tl::unexpected(ring.error());
+  if (!hlc_ceiling) {
+    const Error& error = hlc_ceiling.error();
+    if (error.code == Code::kIo) return tl::unexpected(error);
+    e.log = error.code == Code::kNotFound ? Evidence::Log::kAbsent : Evidence::Log::kDamagedHeader;
+    scene.log_problem = error.message;
     return scene;
   }
   const RingHeader& header = ring->header();
@@ -195,7 +201,10 @@ Result<Scene> survey(const Base& base, const Config& config, Ring::Access access
     scene.log = examine_log(*ring, meta->checkpoint, false);
     e.ends_where_it_should = scene.log.end == header.clean_tail;
     const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
-    if (!in_order) scene.log = examine_log(*ring, meta->checkpoint, true);
+    if (!in_order) {
+      scene.log = examine_log(*ring, meta->checkpoint, true);
+      scene.hlc_ceiling = *hlc_ceiling;
+    }
     e.acknowledged_beyond = scene.log.damage_durable_to.has_value();
   }
   scene.ring = std::move(*ring);
@@ -273,10 +282,9 @@ Result<RecoveredStore> reopen(shared::State& state, const Config& config) {
   if (!base) return tl::unexpected(base.error());
   Result<Ring> ring = Ring::open(log_path(config));
   if (!ring) return tl::unexpected(ring.error());
-  Result<BaseMeta> meta = read_meta(*base);
-  if (!meta) return tl::unexpected(meta.error());
-  // The one before may have died between its commit and telling of it.
-  shared::raise(state.marks.checkpoint, meta->checkpoint);
+  // The base may hold more than shared memory says, where the one before died between a commit and telling of
+  // it. That one may have died in the sync of its commit as well, and what the page cache shows need not be
+  // on disk: the checkpoint moves with the next commit of our own, which does some work once more.
   return RecoveredStore{std::move(*base), std::move(*ring)};
 }
 

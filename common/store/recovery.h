@@ -61,6 +61,8 @@ struct Scene {
   BaseMeta meta;
   LogExamination log;
   Evidence evidence;
+  /// HLC values below this may have been stamped, by records that are lost; 0: none is, or the ring is.
+  std::uint64_t hlc_ceiling = 0;
   std::string log_problem;  ///< why there is no ring
 };
 

@@ -234,4 +234,22 @@ Status Ring::write_header(RingHeader header) {
   return {};
 }
 
+Result<std::uint64_t> Ring::read_hlc_ceiling() const {
+  RingCeiling ceiling;
+  if (::pread(file_.get(), &ceiling, sizeof ceiling, RingCeiling::kOffset) !=
+      static_cast<ssize_t>(sizeof ceiling)) {
+    return fail_errno("cannot read " + path_, errno);
+  }
+  const bool none = ceiling.hlc == 0 && ceiling.checksum == 0;
+  if (!none && ceiling.checksum != XXH3_64bits_withSeed(&ceiling.hlc, sizeof ceiling.hlc, header_.secret)) {
+    return fail(Code::kCorrupt, path_ + ": the clock in the header is damaged");
+  }
+  return ceiling.hlc;
+}
+
+Status Ring::write_hlc_ceiling(std::uint64_t hlc) {
+  const RingCeiling ceiling{hlc, XXH3_64bits_withSeed(&hlc, sizeof hlc, header_.secret)};
+  return write_all(file_.get(), &ceiling, sizeof ceiling, RingCeiling::kOffset, path_);
+}
+
 }  // namespace minivault::store

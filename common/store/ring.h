@@ -30,6 +30,14 @@ struct RingHeader {
 };
 static_assert(sizeof(RingHeader) == 72, "the header is a file format");
 
+/// In the header's page, in a sector of its own: written every few seconds, by another thread.
+struct RingCeiling {
+  static constexpr std::uint64_t kOffset = 512;
+  std::uint64_t hlc = 0;
+  std::uint64_t checksum = 0;  ///< XXH3-64 of `hlc`, seeded by the ring's secret; 0 while none was stored
+};
+static_assert(sizeof(RingCeiling) == 16, "the header is a file format");
+
 /// changes.log: one page of header and a preallocated ring of records; file offset = page + LSN mod ring
 /// size.
 ///
@@ -76,6 +84,11 @@ class Ring {
 
   /// Stores and syncs the header. Checkpointer only.
   [[nodiscard]] Status write_header(RingHeader header);
+
+  /// What the file says of HLC values that may have been stamped; 0: nothing yet. Errors: kCorrupt, kIo.
+  [[nodiscard]] Result<std::uint64_t> read_hlc_ceiling() const;
+  /// Good once sync() or write_header() followed. Checkpointer only. Errors: kIo.
+  [[nodiscard]] Status write_hlc_ceiling(std::uint64_t hlc);
 
  private:
   UniqueFd file_;

@@ -9,6 +9,7 @@
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/checkpoint.h"
+#include "common/store/version.h"
 
 namespace minivault::store {
 namespace {
@@ -56,9 +57,10 @@ bool Syncer::sync_now() {
   if (mode_.kind == SyncMode::Kind::kNone && !requested) return true;
   take_age();
   const Lsn end = state_.marks.tail.load(std::memory_order_acquire);
-  if (end > state_.marks.durable.load(std::memory_order_relaxed)) {
+  if (end > state_.marks.durable.load(std::memory_order_relaxed) || ceiling_is_due()) {
     const std::uint64_t began = monotonic_ns();
-    if (Status synced = ring_.sync(); !synced) {
+    if (Status synced = sync_log(); !synced) {
+      MV_FAULT_POINT("syncer.before_failure");
       state_.failure.store(shared::Failure::kLogSync, std::memory_order_release);
       log_line(LogLevel::kError, "log_sync_failed", {{"error", synced.error().message}});
       published_.notify_all();
@@ -71,6 +73,24 @@ bool Syncer::sync_now() {
   }
   bell.syncing_since_ns.store(0, std::memory_order_release);
   return true;
+}
+
+bool Syncer::ceiling_is_due() const {
+  return hlc_ceiling_is_due(state_.append.hlc_ceiling.load(std::memory_order_relaxed),
+                            wall_ms() << kHlcCounterBits,
+                            state_.append.last_hlc.load(std::memory_order_relaxed));
+}
+
+/// With the log goes the clock's ceiling (version.h).
+Status Syncer::sync_log() {
+  if (!ceiling_is_due()) return ring_.sync();
+  shared::AppendLock& append = state_.append;
+  const std::uint64_t ceiling =
+      next_hlc_ceiling(wall_ms() << kHlcCounterBits, append.last_hlc.load(std::memory_order_relaxed));
+  if (Status written = ring_.write_hlc_ceiling(ceiling); !written) return written;
+  if (Status synced = ring_.sync(); !synced) return synced;
+  append.hlc_ceiling.store(ceiling, std::memory_order_release);
+  return {};
 }
 
 /// Moves the age of the oldest unsynced write over to the sync that begins. Before the tail is read (partner:

@@ -31,6 +31,8 @@ class Syncer {
  private:
   void run();
   [[nodiscard]] bool sync_now();
+  [[nodiscard]] bool ceiling_is_due() const;
+  [[nodiscard]] Status sync_log();
   void take_age();
   void publish(Lsn end);
   void wait_for_work();

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 
 namespace minivault::store {
+
+inline constexpr unsigned kHlcCounterBits = 16;
 
 /// When and where a record was written: a hybrid logical clock value (48 bits of ms since 1970, 16 bits of
 /// counter; Kulkarni et al., "Logical Physical Clocks", 2014) and the id of the node that stamped it.
@@ -14,5 +17,22 @@ struct Version {
 
   auto operator<=>(const Version&) const = default;
 };
+
+// No version is handed out twice, though a power cut takes records away and somebody sets the clock back:
+// only HLC values below a ceiling are stamped that was durable before, and a start after a crash stamps above
+// it. So the clock runs ahead by up to this after a crash; where it is ahead already, by far less, for
+// crashes may come one after the other.
+inline constexpr std::uint64_t kCeilingAboveWall = 8'000ULL << kHlcCounterBits;
+inline constexpr std::uint64_t kCeilingAboveLast = 250ULL << kHlcCounterBits;
+
+/// `wall_hlc`: the machine's clock; `last_hlc`: the largest value stamped or seen.
+[[nodiscard]] constexpr std::uint64_t next_hlc_ceiling(std::uint64_t wall_hlc, std::uint64_t last_hlc) {
+  return std::max(wall_hlc + kCeilingAboveWall, last_hlc + kCeilingAboveLast);
+}
+/// Half of what lies below the ceiling is used up.
+[[nodiscard]] constexpr bool hlc_ceiling_is_due(std::uint64_t ceiling, std::uint64_t wall_hlc,
+                                                std::uint64_t last_hlc) {
+  return ceiling < std::max(wall_hlc + kCeilingAboveWall / 2, last_hlc + kCeilingAboveLast / 2);
+}
 
 }  // namespace minivault::store
