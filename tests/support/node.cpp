@@ -74,6 +74,7 @@ void Node::start() {
   }
   if (options_.http_listener) http_port_ = free_port();  // -http 0 means none
   process_ = std::make_unique<ChildProcess>(command(), options_.environment);
+  if (options_.on_start) options_.on_start(process_->pid());
   const auto ready = process_->line([](const std::string& line) { return is_event(line, "ready "); });
   if (!ready) throw std::runtime_error("the node ended with status " + std::to_string(process_->wait()));
   port_ = number_in(*ready, "port");

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct NodeOptions {
   std::vector<std::string> flags = {};  ///< after the fixture's own, so they win
   Environment environment = {};
   bool http_listener = false;
+  std::function<void(pid_t)> on_start = {};  ///< told the supervisor, long before that is ready
 };
 
 /// A real node: the binary with a data directory of its own, on loopback, on ports that the kernel chose, a
@@ -52,6 +54,8 @@ class Node {
   /// Resident memory of all its processes; shared memory counts once for each.
   [[nodiscard]] std::uint64_t memory_bytes() const;
 
+  /// For the next start().
+  [[nodiscard]] NodeOptions& options() { return options_; }
   /// The command that starts it.
   [[nodiscard]] std::vector<std::string> command() const;
 
