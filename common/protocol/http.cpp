@@ -4,8 +4,11 @@
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/verb.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <new>
+
+#include "common/protocol/http_response.h"
 
 namespace minivault::protocol {
 namespace {
@@ -32,6 +35,19 @@ HttpParse refuse(int status, std::string_view error, std::uint64_t size = 0) {
   return {Kind::kError, 0, size, status, error};
 }
 
+bool is_token(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+         (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+}
+
+/// Whoever speaks another protocol may never send the line's end: what is no method is seen at its first
+/// byte.
+bool may_begin_request(std::string_view input) {
+  const std::string_view method = input.substr(0, input.find(' '));
+  return !method.empty() && method.size() <= kLongestMethod &&
+         std::all_of(method.begin(), method.end(), is_token);
+}
+
 HttpMethod to_method(http::verb verb) {
   // clang-format off
   switch (verb) {
@@ -46,7 +62,6 @@ HttpMethod to_method(http::verb verb) {
 }
 
 HttpParse refuse(const error_code& error) {
-  if (error == http::error::bad_method) return refuse(400, "malformed method");
   if (error == http::error::bad_target) return refuse(400, "malformed request target");
   if (error == http::error::bad_version) return refuse(400, "HTTP version not supported or malformed");
   if (error == http::error::bad_field) return refuse(400, "malformed header name");
@@ -91,8 +106,14 @@ class HeadParser : public http::basic_parser<true> {
         return once(request_.if_match, value, error);
       case http::field::if_none_match:
         return once(request_.if_none_match, value, error);
+      case http::field::host:
+        return once(host_, value, error);
       case http::field::accept:
-        if (request_.accept.empty()) request_.accept = view(value);
+        // A list may come in several lines. The one that says something here counts.
+        if (!names_bytes_type(request_.accept)) request_.accept = view(value);
+        return;
+      case http::field::if_range:
+        has_if_range_ = true;
         return;
       case http::field::expect:
         request_.expect_continue = boost::beast::iequals(value, "100-continue");
@@ -117,7 +138,10 @@ class HeadParser : public http::basic_parser<true> {
     header = view(value);
   }
 
-  void on_header_impl(error_code&) override {}
+  /// No answer has a validator, so none that If-Range names can still be right: the whole value, then.
+  void on_header_impl(error_code&) override {
+    if (has_if_range_) request_.range = {};
+  }
   void on_response_impl(int, BeastView, int, error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(BeastView data, error_code&) override { return data.size(); }
@@ -126,6 +150,8 @@ class HeadParser : public http::basic_parser<true> {
   void on_finish_impl(error_code&) override {}
 
   HttpRequest& request_;
+  std::string_view host_;
+  bool has_if_range_ = false;
   bool unknown_coding_ = false;
 };
 
@@ -177,6 +203,9 @@ HttpParse HttpParser::parse_from_first_byte(std::string_view input) {
 
 /// Looks at every line end once, however the input is cut.
 HttpParse HttpParser::find_head(std::string_view input) {
+  if (first_line_bytes_ == 0 && !may_begin_request(input)) {
+    return refuse(400, "not HTTP: a request begins with a method");
+  }
   for (;;) {
     const std::size_t newline = input.find('\n', scanned_);
     if (newline == std::string_view::npos) break;
@@ -209,8 +238,6 @@ HttpParse HttpParser::need_more_of_head(std::string_view input) {
     const bool too_large = input.size() - first_line_bytes_ > limits_.largest_fields;
     return too_large ? refuse(431, "request headers too large") : need_more();
   }
-  const bool no_method = input.substr(0, kLongestMethod + 1).find(' ') == std::string_view::npos;
-  if (input.size() > kLongestMethod && no_method) return refuse(400, "malformed method");
   const bool too_long = input.size() > limits_.largest_target + kRequestLineExtra;
   return too_long ? refuse(414, "request target too long") : need_more();
 }

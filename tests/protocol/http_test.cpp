@@ -68,6 +68,7 @@ class HttpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_expect_is_said_once_and_only_when_waiting);
   CPPUNIT_TEST(test_smuggling);
   CPPUNIT_TEST(test_malformed);
+  CPPUNIT_TEST(test_another_protocol_is_seen_at_once);
   CPPUNIT_TEST(test_unknown_transfer_codings);
   CPPUNIT_TEST(test_length_required);
   CPPUNIT_TEST(test_body_too_large);
@@ -75,6 +76,8 @@ class HttpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_longest_key_fits);
   CPPUNIT_TEST(test_blank_lines_between_requests);
   CPPUNIT_TEST(test_repeated_headers);
+  CPPUNIT_TEST(test_bytes_asked_for_in_any_line_of_accept);
+  CPPUNIT_TEST(test_a_range_under_a_condition_is_no_range);
   CPPUNIT_TEST(test_parser_can_move_within_a_body);
   CPPUNIT_TEST_SUITE_END();
 
@@ -323,6 +326,19 @@ class HttpTest : public CppUnit::TestFixture {
     expect_error("GET /\0 HTTP/1.1\r\n\r\n"sv, 400);
   }
 
+  /// Such a client waits for an answer and will never send the line's end.
+  void test_another_protocol_is_seen_at_once() {
+    using std::string_view_literals::operator""sv;
+    for (const std::string_view stream :
+         {"\x01\x05\0mykey"sv, "\x02"sv, "\0"sv, "\xFF"sv, "G\0"sv, "GET\x01"sv, "\x16\x03\x01"sv, "{\"a\""sv,
+          " "sv, "\rG"sv, "GET\r"sv}) {
+      expect_error(stream, 400);
+    }
+    for (const std::string_view stream : {""sv, "\r"sv, "\r\n"sv, "G"sv, "GET"sv, "GET "sv, "M-SEARCH"sv}) {
+      CPPUNIT_ASSERT_EQUAL(0, play(stream, 1).error);
+    }
+  }
+
   void test_unknown_transfer_codings() {
     for (const char* coding : {"gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "identity",
                                "xchunked", "chunked;q=1", "\"chunked\""}) {
@@ -389,12 +405,35 @@ class HttpTest : public CppUnit::TestFixture {
   }
 
   void test_repeated_headers() {
-    for (const char* name :
-         {"Authorization", "Content-Type", "Range", "If-Match", "If-None-Match", "X-Minivault-Consistency"}) {
+    for (const char* name : {"Authorization", "Content-Type", "Range", "If-Match", "If-None-Match",
+                             "X-Minivault-Consistency", "Host"}) {
       const std::string line = std::string(name) + ": a\r\n";
       expect_error("GET / HTTP/1.1\r\n" + line + line + "\r\n", 400);
     }
     expect_requests("GET / HTTP/1.1\r\nAccept: a\r\nAccept: b\r\n\r\n", {"GET / "});
+  }
+
+  void test_bytes_asked_for_in_any_line_of_accept() {
+    const std::string bytes = "Accept: application/octet-stream\r\n";
+    const std::string other = "Accept: text/html\r\n";
+    for (const std::string& lines : {bytes + other, other + bytes}) {
+      HttpParser parser(kLimits);
+      const std::string input = "GET / HTTP/1.1\r\n" + lines + "\r\n";
+      CPPUNIT_ASSERT(parser.parse(input).kind == Kind::kRequest);
+      CPPUNIT_ASSERT(parser.request().accept == "application/octet-stream");
+    }
+  }
+
+  /// Half of an old value must never be completed with half of a new one.
+  void test_a_range_under_a_condition_is_no_range() {
+    const std::string range = "Range: bytes=0-1\r\n";
+    const std::string condition = "If-Range: \"x\"\r\n";
+    for (const std::string& lines : {range + condition, condition + range}) {
+      HttpParser parser(kLimits);
+      const std::string input = "GET / HTTP/1.1\r\n" + lines + "\r\n";
+      CPPUNIT_ASSERT(parser.parse(input).kind == Kind::kRequest);
+      CPPUNIT_ASSERT(parser.request().range.empty());
+    }
   }
 
   void test_parser_can_move_within_a_body() {
