@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -37,8 +38,13 @@ std::string timestamp() {
   return std::string(text.data(), length) + fraction.data();
 }
 
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
+
 bool needs_quotes(std::string_view text) {
-  return text.empty() || text.find_first_of(" \"=\n\t\\") != std::string_view::npos;
+  return text.empty() || text.find_first_of(" \"=\\") != std::string_view::npos ||
+         std::any_of(text.begin(), text.end(), is_control);
 }
 
 void append_value(std::string& line, std::string_view text) {
@@ -49,7 +55,7 @@ void append_value(std::string& line, std::string_view text) {
   line += '"';
   for (const char c : text) {
     if (c == '"' || c == '\\') line += '\\';
-    line += (c == '\n' || c == '\t') ? ' ' : c;
+    line += is_control(c) ? ' ' : c;
   }
   line += '"';
 }
