@@ -18,9 +18,9 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-/// Reads `host:port`, `[v6]:port`, and both behind `http://` or `https://` with or without a final slash: the
-/// forms that a node's -public-url takes. The scheme is dropped: one port speaks both protocols, neither
-/// encrypted. Errors: kInvalidArgument, saying what is missing.
+/// Reads an address in the forms that a node's -public-url takes (common/config/values.h). The scheme is
+/// dropped: one port speaks both protocols, neither encrypted. Errors: kInvalidArgument, saying what is
+/// accepted.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
 }  // namespace minivault::client

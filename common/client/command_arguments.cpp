@@ -1,8 +1,9 @@
 #include "common/client/command_arguments.h"
 
 #include <array>
-#include <charconv>
 #include <vector>
+
+#include "common/config/values.h"
 
 namespace minivault::client {
 namespace {
@@ -112,14 +113,8 @@ Result<Command> parse_command(std::span<const std::string_view> arguments) {
 }
 
 Result<milliseconds> parse_duration(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kUnits = {
-      {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}};
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  for (const auto& [name, factor] : kUnits) {
-    if (error == std::errc() && number > 0 && unit == name) return milliseconds(number * factor);
-  }
+  const auto duration = settings::parse_duration(text);
+  if (duration && duration->count() > 0) return *duration;
   return wrong("\"" + std::string(text) + "\" is not a duration like 250ms or 5s");
 }
 

@@ -30,7 +30,8 @@ struct Command {
 /// with a dash. Errors: kInvalidArgument, one line that names what is wrong.
 [[nodiscard]] Result<Command> parse_command(std::span<const std::string_view> arguments);
 
-/// `250ms`, `5s`, `2m`, `1h`: a whole number above 0 and its unit. Errors: kInvalidArgument.
+/// A duration above 0 in the forms that a node's -write-timeout takes: `250ms`, `5s`, `1m30s`. Errors:
+/// kInvalidArgument.
 [[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 }  // namespace minivault::client

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
 
 #include "common/client/command_arguments.h"
+#include "common/config/values.h"
 
 namespace minivault::load {
 namespace {
@@ -67,16 +66,9 @@ std::string range_text(const Number& number) {
   return "want a number from " + std::to_string(number.least) + " to " + std::to_string(number.most);
 }
 
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 Complaint set_number(Options& options, const Number& number, std::string_view text) {
-  const auto value = parse_number(text);
-  if (!value || *value < number.least || *value > number.most) return range_text(number);
+  const auto value = settings::parse_number(text, number.least, number.most);
+  if (!value) return range_text(number);
   options.*number.member = *value;
   return {};
 }
@@ -100,9 +92,10 @@ Complaint set_value_size(Options& options, std::string_view text) {
   unsigned shift = 0;
   if (text.ends_with('K')) shift = 10;
   if (text.ends_with('M')) shift = 20;
-  const auto value = parse_number(text.substr(0, text.size() - (shift > 0 ? 1 : 0)));
   constexpr std::uint64_t kMost = 100U << 20U;
-  if (!value || *value == 0 || *value > kMost || *value << shift > kMost) return "want 1 to 100M bytes";
+  const auto value =
+      settings::parse_number(text.substr(0, text.size() - (shift > 0 ? 1 : 0)), 1, kMost >> shift);
+  if (!value) return "want 1 to 100M bytes";
   options.value_bytes = *value << shift;
   return {};
 }
@@ -119,8 +112,8 @@ Complaint set_server_pid(Options& options, std::string_view text) {
     options.find_server_pids = true;
     return {};
   }
-  const auto pid = parse_number(text);
-  if (!pid || *pid == 0 || *pid > 1U << 30U) return "want a process id, or auto";
+  const auto pid = settings::parse_number(text, 1, 1U << 30U);
+  if (!pid) return "want a process id, or auto";
   options.server_pids.push_back(static_cast<pid_t>(*pid));
   return {};
 }

@@ -23,6 +23,7 @@ class AddressTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(text, address.has_value());
       CPPUNIT_ASSERT_MESSAGE(text, *address == local);
     }
+    CPPUNIT_ASSERT(parse_address("https://localhost").value() == (Address{"localhost", 443}));
     CPPUNIT_ASSERT(parse_address("[::1]:65535").value() == (Address{"::1", 65535}));
     CPPUNIT_ASSERT(parse_address("10.0.0.1:1").value() == (Address{"10.0.0.1", 1}));
   }
@@ -30,7 +31,8 @@ class AddressTest : public CppUnit::TestFixture {
   void refuses_and_names_what_is_wrong() {
     for (const char* text :
          {"", "localhost", ":3000", "localhost:", "localhost:0", "localhost:65536", "localhost:3000x",
-          "localhost:-1", "::1:3000", "[]:3000", "http://localhost:3000/key", "ftp://localhost:3000"}) {
+          "localhost:-1", "::1:3000", "[]:3000", "http://localhost:3000/key", "ftp://localhost:3000", "[::1",
+          "[::1]", "a b:3000", "300.1.1.1:3000"}) {
       const auto address = parse_address(text);
       CPPUNIT_ASSERT_MESSAGE(text, !address.has_value());
       CPPUNIT_ASSERT_MESSAGE(text, address.error().code == Code::kInvalidArgument);

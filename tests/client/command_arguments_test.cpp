@@ -79,7 +79,8 @@ class CommandArgumentsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(parse_duration("5s").value() == milliseconds(5'000));
     CPPUNIT_ASSERT(parse_duration("2m").value() == milliseconds(120'000));
     CPPUNIT_ASSERT(parse_duration("1h").value() == milliseconds(3'600'000));
-    for (const char* text : {"", "5", "s", "0s", "-1s", "5 s", "5sx", "1.5s", "99999999999s"}) {
+    CPPUNIT_ASSERT(parse_duration("1m30s").value() == milliseconds(90'000));
+    for (const char* text : {"", "5", "s", "0", "0s", "-1s", "5 s", "5sx", "9999999999999999s"}) {
       CPPUNIT_ASSERT_MESSAGE(text, !parse_duration(text).has_value());
     }
   }
