@@ -34,14 +34,25 @@ Result<cluster::RecordsPage> NodeSide::fetch(const std::vector<std::string>& key
   return ask(cluster::kFetch, cluster::encode_fetch(keys)).and_then(cluster::decode_records);
 }
 
+Status NodeSide::introduce(cluster::NodeId id) {
+  cluster::Hello hello;
+  hello.dial_back = true;
+  hello.id = id;
+  return tell(cluster::kHello, cluster::encode(hello));
+}
+
 Status NodeSide::push(const std::vector<cluster::Record>& records) {
   cluster::BatchWriter writer(0);
   for (const cluster::Record& record : records) writer.add(record);
-  const std::string message = writer.finish_push();
-  const Result<std::string> answer = pushes_.sync(cluster::kPush, message);
+  return tell(cluster::kPush, writer.finish_push());
+}
+
+/// A message whose answer says nothing but whether it was taken.
+Status NodeSide::tell(std::string_view kind, const std::string& message) {
+  const Result<std::string> answer = pushes_.sync(kind, message);
   if (!answer) return tl::unexpected(answer.error());
   bytes_ += message.size() + answer->size();
-  if (answer->empty()) return fail(Code::kCorrupt, "an empty answer to records");
+  if (answer->empty()) return fail(Code::kCorrupt, "an empty answer between nodes");
   if (answer->front() != static_cast<char>(cluster::Reply::kOk)) {
     return fail(Code::kUnavailable, answer->substr(1));
   }

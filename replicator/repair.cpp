@@ -21,16 +21,20 @@
 namespace minivault::replicator {
 namespace {
 
-Result<std::unique_ptr<NodeSide>> connect(const client::Address& address, const std::string& auth_key) {
+constexpr int kWithComplete = 10;  // exit status
+
+Result<std::unique_ptr<NodeSide>> connect(const RepairTask& task, const client::Address& address) {
   client::Options options;
-  options.auth_key = auth_key;
+  options.auth_key = task.auth_key;
   // The first answer of a comparison waits for a checkpoint, a sum over a cold base for the disk.
   options.request_timeout = std::chrono::minutes(2);
   Result<client::Connection> comparison = client::Connection::open(address, options);
   if (!comparison) return tl::unexpected(comparison.error());
   Result<client::Connection> pushes = client::Connection::open(address, options);
   if (!pushes) return tl::unexpected(pushes.error());
-  return std::make_unique<NodeSide>(std::move(*comparison), std::move(*pushes));
+  auto side = std::make_unique<NodeSide>(std::move(*comparison), std::move(*pushes));
+  if (Status introduced = side->introduce(task.id); !introduced) return tl::unexpected(introduced.error());
+  return side;
 }
 
 /// Sleeps as long as the bytes moved so far are more than the time passed allows.
@@ -55,11 +59,12 @@ void note(const RepairTask& task, const cluster::Reconciliation::Figures& figure
             {"ms", monotonic_ms() - began_ms}});
 }
 
-Status repair(const RepairTask& task) {
+/// True: the peer is complete.
+Result<bool> repair(const RepairTask& task) {
   const std::uint64_t began_ms = monotonic_ms();
-  const auto here = connect(task.here, task.auth_key);
+  const auto here = connect(task, task.here);
   if (!here) return tl::unexpected(here.error());
-  const auto peer = connect(task.peer, task.auth_key);
+  const auto peer = connect(task, task.peer);
   if (!peer) return tl::unexpected(peer.error());
   const Result<cluster::CompareReply> about_here = (*here)->begin();
   if (!about_here) return tl::unexpected(about_here.error());
@@ -84,8 +89,9 @@ Status repair(const RepairTask& task) {
   const std::uint64_t most = std::max(about_here->keys, about_peer->keys);
   Status reconciled = cluster::reconcile(first, second, most, work);
   work.progress(work.figures, {});
-  if (reconciled) note(task, work.figures, (*peer)->bytes(), began_ms);
-  return reconciled;
+  if (!reconciled) return tl::unexpected(reconciled.error());
+  note(task, work.figures, (*peer)->bytes(), began_ms);
+  return about_peer->complete;
 }
 
 /// The process's main: it has nothing of the replicator's but its shared memory.
@@ -100,8 +106,8 @@ int run(const RepairTask& task, pid_t replicator) {
   ::prctl(PR_SET_NAME, "repair");
   constexpr int kBehindClients = 5;
   (void)!::nice(kBehindClients);
-  const Status done = repair(task);
-  if (done) return 0;
+  const Result<bool> done = repair(task);
+  if (done) return *done ? kWithComplete : 0;
   log_line(LogLevel::kWarning, "repair_failed",
            {{"peer", task.peer.text()}, {"error", done.error().message}});
   return 1;
@@ -140,7 +146,10 @@ Repair::State Repair::look() {
   int status = 0;
   if (pid_ != 0 && ::waitpid(pid_, &status, WNOHANG) == pid_) {
     pid_ = 0;
-    state_ = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? State::kDone : State::kFailed;
+    const int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    state_ = exit_status == kWithComplete ? State::kDoneWithComplete
+             : exit_status == 0           ? State::kDone
+                                          : State::kFailed;
   }
   return state_;
 }

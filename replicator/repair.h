@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/client/address.h"
+#include "common/cluster/members.h"
 #include "common/core/error.h"
 #include "common/shared/cluster_board.h"
 
@@ -14,6 +15,7 @@ namespace minivault::replicator {
 /// A repair between this node and a peer (REPLICATION.md rule 6), told from outside: whoever does it is a
 /// client of both.
 struct RepairTask {
+  cluster::NodeId id = 0;  ///< this node's
   client::Address here;
   client::Address peer;
   std::string auth_key;
@@ -37,7 +39,7 @@ class Repair {
   Repair& operator=(const Repair&) = delete;
   ~Repair();  ///< ends it
 
-  enum class State { kRunning, kDone, kFailed };
+  enum class State { kRunning, kDone, kDoneWithComplete, kFailed };  ///< the peer said that it is complete
   /// Where it is; does not wait.
   [[nodiscard]] State look();
 

@@ -61,6 +61,11 @@ constexpr std::array kCommands = {
             "the user that\n"
             "will run the node.\n",
             false},
+    Command{"new-id", 1, run_new_id, "new-id DATA",
+            "Makes another node of a data directory on which no node runs: what a copy of one needs before "
+            "it may join the\n"
+            "cluster of the other. Prints the new id.\n",
+            false},
 };
 
 const Command* find(std::string_view word) {

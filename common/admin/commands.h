@@ -15,6 +15,7 @@ int run_dump(const Arguments& arguments);
 int run_load(const Arguments& arguments);
 int run_backup(const Arguments& arguments);
 int run_restore(const Arguments& arguments);
+int run_new_id(const Arguments& arguments);
 
 /// `minivault: why` on standard error.
 int not_done(const std::string& why);

@@ -1,0 +1,67 @@
+#include "replicator/repairs.h"
+
+#include <algorithm>
+
+#include "common/core/log.h"
+
+namespace minivault::replicator {
+namespace {
+
+constexpr std::uint64_t kFirstDelayMs = 500;
+constexpr std::uint64_t kLongestDelayMs = 30'000;
+
+}  // namespace
+
+void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done) {
+  look(now_ms, when_done);
+  if (repair_) return;
+  // What is owed goes before what is routine.
+  for (const bool owed : {true, false}) {
+    for (const RepairPeer& peer : peers) {
+      Account& account = accounts_.try_emplace(peer.id, Account{.last_ms = now_ms}).first->second;
+      if (peer.in_debt == owed && is_due(peer, account, now_ms)) return start(peer, account, now_ms);
+    }
+  }
+}
+
+void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
+  if (!repair_) return;
+  const Repair::State state = repair_->look();
+  if (state == Repair::State::kRunning) return;
+  repair_.reset();
+  Account& account = accounts_[peer_];
+  if (state == Repair::State::kFailed) {
+    account.delay_ms = std::clamp(account.delay_ms * 2, kFirstDelayMs, kLongestDelayMs);
+    account.not_before_ms = now_ms + account.delay_ms;
+    return;
+  }
+  account = {.last_ms = now_ms, .asked_seen = asked_at_start_};
+  when_done({peer_, state == Repair::State::kDoneWithComplete});
+}
+
+bool Repairs::is_due(const RepairPeer& peer, Account& account, std::uint64_t now_ms) const {
+  if (!peer.reachable || now_ms < account.not_before_ms) return false;
+  if (peer.in_debt || account.asked_seen < board_.repair_requested.load()) return true;
+  const auto interval_ms = static_cast<std::uint64_t>(config_.repair_interval.count());
+  return interval_ms > 0 && id_ < peer.id && now_ms - account.last_ms >= interval_ms;
+}
+
+void Repairs::start(const RepairPeer& peer, Account& account, std::uint64_t now_ms) {
+  RepairTask task;
+  task.id = id_;
+  task.here = here_;
+  task.peer = peer.address;
+  task.auth_key = config_.auth_key;
+  task.place = peer.place;
+  asked_at_start_ = board_.repair_requested.load();
+  Result<Repair> started = Repair::start(task);
+  if (!started) {
+    log_line(LogLevel::kWarning, "repair_not_started", {{"error", started.error().message}});
+    account.not_before_ms = now_ms + kLongestDelayMs;
+    return;
+  }
+  repair_ = std::move(*started);
+  peer_ = peer.id;
+}
+
+}  // namespace minivault::replicator

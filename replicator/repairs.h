@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "common/client/address.h"
+#include "common/cluster/members.h"
+#include "common/config/config.h"
+#include "common/shared/cluster_board.h"
+#include "replicator/repair.h"
+
+namespace minivault::replicator {
+
+/// A peer as repairs see it.
+struct RepairPeer {
+  cluster::NodeId id = 0;
+  client::Address address;
+  shared::PeerPlace* place = nullptr;
+  bool reachable = false;
+  bool in_debt = false;  ///< the note `debt/ID` stands
+};
+
+/// Decides when this node repairs with whom, one after the other: whom it owes one, everyone when asked, and
+/// each pair of nodes every -repair-interval (the one with the smaller id begins).
+class Repairs {
+ public:
+  struct Done {
+    cluster::NodeId peer;
+    bool peer_was_complete;
+  };
+  using WhenDone = std::function<void(const Done&)>;
+
+  Repairs(const Config& config, cluster::NodeId id, client::Address here, shared::ClusterBoard& board)
+      : config_(config), id_(id), here_(std::move(here)), board_(board) {}
+
+  /// Looks after the one under way and starts the next that is due. Often enough: a few times a second.
+  void tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done);
+
+  [[nodiscard]] bool under_way(cluster::NodeId peer) const { return repair_ && peer_ == peer; }
+
+ private:
+  struct Account {
+    std::uint64_t last_ms = 0;  ///< when the last ended well, or the peer was first seen
+    std::uint64_t not_before_ms = 0;
+    std::uint64_t delay_ms = 0;    ///< between tries that fail
+    std::uint64_t asked_seen = 0;  ///< of board.repair_requested
+  };
+
+  void look(std::uint64_t now_ms, const WhenDone& when_done);
+  [[nodiscard]] bool is_due(const RepairPeer& peer, Account& account, std::uint64_t now_ms) const;
+  void start(const RepairPeer& peer, Account& account, std::uint64_t now_ms);
+
+  const Config& config_;
+  cluster::NodeId id_;
+  client::Address here_;
+  shared::ClusterBoard& board_;
+  std::map<cluster::NodeId, Account> accounts_;
+  std::optional<Repair> repair_;
+  cluster::NodeId peer_ = 0;  ///< of the one under way
+  std::uint64_t asked_at_start_ = 0;
+};
+
+}  // namespace minivault::replicator
