@@ -27,6 +27,7 @@ void Acceptor::stop() {
     listener->stop(*poller_);
     while (take_one(*listener)) {
     }
+    listener->close(*poller_);  // while others drain for seconds nobody may be let in to wait for nothing
   }
   if (const auto other = find_fewest()) invite(*other);
 }

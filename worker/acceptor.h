@@ -21,7 +21,8 @@ class Acceptor {
   Acceptor(const ChildContext& context, net::Poller& poller, Accepted accepted);
 
   [[nodiscard]] Status start();
-  /// For good. What already waits is taken, because its wake-up came to this process alone.
+  /// For good. What already waits is taken, because its wake-up came to this process alone. The listening
+  /// sockets are let go: when the node stops, its last worker to drain turns new connections away.
   void stop();
 
   [[nodiscard]] bool owns(int fd) const { return fd >= 0 && (fd == port_.fd() || fd == http_.fd()); }

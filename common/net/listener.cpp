@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace minivault::net {
 namespace {
@@ -28,6 +29,11 @@ Status Listener::start(Poller& poller) {
 void Listener::stop(Poller& poller) {
   if (listening_) poller.forget(fd_);
   listening_ = false;
+}
+
+void Listener::close(Poller& poller) {
+  stop(poller);
+  UniqueFd(std::exchange(fd_, -1)).reset();
 }
 
 UniqueFd Listener::accept() {

@@ -7,7 +7,9 @@
 
 namespace minivault::net {
 
-/// A listening socket that several processes share, seen by one of them. Does not own the socket.
+/// A listening socket that several processes share, seen by one of them. The descriptor is this process's
+/// share of it: the kernel turns connections away once the last share is closed. It is not closed by the
+/// destructor.
 ///
 /// Can step aside: then new connections wake the others, and this process looks again only after a while. It
 /// does so itself where the machine has no descriptor or memory left for a connection, instead of spinning.
@@ -22,6 +24,8 @@ class Listener {
   [[nodiscard]] bool listening() const { return listening_; }
   [[nodiscard]] Status start(Poller& poller);
   void stop(Poller& poller);
+  /// Gives up this process's share, for good.
+  void close(Poller& poller);
 
   /// The next waiting connection, non-blocking and with small writes sent at once; empty: none now.
   /// A shortage sets short_of_resources().

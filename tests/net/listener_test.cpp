@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+
 #include "common/net/poller.h"
 
 namespace minivault::net {
@@ -18,6 +20,7 @@ class ListenerTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ListenerTest);
   CPPUNIT_TEST(takes_what_waits);
   CPPUNIT_TEST(hears_nothing_while_it_steps_aside_and_all_of_it_afterwards);
+  CPPUNIT_TEST(the_last_share_closed_turns_connections_away);
   CPPUNIT_TEST(tells_a_shortage_of_descriptors);
   CPPUNIT_TEST(a_listener_that_is_not_there_is_silent);
   CPPUNIT_TEST_SUITE_END();
@@ -60,6 +63,21 @@ class ListenerTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(listener.start(poller).has_value());
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, poller.wait(10'000).size());
     CPPUNIT_ASSERT(listener.accept());
+  }
+
+  void the_last_share_closed_turns_connections_away() {
+    Poller poller = Poller::create().value();
+    Listener one(::dup(socket_.get()));
+    Listener other(socket_.release());
+    CPPUNIT_ASSERT(one.start(poller).has_value());
+    one.close(poller);
+    CPPUNIT_ASSERT_EQUAL(-1, one.fd());
+    CPPUNIT_ASSERT(connect());
+    other.close(poller);
+    const UniqueFd client(::socket(AF_INET, SOCK_STREAM, 0));
+    CPPUNIT_ASSERT_EQUAL(-1,
+                         ::connect(client.get(), reinterpret_cast<sockaddr*>(&address_), sizeof address_));
+    CPPUNIT_ASSERT_EQUAL(ECONNREFUSED, errno);
   }
 
   void tells_a_shortage_of_descriptors() {

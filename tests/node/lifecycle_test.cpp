@@ -31,6 +31,15 @@ bool says(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+bool is_refused(std::uint16_t port) {
+  try {
+    const RawConnection connection(port);
+    return false;
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
 void assert_no_violations(const Load& load) {
   for (const std::string& what : load.violations()) CPPUNIT_FAIL(what);
 }
@@ -78,6 +87,7 @@ class LifecycleTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(keeps_everything_over_a_restart);
   CPPUNIT_TEST(finishes_what_it_received);
   CPPUNIT_TEST(stops_under_load);
+  CPPUNIT_TEST(turns_newcomers_away_while_it_drains);
   CPPUNIT_TEST(a_second_node_on_the_directory_is_refused);
   CPPUNIT_TEST(a_port_in_use_is_refused);
   CPPUNIT_TEST(a_wrong_setting_creates_nothing);
@@ -139,6 +149,19 @@ class LifecycleTest : public CppUnit::TestFixture {
     }
     load.stop_and_verify();
     assert_no_violations(load);
+  }
+
+  void turns_newcomers_away_while_it_drains() {
+    Node node;
+    RawConnection unfinished(node.port());
+    unfinished.send("GET /health HTTP/1.1\r\n");  // the drain waits for the rest of it
+    CPPUNIT_ASSERT(unfinished.silent_for(milliseconds(50)));
+    node.supervisor().signal(SIGTERM);
+    eventually("new connections are refused", [&] { return is_refused(node.port()); });
+    CPPUNIT_ASSERT(node.supervisor().running());
+    unfinished.send("\r\n");
+    CPPUNIT_ASSERT(says(unfinished.receive_until_close(), "200 OK"));
+    CPPUNIT_ASSERT_EQUAL(0, node.supervisor().wait(kDrain));
   }
 
   void a_second_node_on_the_directory_is_refused() {
