@@ -275,10 +275,15 @@ class HttpProtocolTest : public CppUnit::TestFixture {
     const Node node(NodeOptions{.http_listener = true});
     assert_done(http(node.http_port(), http_upload("PUT", "/both", R"({"value": 1})")));
     assert_data(get(node, "/both"), "1");
-    RawConnection binary(node.http_port());  // HTTP alone: no binary request is served there
-    binary.send(set_frame("both", "binary"));
-    binary.finish_sending();
-    CPPUNIT_ASSERT(!binary.receive_until_close().starts_with(kOk));
+    // HTTP alone: a client of the other protocol, which waits for its answer, is told so at once.
+    for (const std::string& frame : {set_frame("both", "binary"), get_frame("both"), std::string("\x05")}) {
+      RawConnection binary(node.http_port());
+      binary.send(frame);
+      const HttpResponse answer = receive_http(binary);
+      assert_refused(answer, 400);
+      CPPUNIT_ASSERT_MESSAGE(answer.body, answer.body.find("not HTTP") != std::string::npos);
+      CPPUNIT_ASSERT_EQUAL(std::string(), binary.receive_until_close());
+    }
     assert_data(http(node.http_port(), http_request("GET", "/both")), "1");
   }
 

@@ -1,5 +1,6 @@
 // Runs the CppUnit suite that is registered under the name given as the first argument.
-// A second argument names one test method of it. No test found is a failure: a misspelt name must not pass.
+// A second argument names one test method of it, alone or with its class. No test found is a failure: a
+// misspelt name must not pass.
 
 #include <cppunit/BriefTestProgressListener.h>
 #include <cppunit/CompilerOutputter.h>
@@ -9,6 +10,21 @@
 #include <cppunit/ui/text/TestRunner.h>
 
 #include <iostream>
+#include <string>
+
+namespace {
+
+/// CppUnit knows a method by `namespace::Class::method` only. `wanted` itself where there is none of that
+/// name.
+std::string full_name(const CppUnit::Test& test, const std::string& wanted) {
+  for (int i = 0; i < test.getChildTestCount(); ++i) {
+    const std::string found = full_name(*test.getChildTestAt(i), wanted);
+    if (found != wanted) return found;
+  }
+  return test.getName().ends_with("::" + wanted) ? test.getName() : wanted;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2) {
@@ -22,7 +38,7 @@ int main(int argc, char** argv) {
   runner.eventManager().addListener(&progress);
   runner.setOutputter(new CppUnit::CompilerOutputter(&runner.result(), std::cerr));
 
-  const std::string one = argc > 2 ? argv[2] : "";
+  const std::string one = argc > 2 ? full_name(*suite, argv[2]) : "";
   bool passed = false;
   try {
     passed = runner.run(one, false, true, false);
