@@ -90,9 +90,12 @@ struct Record {
 };
 
 /// The sender's log from `from` to `to`, whole: records that are not its own, and notes, are left out. Every
-/// later record of its own has an HLC value above `hlc`.
+/// later record of its own has an HLC value above `hlc`; a value below one told before says nothing.
+///
+/// The first batch of a connection is empty and only says where the stream begins (from == to).
 struct BatchHead {
   std::uint64_t epoch = 0;
+  bool jump = false;  ///< what the receiver lacks below `from` will not be sent: a repair is due
   Lsn from = 0;
   Lsn to = 0;
   std::uint64_t hlc = 0;
@@ -105,7 +108,7 @@ struct Conflict {
 };
 
 struct BatchReply {
-  Lsn to = 0;
+  Lsn to = 0;  ///< durable here up to this
   std::uint64_t members_digest = 0;
   std::vector<Conflict> conflicts;
 };
@@ -127,6 +130,7 @@ struct ReadReply {
 [[nodiscard]] std::string encode(const ReadReply& message);
 [[nodiscard]] std::string encode_refusal(Reply reply, std::string_view text);
 
+/// A hello of another protocol version has nothing but `version`.
 [[nodiscard]] Result<Hello> decode_hello(std::string_view bytes);
 [[nodiscard]] Result<Pulse> decode_pulse(std::string_view bytes);
 
@@ -163,9 +167,10 @@ struct DecodedBatch {
 };
 
 /// The records of a batch by `origin`: every one must be a set or delete of a key of 1 to 65,535 bytes with a
-/// version of that origin, HLC values rising and not above head.hlc, flags known. Error: kCorrupt.
+/// version of that origin, HLC values rising and not above head.hlc, flags known, no value with a delete.
+/// Error: kCorrupt.
 [[nodiscard]] Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin);
-/// Records of any origin, in any order.
+/// Records of any origin, in any order; each as above but for that.
 [[nodiscard]] Result<std::vector<Record>> decode_push(std::string_view bytes);
 
 }  // namespace minivault::cluster

@@ -29,6 +29,7 @@ struct PeerPlace {
   std::atomic<std::uint64_t> epoch;    ///< of the node that answers there, on a live connection; 0: none is
   std::atomic<std::uint64_t> acked;    ///< LSN: durable at the peer, gap-free since `stream_began`
   std::atomic<std::uint64_t> stream_began;
+  std::atomic<std::uint64_t> counts_from_ms;  ///< monotonic; a stream that jumped does not count before
   std::atomic<std::uint64_t> acked_hlc_ms;    ///< wall-clock ms of the newest acknowledged record
   std::atomic<std::uint64_t> last_heard_ms;   ///< monotonic
   std::atomic<std::int64_t> clock_offset_us;  ///< the peer's clock minus ours
@@ -61,12 +62,15 @@ struct ClusterBoard {
   std::atomic<std::uint32_t> reachable;  ///< peers that count now
   /// Every write that ends at or below this is durable at `needed` peers. Only grows.
   std::atomic<std::uint64_t> quorum;
-  /// 1: the replicator sleeps and wants its bell when the tail moves. Store, fence, look, on both sides.
+  /// Slot + 1 of a replicator that sleeps and wants its bell when the tail moves; 0: none. Store, fence,
+  /// look, on both sides (LogWriter::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.
   alignas(64) std::atomic<std::uint32_t> replicator_asleep;
   std::atomic<std::uint64_t> epoch;     ///< of this start of the node; 0: not yet drawn
   std::atomic<std::uint32_t> complete;  ///< 0: still filling; absence here means nothing
   std::atomic<std::uint32_t> id_taken;  ///< 1: another live node has this id; no writes
   std::atomic<std::uint64_t> members_version;
+  std::atomic<std::uint64_t> members_digest;   ///< of the set as stored; in every answer to a peer
+  std::atomic<std::uint64_t> largest_value;    ///< the smallest limit among the members; 0: not yet known
   std::atomic<std::int64_t> median_offset_us;  ///< the members' median clock minus ours
   std::atomic<std::uint64_t> conflicts;        ///< writes found older than what a peer held (any worker)
   std::atomic<std::uint64_t> restamped, ghosts_dropped, equal_versions;

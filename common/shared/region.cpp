@@ -48,6 +48,7 @@ Result<Region> Region::create(std::uint64_t index_words) {
   ::madvise(address, bytes, MADV_DONTDUMP);
 
   region.state_ = new (address) State{};  // placement: the mapping owns the bytes
+  region.state_->cluster.needed.store(kNotYetKnown, std::memory_order_relaxed);
   auto* first = reinterpret_cast<std::atomic<std::uint64_t>*>(region.memory_.data() + sizeof(State));
   region.index_words_ = {first, words};
 
