@@ -38,9 +38,13 @@ struct Config {
   SyncMode sync;
   bool async = false;
   std::chrono::milliseconds write_timeout{5'000};
-  std::uint64_t max_value_bytes = 100ULL << 20;  ///< as configured; the store may allow less (ring/4)
-  std::vector<std::string> cluster_nodes;        ///< host:port each, this node's own address left out
-  bool accept_loss = false;                      ///< start although acknowledged writes are damaged or gone
+  std::uint64_t max_value_bytes = 100ULL << 20;          ///< as configured; the store may allow less (ring/4)
+  std::vector<std::string> cluster_nodes;                ///< host:port each, this node's own address left out
+  std::chrono::milliseconds repair_interval{3'600'000};  ///< between two comparisons with each peer
+  std::chrono::milliseconds tombstone_ttl{168 * 3'600'000};  ///< who is away longer holds no tombstone back
+  std::chrono::milliseconds max_drift{
+      60'000};               ///< from the members' median clock, beyond which a node says so
+  bool accept_loss = false;  ///< start although acknowledged writes are damaged or gone
 
   bool operator==(const Config&) const = default;
 };

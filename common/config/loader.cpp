@@ -120,16 +120,6 @@ Status check_ports(const Draft& draft, const GivenSettings& given) {
                     "); accepted: another port, or 0");
 }
 
-/// A node that is told of peers and does not replicate to them would lose what its owner believes is safe.
-Status check_cluster(Draft& draft, const GivenSettings& given) {
-  std::vector<std::string>& nodes = draft.config.cluster_nodes;
-  std::erase(nodes, draft.config.public_url);
-  if (nodes.empty()) return {};
-  return refuse("cluster-nodes", given.at("cluster-nodes"),
-                "this build does not replicate yet, so it takes no peer such as " + quoted(nodes.front()) +
-                    "; accepted: nothing, or only this node's public-url " + quoted(draft.config.public_url));
-}
-
 Status complete(LoadedConfig& loaded, const ConfigSources& sources) {
   Draft draft;
   for (const auto& [name, given] : loaded.given) {
@@ -139,7 +129,7 @@ Status complete(LoadedConfig& loaded, const ConfigSources& sources) {
   add_defaults(loaded.given, draft, sources.cores);
   if (auto status = check_auth(draft, loaded.given, sources); !status) return status;
   if (auto status = check_ports(draft, loaded.given); !status) return status;
-  if (auto status = check_cluster(draft, loaded.given); !status) return status;
+  std::erase(draft.config.cluster_nodes, draft.config.public_url);
   loaded.config = std::move(draft.config);
   return {};
 }

@@ -7,6 +7,8 @@
 namespace minivault::settings {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::uint64_t kMegabyte = 1ULL << 20;
 constexpr std::uint64_t kGigabyte = 1ULL << 30;
 constexpr std::uint64_t kSmallestLog = 16 * kMegabyte;
@@ -14,7 +16,7 @@ constexpr std::uint64_t kLargestLog = 64 * kGigabyte;
 constexpr std::uint64_t kLargestCache = 1024 * kGigabyte;
 constexpr std::uint64_t kLargestValue = 4 * kGigabyte - kMegabyte;  // a length on the wire has 32 bits
 constexpr std::uint64_t kLongestKey = 65'535;                       // AUTH carries a 16-bit length
-constexpr auto kLongestTimeout = std::chrono::hours(1);
+constexpr auto kYear = std::chrono::hours(24 * 365);
 
 template <typename Field, typename Value>
 bool keep(Field& field, std::optional<Value> value) {
@@ -26,6 +28,12 @@ bool keep(Field& field, std::optional<Value> value) {
 bool keep_size(std::uint64_t& field, std::string_view text, std::uint64_t least, std::uint64_t most) {
   const auto bytes = parse_size(text);
   return bytes && *bytes >= least && *bytes <= most && keep(field, bytes);
+}
+
+bool keep_duration(std::chrono::milliseconds& field, std::string_view text, std::chrono::milliseconds least,
+                   std::chrono::milliseconds most) {
+  const auto duration = parse_duration(text);
+  return duration && *duration >= least && *duration <= most && keep(field, duration);
 }
 
 bool keep_text(std::string& field, std::string_view text) {
@@ -67,7 +75,7 @@ constexpr Setting kSettings[] = {
     {.name = "cluster-nodes",
      .value_name = "ADDRESS,...",
      .default_text = "",
-     .help = "the members of the cluster; this build takes no other node yet",
+     .help = "the nodes of the cluster, with or without this one",
      .accepted = "addresses separated by commas, each host:port, http://host[:port] or https://host[:port]",
      .apply =
          [](Draft& draft, std::string_view text) {
@@ -173,12 +181,33 @@ constexpr Setting kSettings[] = {
      .default_text = "5s",
      .help = "how long a write waits for its quorum, or for room",
      .accepted = "a duration from 1ms to 1h, as 5s, 500ms or 1m30s",
+     .apply = [](Draft& draft,
+                 std::string_view text) { return keep_duration(draft.config.write_timeout, text, 1ms, 1h); }},
+    {.name = "repair-interval",
+     .value_name = "DURATION",
+     .default_text = "1h",
+     .help = "how often all data is compared with each peer",
+     .accepted = "a duration from 1s to 8760h, as 1h or 30m",
      .apply =
          [](Draft& draft, std::string_view text) {
-           const auto duration = parse_duration(text);
-           return duration && duration->count() >= 1 && *duration <= kLongestTimeout &&
-                  keep(draft.config.write_timeout, duration);
+           return keep_duration(draft.config.repair_interval, text, 1s, kYear);
          }},
+    {.name = "tombstone-ttl",
+     .value_name = "DURATION",
+     .default_text = "168h",
+     .help = "a node away longer than this no longer makes others remember deletes for it",
+     .accepted = "a duration from 1s to 8760h, as 168h",
+     .apply =
+         [](Draft& draft, std::string_view text) {
+           return keep_duration(draft.config.tombstone_ttl, text, 1s, kYear);
+         }},
+    {.name = "max-drift",
+     .value_name = "DURATION",
+     .default_text = "60s",
+     .help = "a clock this far from those of the peers is complained about",
+     .accepted = "a duration from 1ms to 8760h, as 60s",
+     .apply = [](Draft& draft,
+                 std::string_view text) { return keep_duration(draft.config.max_drift, text, 1ms, kYear); }},
     {.name = "max-value",
      .value_name = "SIZE",
      .default_text = "100MB",

@@ -32,7 +32,8 @@ struct Write {
   std::string_view value;
   Condition condition = Condition::kNone;
   Version expected;  ///< kVersionIs
-  Version version;   ///< zero: stamp it here and now; else a record that another node stamped
+  /// Zero: stamp it here and now. Without an origin: the same, above that HLC value. Else another node did.
+  Version version;
 };
 
 /// What became of one write of a committed batch.

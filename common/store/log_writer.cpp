@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "common/core/assert.h"
 #include "common/core/clock.h"
@@ -64,7 +65,7 @@ Status LogWriter::commit(Batch& batch) {
       return judged;
     }
     const Stop stop = append_some(batch);
-    wake_syncer();
+    wake_sleepers();
     if (stop == Stop::kFailed) {
       settle_failed(batch);
       return fail(Code::kUnavailable, "this node takes no writes: an earlier write of its log failed");
@@ -155,6 +156,7 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
 /// Finds room for one entry and makes its record ready, or settles it as refused.
 LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   Batch::Entry& entry = batch.entries_[at];
+  if (entry.header.origin == 0) note_seen(std::exchange(entry.header.hlc, 0));
   const Lsn end = next + record_bytes(entry.header.key_size, entry.header.value_size);
   if (end - next > ring_.largest_record()) {
     entry.result.outcome = WriteResult::Outcome::kFailed;
@@ -246,6 +248,12 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
   entry.result.answer_after = at_risk ? held.end : 0;
 }
 
+/// Whatever is stamped here from now on is above `hlc`.
+void LogWriter::note_seen(std::uint64_t hlc) {
+  std::atomic<std::uint64_t>& last = state_.append.last_hlc;
+  if (hlc > last.load(std::memory_order_relaxed)) last.store(hlc, std::memory_order_relaxed);
+}
+
 std::uint64_t LogWriter::next_hlc() const {
   return std::max(state_.append.last_hlc.load(std::memory_order_relaxed) + 1, wall_hlc_);
 }
@@ -254,12 +262,11 @@ std::uint64_t LogWriter::next_hlc() const {
 /// key is never hidden by an older version.
 void LogWriter::stamp(Batch& batch, Batch::Entry& entry, Lsn lsn) {
   RecordHeader& header = entry.header;
-  const std::uint64_t last = state_.append.last_hlc.load(std::memory_order_relaxed);
   if (header.hlc == 0) {
     header.hlc = next_hlc();
     header.origin = state_.limits.node_id.load(std::memory_order_relaxed);
   }
-  state_.append.last_hlc.store(std::max(last, header.hlc), std::memory_order_relaxed);
+  note_seen(header.hlc);
   header.lsn = lsn;
   const Lsn lag = (lsn - state_.marks.durable.load(std::memory_order_relaxed)) / kRecordAlignment;
   header.durable_lag =
@@ -379,10 +386,16 @@ void LogWriter::note_unsynced() {
   state_.bell.oldest_unsynced_ns.compare_exchange_strong(none, monotonic_ns(), std::memory_order_acq_rel);
 }
 
-/// Rule 7: tail, full fence, look whether the syncer sleeps. Partner: Syncer::sleep stores, fences, looks at
-/// the tail.
-void LogWriter::wake_syncer() {
+/// Rule 7: tail, full fence, look whether the syncer or the replicator sleeps. Partners: Syncer::sleep and
+/// Replicator::may_sleep store, fence, look at the tail.
+void LogWriter::wake_sleepers() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::atomic<std::uint32_t>& replicator = state_.cluster.replicator_asleep;
+  if (replicator.load(std::memory_order_relaxed) != 0) {
+    if (const std::uint32_t slot = replicator.exchange(0, std::memory_order_relaxed); slot != 0) {
+      region_.ring(slot - 1);
+    }
+  }
   shared::SyncerBell& bell = state_.bell;
   if (bell.asleep.load(std::memory_order_relaxed) == 0) return;
   bell.rings.fetch_add(1, std::memory_order_release);

@@ -52,6 +52,7 @@ class LogWriter {
   [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
                           Lsn replaces) const;
   void refuse(Batch::Entry& entry, const Held& held) const;
+  void note_seen(std::uint64_t hlc);
   [[nodiscard]] std::uint64_t next_hlc() const;
   void stamp(Batch& batch, Batch::Entry& entry, Lsn lsn);
   void add_pieces(Batch& batch, const Batch::Entry& entry);
@@ -61,7 +62,7 @@ class LogWriter {
   [[nodiscard]] Status write_and_publish(Batch& batch, Lsn end);
   void settle_failed(Batch& batch);
   void note_unsynced();
-  void wake_syncer();
+  void wake_sleepers();
   void ask_for_sync();
   [[nodiscard]] Lsn answer_after(Lsn end) const;
   void pace(Lsn tail);

@@ -1,7 +1,6 @@
 #include "common/store/recovery.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
@@ -255,9 +254,6 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
             {"records", scene->log.records}});
   if (verdict.decision == Decision::kRefuse) return refuse(*scene, verdict, config);
 
-  // Without peers nobody can bring an older write back: deletes need no tombstone.
-  state.limits.tombstone_floor_hlc.store(
-      config.cluster_nodes.empty() ? std::numeric_limits<std::uint64_t>::max() : 0);
   // A recovery that was killed left slots in shared memory: under the same seed they still say where their
   // keys are.
   if (state.limits.index_seed.load() == 0) state.limits.index_seed.store(random_u64());

@@ -24,6 +24,8 @@ struct Store::Impl {
         reader(state, region.slot(slot), ring, index, base),
         writer(region, slot, ring, index, reader, config.sync) {}
 
+  [[nodiscard]] Result<Found> found(const Result<Newest>& newest) const;
+
   shared::Region& region;
   shared::State& state;
   unsigned slot;
@@ -63,16 +65,27 @@ void Store::end_turn() {
 
 Result<Found> Store::get(std::string_view key) {
   MV_ASSERT(impl_->reader.in_turn());
-  Result<Newest> newest = impl_->reader.newest(key, impl_->index.hash(key, false));
+  return impl_->found(impl_->reader.newest(key, impl_->index.hash(key, false)));
+}
+
+Result<Found> Store::note(std::string_view name) {
+  MV_ASSERT(impl_->reader.in_turn());
+  const Newest in_log = impl_->reader.newest_in_log(name, impl_->index.hash(name, true), true);
+  return impl_->found(in_log.known ? in_log : impl_->reader.note_in_base(name));
+}
+
+Result<Found> Store::Impl::found(const Result<Newest>& newest) const {
   if (!newest) return tl::unexpected(newest.error());
   Found found;
   // In `always` nobody sees what a power cut can still take back (ENGINE.md rule 8).
-  if (impl_->sync_always && newest->end > durable()) found.answer_after = newest->end;
+  const Lsn durable = state.marks.durable.load(std::memory_order_acquire);
+  if (sync_always && newest->end > durable) found.answer_after = newest->end;
+  found.known = newest->known;
+  found.version = newest->version;
   if (!newest->present()) return found;
   found.present = true;
   found.value = newest->value;
   found.flags = newest->flags;
-  found.version = newest->version;
   return found;
 }
 

@@ -16,6 +16,7 @@ namespace minivault::store {
 /// What a read found. The view is valid until the turn ends.
 struct Found {
   bool present = false;  ///< false: never written, or deleted
+  bool known = false;    ///< there is a record, of a delete perhaps: it has a version
   std::string_view value;
   std::uint8_t flags = 0;
   Version version;
@@ -57,6 +58,9 @@ class Store {
 
   /// The newest value of `key`. REQUIRES: in a turn. Errors: kCorrupt, kIo, kUnavailable.
   [[nodiscard]] Result<Found> get(std::string_view key);
+
+  /// The newest note of that name. REQUIRES: in a turn. Errors: as get().
+  [[nodiscard]] Result<Found> note(std::string_view name);
 
   /// Appends the batch's writes in order, as many as there is room for now; batch.settled() tells. Never
   /// blocks for room. REQUIRES: in a turn (conditions are read).

@@ -161,7 +161,7 @@ void Syncer::sleep(std::uint64_t timeout_ms) {
   const std::uint32_t rings = bell.rings.load(std::memory_order_acquire);
   const bool until_rung = timeout_ms == 0;
   if (until_rung) {
-    // Rule 7: say that we sleep, full fence, look once more. Partner: LogWriter::wake_syncer.
+    // Rule 7: say that we sleep, full fence, look once more. Partner: LogWriter::wake_sleepers.
     bell.asleep.store(1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (state_.marks.tail.load(std::memory_order_relaxed) >

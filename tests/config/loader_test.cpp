@@ -46,7 +46,7 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(authmode_needs_a_key);
   CPPUNIT_TEST(two_listeners_need_two_ports);
   CPPUNIT_TEST(cluster_of_this_node_alone);
-  CPPUNIT_TEST(peers_are_refused_by_this_build);
+  CPPUNIT_TEST(peers_are_all_but_this_node);
   CPPUNIT_TEST(a_value_larger_than_the_log_allows_is_no_error);
   CPPUNIT_TEST(loading_again_sees_what_changed);
   CPPUNIT_TEST(describe_can_be_fed_back);
@@ -250,13 +250,10 @@ class LoaderTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(load({"-public-url", "n1:443"}).config.cluster_nodes.empty());
   }
 
-  void peers_are_refused_by_this_build() {
-    variables_["CLUSTER_NODES"] = "localhost:3000,n2:3000";
-    CPPUNIT_ASSERT_EQUAL(
-        std::string("cluster-nodes (environment CLUSTER_NODES): this build does not replicate yet, so "
-                    "it takes no peer such as \"n2:3000\"; accepted: nothing, or only this node's "
-                    "public-url \"localhost:3000\""),
-        load_error({}));
+  void peers_are_all_but_this_node() {
+    variables_["CLUSTER_NODES"] = "localhost:3000,https://n2, n3:3000,n2:443";
+    const std::vector<std::string> expected = {"n2:443", "n3:3000"};
+    CPPUNIT_ASSERT(expected == load({}).config.cluster_nodes);
     variables_["CLUSTER_NODES"] = "n2";
     CPPUNIT_ASSERT(
         load_error({}).starts_with("cluster-nodes (environment CLUSTER_NODES): \"n2\" is not accepted; "));

@@ -85,6 +85,9 @@ class SettingsTest : public CppUnit::TestFixture {
                                {"workers", "1", "10000", "0", "10001"},
                                {"procs", "1", "64", "0", "65"},
                                {"write-timeout", "1ms", "1h", "999us", "1h1ms"},
+                               {"repair-interval", "1s", "8760h", "999ms", "8761h"},
+                               {"tombstone-ttl", "1s", "8760h", "999ms", "8761h"},
+                               {"max-drift", "1ms", "8760h", "0", "8761h"},
                                {"max-value", "1B", "4095", "0", "4096"}}) {
       CPPUNIT_ASSERT_MESSAGE(limit.name, accepts(limit.name, limit.least));
       CPPUNIT_ASSERT_MESSAGE(limit.name, accepts(limit.name, limit.most));
@@ -116,6 +119,9 @@ class SettingsTest : public CppUnit::TestFixture {
                                      {"async", "true"},
                                      {"write-timeout", "9s"},
                                      {"max-value", "10"},
+                                     {"repair-interval", "12s"},
+                                     {"tombstone-ttl", "13s"},
+                                     {"max-drift", "14s"},
                                      {"cluster-nodes", "m:11"},
                                      {"accept-loss", "true"}}) {
       CPPUNIT_ASSERT_MESSAGE(name, find_setting(name)->apply(draft, text));
@@ -138,6 +144,9 @@ class SettingsTest : public CppUnit::TestFixture {
     expected.write_timeout = std::chrono::seconds(9);
     expected.max_value_bytes = 10ULL << 20;
     expected.cluster_nodes = {"m:11"};
+    expected.repair_interval = std::chrono::seconds(12);
+    expected.tombstone_ttl = std::chrono::seconds(13);
+    expected.max_drift = std::chrono::seconds(14);
     expected.accept_loss = true;
     CPPUNIT_ASSERT(draft.config == expected);
     CPPUNIT_ASSERT_EQUAL(std::string("/k"), draft.auth_file);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <limits>
 #include <stdexcept>
 #include <thread>
 
@@ -75,6 +76,9 @@ bool Engine::try_start() {
   auto region = shared::Region::create(index_words != 0 ? index_words : config.log_bytes / 64);
   if (!region) throw std::runtime_error(region.error().message);
   region_.emplace(std::move(*region));
+  // As a replicator would find: without peers deletes need no tombstone.
+  const bool alone = config.cluster_nodes.empty();
+  state().limits.tombstone_floor_hlc.store(alone ? std::numeric_limits<std::uint64_t>::max() : 0);
   fork_checkpointer();
   const auto settled = [this] {
     if (state().limits.recovered.load() != 0 &&
