@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <span>
 #include <vector>
 
 #include "common/client/command_arguments.h"
@@ -28,6 +29,14 @@ constexpr const char* kUsage =
     "       minivault del ADDRESS KEY\n"
     "       minivault health ADDRESS\n"
     "flags: -auth KEY, -auth-file FILE, -timeout 10s\n";
+
+bool asks_for_help(std::span<const std::string_view> arguments) {
+  for (const std::string_view argument : arguments) {
+    if (argument == "--") return false;
+    if (argument == "-help" || argument == "--help" || argument == "-h") return true;
+  }
+  return false;
+}
 
 int not_done(const std::string& why) {
   std::cerr << "minivault: " << why << '\n';
@@ -144,6 +153,10 @@ bool is_command(std::string_view word) {
 
 int run_command(int argc, char** argv) {
   const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+  if (asks_for_help(arguments)) {
+    std::cout << kUsage;
+    return kDone;
+  }
   const auto command = parse_command(arguments);
   if (command) return run(*command);
   std::cerr << "minivault: " << command.error().message << '\n' << kUsage;

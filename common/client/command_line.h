@@ -8,8 +8,9 @@ namespace minivault::client {
 [[nodiscard]] bool is_command(std::string_view word);
 
 /// Runs `minivault WORD ADDRESS [KEY] [VALUE] [flags]`, with the arguments as main() got them.
-/// Returns the exit status: 0 done, 1 not done (one line on standard error says why), 2 wrong usage.
-/// `get` writes the value's bytes and nothing else; a newline follows only on a terminal.
+/// With -help anywhere it prints the usage. Returns the exit status: 0 done, 1 not done (one line on standard
+/// error says why), 2 wrong usage. `get` writes the value's bytes and nothing else; a newline follows only on
+/// a terminal.
 int run_command(int argc, char** argv);
 
 }  // namespace minivault::client

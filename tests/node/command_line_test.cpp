@@ -20,6 +20,7 @@ class CommandLineTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(authenticates);
   CPPUNIT_TEST(says_why_it_did_not);
   CPPUNIT_TEST(explains_wrong_usage);
+  CPPUNIT_TEST(helps_when_asked);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -89,6 +90,18 @@ class CommandLineTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(finished.err.find("usage: minivault get") != std::string::npos);
       CPPUNIT_ASSERT_EQUAL(std::string(), finished.out);
     }
+  }
+
+  void helps_when_asked() {
+    for (const char* flag : {"-help", "--help", "-h"}) {
+      const Finished finished = client({"get", flag});
+      CPPUNIT_ASSERT_EQUAL(0, finished.status);
+      CPPUNIT_ASSERT(finished.out.starts_with("usage: minivault get"));
+      CPPUNIT_ASSERT_EQUAL(std::string(), finished.err);
+    }
+    // Behind -- it is a value: here, of a node that is not there.
+    const std::string nobody = "127.0.0.1:" + std::to_string(free_port());
+    assert_failed(client({"set", nobody, "k", "--", "-help"}), 1, "refused");
   }
 
  private:
