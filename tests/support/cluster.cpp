@@ -83,6 +83,7 @@ NodeOptions Cluster::node_options(unsigned i, const Environment& environment) {
   node.environment = environment;
   node.environment.insert(options_.environment.begin(), options_.environment.end());
   node.environment.insert({"CLUSTER_NODES", addresses()});
+  node.environment.insert({"MINIVAULT_AUTH", options_.auth_key});
   node.environment.insert({"LD_PRELOAD", skewed_clock()});
   node.environment.insert({"SKEWED_CLOCK_FILE", clock_file(i)});
 #ifdef __SANITIZE_ADDRESS__
@@ -198,6 +199,10 @@ void Cluster::heal() {
   }
 }
 
+unsigned Cluster::attempts(unsigned from, unsigned to) const {
+  return places_.at(to)->proxy->accepted(from);
+}
+
 std::uint64_t Cluster::bytes(unsigned from, unsigned to) const {
   return places_.at(to)->proxy->bytes(Way::kThere, from) + places_.at(from)->proxy->bytes(Way::kBack, to);
 }
@@ -226,8 +231,7 @@ void Cluster::await_quorum() const {
 std::string Cluster::dump(unsigned i) const {
   const Place& place = *places_.at(i);
   const std::string from = place.runs ? place.node->address() : place.node->data();
-  std::vector<std::string> command{minivault_binary(), "dump", from};
-  const Finished done = run(command);
+  const Finished done = run({minivault_binary(), "dump", from, "-auth", options_.auth_key});
   if (done.status != 0) throw std::runtime_error("no dump of node " + std::to_string(i) + ": " + done.err);
   return done.out;
 }

@@ -17,6 +17,7 @@ struct ClusterOptions {
   unsigned nodes = 3;
   std::vector<std::string> flags = {};  ///< of every node
   Environment environment = {};         ///< of every node; CLUSTER_NODES here wins
+  std::string auth_key = {};            ///< of every node; MINIVAULT_AUTH in the environment wins
   bool start = true;                    ///< else start(i) starts them
 };
 
@@ -67,6 +68,8 @@ class Cluster {
   void cut_after(std::uint64_t bytes, unsigned from, unsigned to);
   void heal(unsigned a, unsigned b);
   void heal();
+  /// How often one has called the other, since the beginning.
+  [[nodiscard]] unsigned attempts(unsigned from, unsigned to) const;
   /// Bytes that went from one node to the other, since the beginning.
   [[nodiscard]] std::uint64_t bytes(unsigned from, unsigned to) const;
 

@@ -68,8 +68,8 @@ ClusterLoad::Request ClusterLoad::next_request(Writer& writer, client::Connectio
   const bool is_shared = options_.shared_keys > 0 && writer.random() % 5 == 0;
   const std::uint64_t number = writer.random() % (is_shared ? options_.shared_keys : options_.keys);
   Request request;
-  request.key =
-      (is_shared ? "shared/" : "writer" + std::to_string(writer.number) + "/") + std::to_string(number);
+  const std::string owner = is_shared ? "shared" : "writer" + std::to_string(writer.number);
+  request.key = options_.prefix + owner + "/" + std::to_string(number);
   const std::uint64_t dice = writer.random() % 8;
   if (dice == 0) {
     (void)connection.queue_get(request.key);

@@ -23,11 +23,12 @@ class ClusterLoad {
  public:
   struct Options {
     std::uint64_t seed = 1;
+    std::string prefix = {};  ///< of all its keys
     unsigned writers = 3;
-    unsigned keys = 40;           ///< of each writer
-    unsigned shared_keys = 10;    ///< of all together
-    unsigned pipeline = 8;        ///< requests under way on a connection, at most
-    std::vector<unsigned> nodes;  ///< to which it goes; empty: all
+    unsigned keys = 40;                ///< of each writer
+    unsigned shared_keys = 10;         ///< of all together
+    unsigned pipeline = 8;             ///< requests under way on a connection, at most
+    std::vector<unsigned> nodes = {};  ///< to which it goes; empty: all
   };
 
   ClusterLoad(const Cluster& cluster, History& history, Options options);
