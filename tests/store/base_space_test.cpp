@@ -1,33 +1,18 @@
 // Goal: no room, in the map, on the disk or in the address space, is an error that leaves the base as it was
 // and usable; a disk that fails is another error, and final. Method: small maps; a small tmpfs in a mount
-// namespace of a child's own; limits set in a child; fdatasync(2) replaced for the whole test program by one
-// that fails when told.
+// namespace of a child's own; limits set in a child; faulty_disk.h.
 
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
-#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/store/base_support.h"
-
-namespace {
-std::atomic<int> fdatasync_fails_with{0};
-}
-
-/// liblmdb finds this one before the C library's.
-extern "C" int fdatasync(int fd) {
-  if (const int error = fdatasync_fails_with.load()) {
-    errno = error;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_fdatasync, fd));
-}
+#include "tests/store/faulty_disk.h"
 
 namespace minivault::store {
 namespace {
@@ -170,9 +155,9 @@ class BaseSpaceTest : public CppUnit::TestFixture {
       fill(base, 10);
       auto transaction = must(base.begin());
       must(transaction.apply("key 1", tombstone(2), false));
-      fdatasync_fails_with = EIO;
+      test::disk_faults().sync_error = EIO;
       const Status committed = transaction.commit();
-      fdatasync_fails_with = 0;
+      test::disk_faults().sync_error = 0;
       CPPUNIT_ASSERT(!committed && committed.error().code == Code::kIo);
       const auto again = base.begin();
       CPPUNIT_ASSERT(!again && again.error().code == Code::kIo);
