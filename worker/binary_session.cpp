@@ -43,7 +43,8 @@ Progress BinarySession::step(Client& client) {
   const std::string_view input = client.connection.input().unread();
   BinaryRequest request;
   // The key's own length is judged with the whole request in hand (carry_out).
-  const protocol::BinaryLimits limits{services_->store.largest_value(1)};
+  const std::uint64_t largest = services_->store.largest_value(1);
+  const protocol::BinaryLimits limits{largest, SyncSession::largest_message(largest)};
   const BinaryParse parsed = protocol::parse_binary(input, limits, request);
   switch (parsed.kind) {
     case BinaryParse::Kind::kNeedMore:
@@ -87,7 +88,7 @@ Progress BinarySession::await_bytes(Client& client, const BinaryRequest& request
 
 /// Will be refused whatever else it says, so its value need not be kept.
 bool BinarySession::is_hopeless(const Client& client, Opcode opcode) const {
-  return opcode == Opcode::kSync || (services_->access.needs_key(access_of(opcode)) && !client.authorized);
+  return services_->access.needs_key(access_of(opcode)) && !client.authorized;
 }
 
 Progress BinarySession::start_skip(Client& client, std::uint64_t size) {
@@ -113,8 +114,7 @@ Progress BinarySession::carry_out(Client& client, const BinaryRequest& request, 
     case Opcode::kDelete:
       return write(client, request, size);
     case Opcode::kSync:
-      answer_error(client);
-      break;  // no node replicates to another yet
+      return synchronize(client, request, size);
     case Opcode::kHealth:
       answer_health(client);
       break;
@@ -126,7 +126,14 @@ Progress BinarySession::carry_out(Client& client, const BinaryRequest& request, 
   return Progress::kGoOn;
 }
 
+Progress BinarySession::synchronize(Client& client, const BinaryRequest& request, std::size_t size) {
+  const Progress progress = sync_->answer(client, request);
+  if (progress == Progress::kGoOn && !client.handed_over) finish_request(client, size);
+  return progress;
+}
+
 Progress BinarySession::write(Client& client, const BinaryRequest& request, std::size_t size) {
+  if (services_->quorum.forbids_writes()) return refuse(client, size);
   const std::uint64_t largest = services_->store.largest_value(request.key.size());
   store::Write write;
   write.key = request.key;
@@ -150,9 +157,18 @@ Progress BinarySession::write(Client& client, const BinaryRequest& request, std:
 
 Progress BinarySession::get(Client& client, std::string_view key) {
   const Result<store::Found> found = services_->store.get(key);
+  if (found && !found->present && services_->quorum.is_filling()) {
+    const PeerReads::Fetched fetched = peer_reads_->fetch(client, key);
+    if (fetched == PeerReads::Fetched::kAsked) return Progress::kAwaitPeers;
+    if (fetched == PeerReads::Fetched::kNobody) {
+      answer_error(client);
+      return Progress::kGoOn;
+    }
+  }
   const std::size_t size = found ? found->value.size() : 0;
   if (size > kSmallBytes && !services_->reserve(client, client.answer_memory, size))
     return Progress::kAwaitMemory;
+  client.peer_read.reset();
   services_->count(services_->counters.gets);
   if (!found || !services_->will_leave(found->answer_after)) {
     answer_error(client);
@@ -175,8 +191,18 @@ void BinarySession::authenticate(Client& client, std::string_view key) {
 
 void BinarySession::write_settled(Client& client, const WriteOutcome& outcome) {
   if (outcome.outcome != store::WriteResult::Outcome::kDone) return answer_error(client);
+  if (services_->quorum.is_needed()) {
+    services_->quorum.park(client, protocol::kResponseHeadBytes, outcome.end, outcome.since_ms);
+  }
   services_->hold(client, outcome.answer_after);
   answer_ok(client);
+}
+
+void BinarySession::quorum_missed(Client& client, const QuorumWait& wait) {
+  net::OutputBuffer& output = client.connection.output();
+  for (std::uint64_t at = wait.answers_begin; at < wait.answers_end; at += protocol::kResponseHeadBytes) {
+    output.replace(at, static_cast<char>(protocol::kStatusError));
+  }
 }
 
 /// The request does not happen and its length is known.

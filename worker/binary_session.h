@@ -2,7 +2,9 @@
 
 #include "common/protocol/binary.h"
 #include "worker/client.h"
+#include "worker/peer_reads.h"
 #include "worker/services.h"
+#include "worker/sync_session.h"
 
 namespace minivault::worker {
 
@@ -12,11 +14,14 @@ namespace minivault::worker {
 /// are appended as the outcomes come, in order. Everything else first waits for them.
 class BinarySession {
  public:
-  explicit BinarySession(Services& services) : services_(&services) {}
+  BinarySession(Services& services, SyncSession& sync, PeerReads& peer_reads)
+      : services_(&services), sync_(&sync), peer_reads_(&peer_reads) {}
 
   /// Deals with the request at the front of the client's input. REQUIRES: in a turn of the store.
   [[nodiscard]] Progress step(Client& client);
   void write_settled(Client& client, const WriteOutcome& outcome);
+  /// The time of these answers' quorum is up: they become FF. They were appended, and have not left.
+  static void quorum_missed(Client& client, const QuorumWait& wait);
 
  private:
   [[nodiscard]] Progress skip(Client& client);
@@ -28,6 +33,8 @@ class BinarySession {
   [[nodiscard]] Progress write(Client& client, const protocol::BinaryRequest& request, std::size_t size);
   [[nodiscard]] Progress get(Client& client, std::string_view key);
   void authenticate(Client& client, std::string_view key);
+  [[nodiscard]] Progress synchronize(Client& client, const protocol::BinaryRequest& request,
+                                     std::size_t size);
 
   [[nodiscard]] Progress refuse(Client& client, std::size_t size);
   void answer_ok(Client& client);
@@ -36,6 +43,8 @@ class BinarySession {
   void answer_health(Client& client);
 
   Services* services_;
+  SyncSession* sync_;
+  PeerReads* peer_reads_;
 };
 
 }  // namespace minivault::worker

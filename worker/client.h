@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/net/connection.h"
 #include "common/net/list.h"
@@ -18,6 +19,9 @@ struct ReadyTag;
 struct TouchedTag;
 struct LineTag;
 struct ParkedTag;
+struct QuorumTag;
+struct PeerRead;
+struct SyncState;
 
 /// Requests and answers up to this size need no reservation.
 inline constexpr std::size_t kSmallBytes = 16 * 1024;
@@ -34,6 +38,16 @@ enum class Progress {
   kAwaitWrites,  ///< the client's own writes must be settled first
   kAwaitRoom,    ///< the queue of writes is full
   kAwaitMemory,  ///< the memory budget is spent; the client stands in line
+  kAwaitLog,     ///< the log has no room for what another node sends: try again soon
+  kAwaitPeers,   ///< other nodes must have or say something first; who asked them goes on with the client
+};
+
+/// Answers in a client's output, or the place of one that is not there yet, that wait for other nodes.
+struct QuorumWait {
+  std::uint64_t answers_begin;  ///< places in the output's stream
+  std::uint64_t answers_end;
+  std::uint64_t lsn;  ///< what must have reached enough nodes
+  std::uint64_t deadline_ms;
 };
 
 /// What only an HTTP client needs.
@@ -44,10 +58,13 @@ struct HttpState {
   std::string key_scratch;
   /// A whole request was parsed and not carried out yet; its views point into the input, which must not move.
   bool parsed = false;
-  std::size_t request_bytes = 0;  ///< of the input that the parsed request takes
-  std::uint64_t gathered = 0;     ///< bytes of the request under way that the parser keeps itself
-  protocol::ResponseForm form;    ///< of the answer that the request gets
-  int success_status = 200;       ///< of a write under way
+  std::size_t request_bytes = 0;   ///< of the input that the parsed request takes
+  std::uint64_t gathered = 0;      ///< bytes of the request under way that the parser keeps itself
+  protocol::ResponseForm form;     ///< of the answer that the request gets
+  int success_status = 200;        ///< of a write under way
+  int refused_status = 409;        ///< … whose condition does not hold
+  bool awaits_quorum = false;      ///< the write is done here and its answer waits for other nodes,
+  std::uint64_t answer_after = 0;  ///< and then for this
 };
 
 /// One connection and where it is in its conversation. Sessions change it, the worker's turns move it about.
@@ -58,15 +75,18 @@ struct Client final : net::TimeoutHook,
                       net::ListHook<ReadyTag>,
                       net::ListHook<TouchedTag>,
                       net::ListHook<LineTag>,
-                      net::ListHook<ParkedTag> {
+                      net::ListHook<ParkedTag>,
+                      net::ListHook<QuorumTag> {
   enum class Protocol : std::uint8_t { kUnknown, kBinary, kHttp };
 
-  Client(UniqueFd socket, net::BlockPool& pool, bool http_only) : connection(std::move(socket), pool) {
-    if (http_only) protocol = Protocol::kHttp;
-  }
+  Client(UniqueFd socket, net::BlockPool& pool, bool http_only);
+  ~Client();
 
   net::Connection connection;
   std::unique_ptr<HttpState> http;
+  std::unique_ptr<SyncState> sync;       ///< of another node's connection
+  std::shared_ptr<PeerRead> peer_read;   ///< the request at the front asks other nodes
+  std::vector<QuorumWait> quorum_waits;  ///< the oldest first
 
   net::Reservation request_memory;  ///< for a large request that is still arriving
   net::Reservation answer_memory;   ///< for a large answer that is still leaving
@@ -88,7 +108,9 @@ struct Client final : net::TimeoutHook,
   bool handed_over = false;  ///< broken here because another process has the socket now
 
   /// The bytes in the input are pointed to from elsewhere.
-  [[nodiscard]] bool input_pinned() const { return pending_writes > 0 || (http != nullptr && http->parsed); }
+  [[nodiscard]] bool input_pinned() const {
+    return pending_writes > 0 || (http != nullptr && http->parsed) || stopped_at == Progress::kAwaitLog;
+  }
   /// The input is, or may become, larger than a client may hold unasked.
   [[nodiscard]] bool holds_large_request() {
     return input_pinned() || request_bytes > kSmallBytes || (http != nullptr && http->gathered > 0) ||

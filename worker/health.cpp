@@ -6,16 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string_view>
 
+#include "common/cluster/notes.h"
 #include "common/core/clock.h"
 #include "common/shared/layout.h"
 #include "common/store/index.h"
+#include "worker/cluster_health.h"
 
 namespace minivault::worker {
 namespace {
@@ -110,24 +110,19 @@ Object log_of(const store::Store& store) {
   return log;
 }
 
-/// One node, until nodes know of each other.
-Object quorum_of_one() {
-  Object quorum = ordered();
-  quorum.set("needed", 1);
-  quorum.set("reachable", 1);
-  return quorum;
-}
+/// What the node cannot do: anything, acknowledge writes, or nothing.
+struct Standing {
+  std::string_view status;
+  bool able;
+};
 
-std::string hex(std::uint64_t number) {
-  std::array<char, 17> digits{};
-  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(number));
-  return digits.data();
-}
-
-std::string_view status_of(const shared::State& state, bool checkpointer_ready) {
-  if (state.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return "unhealthy";
-  if (!checkpointer_ready) return "unhealthy";
-  return state.base_full.load(std::memory_order_relaxed) != 0 ? "degraded" : "healthy";
+Standing standing_of(const Config& config, const shared::State& state, bool checkpointer_ready) {
+  const ClusterFitness fitness = fitness_of(config, state);
+  const bool failed = state.failure.load(std::memory_order_acquire) != shared::Failure::kNone;
+  if (failed || !checkpointer_ready || fitness.id_taken) return {"unhealthy", false};
+  if (!fitness.filled) return {"degraded", false};
+  const bool full = state.base_full.load(std::memory_order_relaxed) != 0;
+  return {full || !fitness.quorum ? "degraded" : "healthy", true};
 }
 
 }  // namespace
@@ -141,12 +136,12 @@ const HealthReport::Look& HealthReport::look() {
   const shared::State& state = region.state();
   Processes processes = look_at_processes(state);
   add_process(processes.usage, ::getppid());  // the supervisor, which has no slot
-  const std::string status(status_of(state, processes.checkpointer_ready));
+  const Standing standing = standing_of(*config_, state, processes.checkpointer_ready);
   const shared::Lsn window = read(state.marks.window);
   const store::Index index(region.index_words(), read(state.limits.index_seed));
 
   Object health = ordered();
-  health.set("status", status);
+  health.set("status", std::string(standing.status));
   health.set("uptime_seconds", (now_ms - read(state.started_ms)) / 1000);
   health.set("cache_items", index.estimate_alive(window, kSampledGroups));
   health.set("cache_size_mb", (read(state.marks.tail) - window) >> 20U);
@@ -154,15 +149,14 @@ const HealthReport::Look& HealthReport::look() {
   health.set("goroutines", processes.usage.threads);
   health.set("memory_mb", (processes.usage.private_kb + processes.usage.shared_kb) >> 10U);
   health.set("version", std::string(MINIVAULT_VERSION));
-  health.set("node", hex(read(state.limits.node_id)));
+  health.set("node", cluster::id_text(read(state.limits.node_id)));
   health.set("keys", read(state.totals.keys));
   health.set("processes", processes.list);
   health.set("log", log_of(*store_));
-  health.set("quorum", quorum_of_one());
-  health.set("peers", Array());
+  describe_cluster(*config_, state, health);
   std::ostringstream text;
   health.stringify(text);
-  look_ = {text.str(), status != "unhealthy"};
+  look_ = {text.str(), standing.able};
   return look_;
 }
 

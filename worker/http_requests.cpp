@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "common/protocol/http_condition.h"
 #include "common/protocol/json_value.h"
 #include "common/protocol/wire_status.h"
 #include "worker/backup.h"
@@ -17,6 +18,9 @@ using protocol::ResponseForm;
 
 constexpr std::string_view kReadMethods = "GET, HEAD";
 constexpr std::string_view kBackup = "_/backup";
+
+constexpr std::string_view kFilling =
+    "this node is still being filled, and no complete node could be asked in time";
 
 bool is_read(HttpMethod method) {
   return method == HttpMethod::kGet || method == HttpMethod::kHead;
@@ -81,10 +85,13 @@ Progress HttpSession::use_key(Client& client, std::string_view key) {
   store::Write write;
   write.key = key;
   http.success_status = 200;
+  http.refused_status = 409;
+  if (is_read(request.method)) return get(client, key);
+  if (!set_condition(client, write)) return finish(client);
   switch (request.method) {
     case HttpMethod::kGet:
     case HttpMethod::kHead:
-      return get(client, key);
+      break;
     case HttpMethod::kDelete:
       write.operation = store::Operation::kDelete;
       return put(client, write);
@@ -111,12 +118,52 @@ Progress HttpSession::use_key(Client& client, std::string_view key) {
   return put(client, write);
 }
 
+/// If-Match and If-None-Match as store conditions. False: the request was answered.
+bool HttpSession::set_condition(Client& client, store::Write& write) {
+  const HttpRequest& request = client.http->parser.request();
+  const protocol::Precondition condition =
+      protocol::parse_precondition(request.if_match, request.if_none_match);
+  using Kind = protocol::Precondition::Kind;
+  if (condition.kind == Kind::kNone) return true;
+  client.http->refused_status = 412;
+  if (condition.kind == Kind::kBad ||
+      (request.method == HttpMethod::kPost && condition.kind != Kind::kAbsent)) {
+    fail(client, 400, condition.kind == Kind::kBad ? condition.error : "POST creates: it takes no If-Match");
+    return false;
+  }
+  if (condition.kind == Kind::kNever) {
+    fail(client, 412, protocol::kConditionFailed);
+    return false;
+  }
+  write.condition = condition.kind == Kind::kAbsent    ? store::Condition::kAbsent
+                    : condition.kind == Kind::kPresent ? store::Condition::kPresent
+                                                       : store::Condition::kVersionIs;
+  write.expected = {condition.hlc, condition.origin};
+  return true;
+}
+
 Progress HttpSession::put(Client& client, const store::Write& write) {
+  if (services_->quorum.forbids_writes()) {
+    fail(client, 503, "another live node has this node's id; nothing was written (minivault new-id)");
+    return finish(client);
+  }
   if (write.value.size() > services_->store.largest_value(write.key.size())) {
     fail(client, 413, "value too large");
     return finish(client);
   }
+  if (write.condition != store::Condition::kNone && services_->quorum.is_filling()) {
+    switch (peer_reads_->fetch(client, write.key)) {
+      case PeerReads::Fetched::kAsked:
+        return Progress::kAwaitPeers;
+      case PeerReads::Fetched::kNobody:
+        fail(client, 503, kFilling);
+        return finish(client);
+      case PeerReads::Fetched::kHere:
+        break;
+    }
+  }
   if (!services_->writes.has_room()) return Progress::kAwaitRoom;
+  client.peer_read.reset();
   const bool is_delete = write.operation == store::Operation::kDelete;
   services_->count(is_delete ? services_->counters.deletes : services_->counters.sets);
   services_->writes.add(client, write);
@@ -127,20 +174,55 @@ void HttpSession::write_settled(Client& client, const WriteOutcome& outcome) {
   using Outcome = store::WriteResult::Outcome;
   HttpState& http = *client.http;
   services_->scratch.clear();
+  if (outcome.outcome == Outcome::kDone && services_->quorum.is_needed()) {
+    http.awaits_quorum = true;
+    http.answer_after = outcome.answer_after;
+    return services_->quorum.park(client, 0, outcome.end, outcome.since_ms);
+  }
   if (outcome.outcome != Outcome::kFailed) services_->hold(client, outcome.answer_after);
   if (outcome.outcome == Outcome::kDone) {
     protocol::append_success(services_->scratch, http.success_status, http.form);
   } else if (outcome.outcome == Outcome::kRefused) {
-    fail(client, 409, "exists");
+    fail(client, http.refused_status, http.refused_status == 412 ? protocol::kConditionFailed : "exists");
   } else {
     fail(client, 503, outcome.error != nullptr ? outcome.error->message : "the write was not taken");
   }
   (void)finish(client);
 }
 
+void HttpSession::quorum_settled(Client& client, const QuorumWait& wait, bool reached) {
+  HttpState& http = *client.http;
+  http.awaits_quorum = false;
+  services_->scratch.clear();
+  if (reached) {
+    services_->hold(client, http.answer_after);
+    protocol::append_success(services_->scratch, http.success_status, http.form);
+  } else {
+    fail(client, 503, services_->quorum.unknown_outcome(wait.lsn));
+  }
+  (void)finish(client);
+}
+
 Progress HttpSession::get(Client& client, std::string_view key) {
+  const std::string_view consistency = client.http->parser.request().x_minivault_consistency;
+  if (consistency.empty() || consistency == "local") return get_here(client, key);
+  if (consistency == "quorum") return get_of_quorum(client, key);
+  fail(client, 400, "X-Minivault-Consistency is local or quorum");
+  return finish(client);
+}
+
+Progress HttpSession::get_here(Client& client, std::string_view key) {
   const Result<store::Found> found = services_->store.get(key);
+  if (found && !found->present && services_->quorum.is_filling()) {
+    const PeerReads::Fetched fetched = peer_reads_->fetch(client, key);
+    if (fetched == PeerReads::Fetched::kAsked) return Progress::kAwaitPeers;
+    if (fetched == PeerReads::Fetched::kNobody) {
+      fail(client, 503, kFilling);
+      return finish(client);
+    }
+  }
   if (found && !reserve_answer(client, *found)) return Progress::kAwaitMemory;
+  client.peer_read.reset();
   services_->count(services_->counters.gets);
   if (!found) {
     fail(client, protocol::http_status(found.error().code), found.error().message);
@@ -153,6 +235,25 @@ Progress HttpSession::get(Client& client, std::string_view key) {
   return finish(client);
 }
 
+/// Alone, a node is its own majority.
+Progress HttpSession::get_of_quorum(Client& client, std::string_view key) {
+  if (peer_reads_->is_alone()) return get_here(client, key);
+  const PeerReads::Answer* answer = peer_reads_->ask_quorum(client, key);
+  if (answer == nullptr) return Progress::kAwaitPeers;
+  if (answer->error.empty() && !reserve_answer(client, answer->found)) return Progress::kAwaitMemory;
+  services_->count(services_->counters.gets);
+  if (answer->error.empty()) {
+    services_->hold(client, answer->found.answer_after);
+    answer_found(client, answer->found);
+    flush(client);
+    if (!client.connection.output().keep()) client.broken = true;  // the bytes are the answer's own
+  } else {
+    fail(client, 503, answer->error);
+  }
+  client.peer_read.reset();
+  return finish(client);
+}
+
 /// Text that must be quoted or encoded exists more than once until it has left.
 bool HttpSession::reserve_answer(Client& client, const store::Found& found) {
   if (found.value.size() <= kSmallBytes) return true;
@@ -162,8 +263,13 @@ bool HttpSession::reserve_answer(Client& client, const store::Found& found) {
 
 void HttpSession::answer_found(Client& client, const store::Found& found) {
   if (!found.present) return fail(client, 404, "not found");
-  if (wants_bytes(client)) return answer_bytes(client, found.value);
-  answer_json(client, found);
+  const protocol::EtagLine etag(found.version.hlc, found.version.origin);
+  const std::string_view unless = client.http->parser.request().if_none_match;
+  if (!unless.empty() && protocol::names_tag(unless, etag.tag())) {
+    return protocol::append_not_modified(services_->scratch, client.http->form, etag.line());
+  }
+  if (wants_bytes(client)) return answer_bytes(client, found.value, etag.line());
+  answer_json(client, found, etag.line());
 }
 
 bool HttpSession::wants_bytes(const Client& client) {
@@ -171,29 +277,29 @@ bool HttpSession::wants_bytes(const Client& client) {
 }
 
 /// As protocol::append_bytes(), but a large body is not copied.
-void HttpSession::answer_bytes(Client& client, std::string_view value) {
+void HttpSession::answer_bytes(Client& client, std::string_view value, std::string_view etag) {
   const ResponseForm& form = client.http->form;
   const std::string_view range = client.http->parser.request().range;
   const protocol::ByteRange part = protocol::parse_range(range, value.size());
   if (part.kind == protocol::ByteRange::Kind::kUnsatisfiable || form.head_only) {
-    return protocol::append_bytes(services_->scratch, value, range, form);
+    return protocol::append_bytes(services_->scratch, value, range, form, etag);
   }
   ResponseForm head = form;
   head.head_only = true;
-  protocol::append_bytes(services_->scratch, value, range, head);
+  protocol::append_bytes(services_->scratch, value, range, head, etag);
   flush(client);
   const bool whole = part.kind == protocol::ByteRange::Kind::kWhole;
   services_->append_borrowed(client, whole ? value : value.substr(part.offset, part.length));
 }
 
-void HttpSession::answer_json(Client& client, const store::Found& record) {
+void HttpSession::answer_json(Client& client, const store::Found& record, std::string_view etag) {
   const ResponseForm& form = client.http->form;
   const bool marked = (record.flags & store::kFlagJson) != 0;
   std::string& body = services_->body;
   body.clear();
   if (!marked || record.value.size() < net::OutputBuffer::kBorrowFrom) {
     protocol::append_data(body, record.value, marked);
-    protocol::append_response(services_->scratch, 200, protocol::kJsonType, body, form);
+    protocol::append_response(services_->scratch, 200, protocol::kJsonType, body, form, etag);
     if (body.capacity() > kAnswerBacklog) std::string().swap(body);
     return;
   }
@@ -201,7 +307,7 @@ void HttpSession::answer_json(Client& client, const store::Found& record) {
   protocol::append_data(body, "", true);
   const std::string_view around = body;
   const std::uint64_t length = body.size() + record.value.size();
-  protocol::append_response_head(services_->scratch, 200, protocol::kJsonType, length, form);
+  protocol::append_response_head(services_->scratch, 200, protocol::kJsonType, length, form, etag);
   if (form.head_only) return;
   services_->scratch += around.substr(0, around.size() - 1);
   flush(client);

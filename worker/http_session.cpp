@@ -30,6 +30,7 @@ protocol::HttpLimits limits_of(const store::Store& store) {
 
 Progress HttpSession::step(Client& client) {
   if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  if (client.http && client.http->awaits_quorum) return Progress::kAwaitPeers;
   if (!client.http) client.http = std::make_unique<HttpState>(limits_of(services_->store));
   if (client.skip_bytes > 0) {
     net::InputBuffer& input = client.connection.input();

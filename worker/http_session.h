@@ -5,6 +5,7 @@
 #include "common/protocol/http.h"
 #include "common/protocol/http_target.h"
 #include "worker/client.h"
+#include "worker/peer_reads.h"
 #include "worker/services.h"
 
 namespace minivault::worker {
@@ -14,11 +15,13 @@ namespace minivault::worker {
 /// One request at a time: the answer of a write names its outcome, so what follows on the connection waits.
 class HttpSession {
  public:
-  explicit HttpSession(Services& services) : services_(&services) {}
+  HttpSession(Services& services, PeerReads& peer_reads) : services_(&services), peer_reads_(&peer_reads) {}
 
   /// Deals with the request at the front of the client's input. REQUIRES: in a turn of the store.
   [[nodiscard]] Progress step(Client& client);
   void write_settled(Client& client, const WriteOutcome& outcome);
+  /// Other nodes have the write that the request made, or did not have it in time.
+  void quorum_settled(Client& client, const QuorumWait& wait, bool reached);
 
  private:
   // Framing (http_session.cpp).
@@ -33,11 +36,14 @@ class HttpSession {
   [[nodiscard]] Progress start_backup(Client& client);
   [[nodiscard]] Progress use_key(Client& client, std::string_view key);
   [[nodiscard]] Progress get(Client& client, std::string_view key);
+  [[nodiscard]] Progress get_here(Client& client, std::string_view key);
+  [[nodiscard]] Progress get_of_quorum(Client& client, std::string_view key);
   [[nodiscard]] Progress put(Client& client, const store::Write& write);
+  [[nodiscard]] bool set_condition(Client& client, store::Write& write);
   [[nodiscard]] bool reserve_answer(Client& client, const store::Found& found);
   void answer_found(Client& client, const store::Found& found);
-  void answer_bytes(Client& client, std::string_view value);
-  void answer_json(Client& client, const store::Found& record);
+  void answer_bytes(Client& client, std::string_view value, std::string_view etag);
+  void answer_json(Client& client, const store::Found& record, std::string_view etag);
   void answer_health(Client& client);
 
   [[nodiscard]] static Access access_of(protocol::HttpTarget::Kind kind, protocol::HttpMethod method);
@@ -52,6 +58,7 @@ class HttpSession {
   [[nodiscard]] Progress finish(Client& client);
 
   Services* services_;
+  PeerReads* peer_reads_;
 };
 
 }  // namespace minivault::worker

@@ -35,7 +35,8 @@ bool Services::reserve(Client& client, net::Reservation& reservation, std::uint6
 Services::Admission Services::admit(Client& client, Access needed, bool has_key) {
   if (client.admitted) return Admission::kGranted;
   if (access.needs_key(needed) && !has_key) return Admission::kUnauthorized;
-  if (rate.limited() && needed != Access::kPublic && !rate.take(monotonic_ns())) {
+  const bool counts = needed != Access::kPublic && needed != Access::kPeer;
+  if (rate.limited() && counts && !rate.take(monotonic_ns())) {
     return Admission::kRateLimited;
   }
   client.admitted = true;

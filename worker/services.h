@@ -12,6 +12,7 @@
 #include "worker/access.h"
 #include "worker/client.h"
 #include "worker/health.h"
+#include "worker/quorum.h"
 #include "worker/write_queue.h"
 
 namespace minivault::worker {
@@ -19,7 +20,7 @@ namespace minivault::worker {
 /// What the sessions of all clients of this process share.
 struct Services {
   Services(const ChildContext& context, store::Store& opened, std::size_t memory_bytes,
-           WriteQueue::Settled settled)
+           WriteQueue::Settled settled, Quorum::Settled quorum_settled)
       : config(context.config),
         store(opened),
         state(context.region.state()),
@@ -28,6 +29,7 @@ struct Services {
         rate(state.rate_due_ns, context.config.rate_limit),
         memory(memory_bytes),
         writes(opened, context.config.write_timeout, std::move(settled)),
+        quorum(context.config, context.region, context.slot, std::move(quorum_settled)),
         health(context.config, opened) {}
 
   const Config& config;
@@ -39,6 +41,7 @@ struct Services {
   net::MemoryBudget memory;
   net::List<Client, LineTag> memory_line;  ///< first come, first served
   WriteQueue writes;
+  Quorum quorum;
   HealthReport health;
   protocol::Decompressor decompressor;
   std::string scratch;  ///< an answer under construction

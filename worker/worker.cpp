@@ -37,10 +37,17 @@ Worker::Worker(const ChildContext& context, store::Store& store, net::Poller pol
     : context_(&context),
       poller_(std::move(poller)),
       signals_(std::move(signals)),
-      services_(context, store, memory_limit(store),
-                [this](Client& client, const WriteOutcome& outcome) { write_settled(client, outcome); }),
-      binary_(services_),
-      http_(services_),
+      services_(
+          context, store, memory_limit(store),
+          [this](Client& client, const WriteOutcome& outcome) { write_settled(client, outcome); },
+          [this](Client& client, const QuorumWait& wait, bool reached) {
+            quorum_settled(client, wait, reached);
+          }),
+      peer_calls_(context, poller_, pool_),
+      peer_reads_(services_, peer_calls_, [this](Client& client) { go_on(client); }),
+      sync_(services_),
+      binary_(services_, sync_, peer_reads_),
+      http_(services_, peer_reads_),
       acceptor_(context, poller_,
                 [this](UniqueFd socket, bool http_only) { accepted(std::move(socket), http_only); }),
       progress_timeouts_(kProgressTimeoutMs),
@@ -65,9 +72,14 @@ void Worker::turn(std::span<const net::Event> events) {
   now_ms_ = monotonic_ms();
   for (const net::Event& event : events) notice(event);
   expire();
+  services_.quorum.settle();
+  peer_calls_.run(now_ms_);
+  peer_reads_.run(now_ms_);
   resume_memory_line();
   serve_ready();
+  retry_log();
   settle_writes();
+  peer_calls_.send_all();
   release_parked();
   finish_touched();
   acceptor_.answer_invitation(now_ms_);
@@ -82,6 +94,8 @@ void Worker::notice(const net::Event& event) {
     context_->region.silence(context_->slot);  // what it rang for every turn looks after anyway
   } else if (event.fd == signals_.get()) {
     read_signals();
+  } else if (peer_calls_.note(event)) {
+    return;  // every turn looks after them
   } else if (Client* client = clients_[static_cast<std::size_t>(event.fd)].get(); client != nullptr) {
     client->connection.note(event);
     ready_.push_back(*client);
@@ -126,10 +140,14 @@ void Worker::advance(Client& client) {
     case Progress::kAwaitRoom:
       awaiting_room_.push_back(client);
       break;
+    case Progress::kAwaitLog:
+      awaiting_log_.push_back(client);
+      break;
     case Progress::kAwaitMemory:
       break;  // in its line already
     case Progress::kGoOn:
     case Progress::kNeedBytes:
+    case Progress::kAwaitPeers:
       net::List<Client, LineTag>::remove(client);
       break;
   }
@@ -164,6 +182,30 @@ void Worker::write_settled(Client& client, const WriteOutcome& outcome) {
   }
 }
 
+/// The time of some of the client's answers has come, one way or the other.
+void Worker::quorum_settled(Client& client, const QuorumWait& wait, bool reached) {
+  touch(client);
+  if (client.protocol == Client::Protocol::kHttp) {
+    http_.quorum_settled(client, wait, reached);
+    go_on(client);
+  } else if (!reached) {
+    BinarySession::quorum_missed(client, wait);
+  }
+}
+
+/// What the client waited for is there: it is served in this turn or the next.
+void Worker::go_on(Client& client) {
+  client.stopped_at = Progress::kGoOn;
+  ready_.push_back(client);
+}
+
+/// Once each: whoever still finds no room is back in the line, for the next turn.
+void Worker::retry_log() {
+  net::List<Client, LineTag> waiting;
+  while (Client* client = awaiting_log_.pop_front()) waiting.push_back(*client);
+  while (Client* client = waiting.pop_front()) advance(*client);
+}
+
 void Worker::resume(net::List<Client, LineTag>& line) {
   line.for_each([this](Client& client) {
     if (client.pending_writes == 0) advance(client);
@@ -187,10 +229,14 @@ int Worker::sleep_ms() {
   const bool parked = !parked_.empty();
   if (parked && !services_.store.ring_when_durable(lowest_mark_)) return 0;
   if (!ready_.empty() || !touched_.empty()) return 0;
+  if (!services_.quorum.empty() && !services_.quorum.ring_when_reached()) return 0;
   if (!services_.writes.empty()) return services_.writes.blocked() ? 1 : 0;
+  if (!awaiting_log_.empty()) return 1;
   if (!services_.memory_line.empty() && services_.memory.taken() < memory_seen_) return 0;
 
   std::uint64_t next_ms = parked ? now_ms_ + kParkedLookMs : shared::kNoLsn;
+  if (!services_.quorum.empty()) next_ms = std::min(next_ms, services_.quorum.next_deadline_ms());
+  next_ms = std::min({next_ms, peer_calls_.next_look_ms(now_ms_), peer_reads_.next_look_ms()});
   if (services_.draining) next_ms = std::min(next_ms, now_ms_ + kDrainLookMs);
   for (const auto& deadline : {progress_timeouts_.next_deadline_ms(), linger_timeouts_.next_deadline_ms(),
                                acceptor_.next_look_ms()}) {

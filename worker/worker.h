@@ -15,7 +15,10 @@
 #include "worker/binary_session.h"
 #include "worker/client.h"
 #include "worker/http_session.h"
+#include "worker/peer_calls.h"
+#include "worker/peer_reads.h"
 #include "worker/services.h"
+#include "worker/sync_session.h"
 
 namespace minivault::worker {
 
@@ -42,7 +45,10 @@ class Worker {
   [[nodiscard]] Progress step(Client& client);
   void settle_writes();
   void write_settled(Client& client, const WriteOutcome& outcome);
+  void quorum_settled(Client& client, const QuorumWait& wait, bool reached);
+  void go_on(Client& client);
   void resume(net::List<Client, LineTag>& line);
+  void retry_log();
   void resume_memory_line();
   [[nodiscard]] bool turn_is_long() const;
   [[nodiscard]] int sleep_ms();
@@ -74,6 +80,9 @@ class Worker {
   UniqueFd signals_;
   net::BlockPool pool_;
   Services services_;
+  PeerCalls peer_calls_;
+  PeerReads peer_reads_;
+  SyncSession sync_;
   BinarySession binary_;
   HttpSession http_;
   Acceptor acceptor_;
@@ -84,6 +93,7 @@ class Worker {
   net::List<Client, TouchedTag> touched_;  ///< whose turn is to be finished
   net::List<Client, LineTag> awaiting_writes_;
   net::List<Client, LineTag> awaiting_room_;
+  net::List<Client, LineTag> awaiting_log_;
   net::List<Client, ParkedTag> parked_;  ///< whose answers wait for a mark
   shared::Lsn lowest_mark_ = shared::kNoLsn;
   net::Timeouts<Client> progress_timeouts_;

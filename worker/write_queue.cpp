@@ -39,7 +39,7 @@ void WriteQueue::commit(std::uint64_t now_ms) {
     }
     const Status committed = store_->commit(committing_.batch);
     const bool no_room = !committed && committed.error().code == Code::kNoSpace;
-    tell(committed || no_room ? nullptr : &committed.error());
+    tell(committed || no_room ? nullptr : &committed.error(), now_ms);
     blocked_ = no_room;
     if (no_room) {
       if (!out_of_patience(now_ms)) return;
@@ -49,18 +49,21 @@ void WriteQueue::commit(std::uint64_t now_ms) {
   }
 }
 
-void WriteQueue::tell(const Error* error) {
+void WriteQueue::tell(const Error* error, std::uint64_t now_ms) {
   Part& part = committing_;
-  // One hold for all of them: they were appended together and one sync covers them.
+  // One hold for all of them: they were appended together, one sync covers them and one message brings them
+  // to each peer.
   shared::Lsn answer_after = 0;
+  shared::Lsn end = 0;
   for (std::size_t i = part.told; i < part.batch.settled(); ++i) {
     answer_after = std::max(answer_after, part.batch.result(i).answer_after);
+    end = std::max(end, part.batch.result(i).end);
   }
   while (part.told < part.batch.settled()) {
     Client& client = *part.clients[part.told];
     const store::WriteResult& result = part.batch.result(part.told++);
     --client.pending_writes;
-    settled_(client, {result.outcome, answer_after, error});
+    settled_(client, {result.outcome, answer_after, end, now_ms, error});
   }
 }
 
@@ -88,7 +91,7 @@ void WriteQueue::give_up(std::uint64_t now_ms) {
   while (part.told < part.clients.size()) {
     Client& client = *part.clients[part.told++];
     --client.pending_writes;
-    settled_(client, {store::WriteResult::Outcome::kFailed, 0, &error});
+    settled_(client, {store::WriteResult::Outcome::kFailed, 0, 0, now_ms, &error});
   }
   blocked_ = false;
 }

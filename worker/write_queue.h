@@ -17,6 +17,8 @@ namespace minivault::worker {
 struct WriteOutcome {
   store::WriteResult::Outcome outcome;
   shared::Lsn answer_after;  ///< as in store::WriteResult
+  shared::Lsn end;           ///< what a quorum must have; kDone only
+  std::uint64_t since_ms;    ///< when the turn that wrote it began
   const Error* error;        ///< kFailed only
 };
 
@@ -60,7 +62,7 @@ class WriteQueue {
     void clear();
   };
 
-  void tell(const Error* error);
+  void tell(const Error* error, std::uint64_t now_ms);
   void give_up(std::uint64_t now_ms);
   void note_refused(std::size_t writes, std::uint64_t now_ms);
   [[nodiscard]] bool out_of_patience(std::uint64_t now_ms) const;

@@ -30,7 +30,8 @@ struct BinaryRequest {
 };
 
 struct BinaryLimits {
-  std::uint64_t largest_value = 0;  ///< bytes of a value on the wire
+  std::uint64_t largest_value = 0;    ///< bytes of a value on the wire
+  std::uint64_t largest_message = 0;  ///< the same for SYNC
 };
 
 struct BinaryParse {
@@ -74,7 +75,8 @@ inline void store(std::string& out, Integer value) {
   const auto value_bytes = load<std::uint32_t>(input, head - kBinaryValueBytes);
   const auto compressed = static_cast<std::uint8_t>(input[head - 1]);
   const std::uint64_t size = head + value_bytes;
-  if (out.key.empty() || value_bytes > limits.largest_value || compressed > 1) {
+  const std::uint64_t largest = out.opcode == Opcode::kSync ? limits.largest_message : limits.largest_value;
+  if (out.key.empty() || value_bytes > largest || compressed > 1) {
     return {BinaryParse::Kind::kSkip, size};
   }
   if (input.size() < size) return {BinaryParse::Kind::kNeedMore, size};

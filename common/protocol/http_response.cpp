@@ -68,12 +68,14 @@ std::string_view reason_phrase(int status) {
     case 200: return "OK";
     case 201: return "Created";
     case 206: return "Partial Content";
+    case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 409: return "Conflict";
     case 411: return "Length Required";
+    case 412: return "Precondition Failed";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 416: return "Range Not Satisfiable";
@@ -139,18 +141,26 @@ void append_range_not_satisfiable(std::string& out, std::uint64_t total, const R
                     "Content-Range: bytes */" + std::to_string(total) + "\r\n");
 }
 
-void append_bytes(std::string& out, std::string_view value, std::string_view range,
-                  const ResponseForm& form) {
+void append_not_modified(std::string& out, const ResponseForm& form, std::string_view extra) {
+  out += "HTTP/1.1 304 Not Modified\r\n";
+  out += connection_line(form);
+  out += extra;
+  out += "\r\n";
+}
+
+void append_bytes(std::string& out, std::string_view value, std::string_view range, const ResponseForm& form,
+                  std::string_view extra) {
   const ByteRange part = parse_range(range, value.size());
   if (part.kind == ByteRange::Kind::kUnsatisfiable)
     return append_range_not_satisfiable(out, value.size(), form);
+  std::string lines(extra);
   if (part.kind == ByteRange::Kind::kWhole) {
-    return append_response(out, 200, kBytesType, value, form, "Accept-Ranges: bytes\r\n");
+    lines += "Accept-Ranges: bytes\r\n";
+    return append_response(out, 200, kBytesType, value, form, lines);
   }
-  std::string extra = "Content-Range: bytes " + std::to_string(part.offset) + "-" +
-                      std::to_string(part.offset + part.length - 1) + "/" + std::to_string(value.size()) +
-                      "\r\n";
-  append_response(out, 206, kBytesType, value.substr(part.offset, part.length), form, extra);
+  lines += "Content-Range: bytes " + std::to_string(part.offset) + "-" +
+           std::to_string(part.offset + part.length - 1) + "/" + std::to_string(value.size()) + "\r\n";
+  append_response(out, 206, kBytesType, value.substr(part.offset, part.length), form, lines);
 }
 
 ByteRange parse_range(std::string_view header, std::uint64_t total) {

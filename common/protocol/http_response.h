@@ -60,7 +60,12 @@ void append_rate_limited(std::string& out, unsigned retry_after_seconds, const R
 void append_range_not_satisfiable(std::string& out, std::uint64_t total, const ResponseForm& form);
 
 /// 200 with all of `value`, or 206 or 416 as the request's Range header says, as application/octet-stream.
-void append_bytes(std::string& out, std::string_view value, std::string_view range, const ResponseForm& form);
+/// `extra` as in append_response_head(); not sent with a 416.
+void append_bytes(std::string& out, std::string_view value, std::string_view range, const ResponseForm& form,
+                  std::string_view extra = {});
+
+/// 304, which never has a body.
+void append_not_modified(std::string& out, const ResponseForm& form, std::string_view extra);
 
 /// One part of a value.
 struct ByteRange {

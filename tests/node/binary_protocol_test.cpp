@@ -161,7 +161,6 @@ class BinaryProtocolTest : public CppUnit::TestFixture {
              set_frame("keep", "no zstd frame", '\1'), set_frame("keep", "", '\1'),
              set_frame("keep", frame.substr(0, frame.size() - 1), '\1'),  // cut off
              set_frame("keep", frame + "tail", '\1'), set_frame("keep", frame + frame, '\1'),
-             keyed_frame('\4', "stream") + little_endian(3, 4) + '\0' + "hey",  // no such stream
          }) {
       expect(connection, wrong, kError);
       expect(connection, get_frame("keep"), value_answer("me"));

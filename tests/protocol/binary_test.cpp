@@ -14,7 +14,7 @@ using minivault::test::ExactCopy;
 using minivault::test::from_hex;
 using Kind = BinaryParse::Kind;
 
-constexpr BinaryLimits kLimits{1000};
+constexpr BinaryLimits kLimits{1000, 1000};
 
 /// Goal: frames are read and written as PROTOCOL.md prints them, at every cut, and damage is told apart by
 /// whether the length of the request is known.

@@ -1,0 +1,119 @@
+#include "worker/cluster_health.h"
+
+#include <Poco/JSON/Array.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "common/cluster/notes.h"
+#include "common/core/clock.h"
+#include "worker/peer_text.h"
+
+namespace minivault::worker {
+namespace {
+
+using Poco::JSON::Array;
+using Poco::JSON::Object;
+using shared::PeerState;
+
+template <typename Number>
+Number read(const std::atomic<Number>& word) {
+  return word.load(std::memory_order_relaxed);
+}
+
+std::string name_of(PeerState state) {
+  switch (state) {
+    case PeerState::kNone:
+      break;
+    case PeerState::kUnreachable:
+      return "unreachable";
+    case PeerState::kConnecting:
+      return "connecting";
+    case PeerState::kStreaming:
+      return "streaming";
+    case PeerState::kRepairing:
+      return "repairing";
+    case PeerState::kRefused:
+      return "refused";
+    case PeerState::kItself:
+      return "itself";
+  }
+  return "none";
+}
+
+/// Everybody's count includes this node.
+Object quorum_of(const shared::ClusterBoard& board) {
+  const std::uint32_t needed = read(board.needed);
+  Object quorum(Poco::JSON_PRESERVE_KEY_ORDER);
+  quorum.set("needed", needed == shared::kNotYetKnown ? 0U : needed + 1);
+  quorum.set("reachable", read(board.reachable) + 1);
+  return quorum;
+}
+
+Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
+  const std::uint64_t id = read(peer.node_id);
+  const std::uint64_t acked = read(peer.acked);
+  const std::uint64_t lag = acked < tail ? tail - acked : 0;
+  const std::uint64_t newest_ms = read(peer.acked_hlc_ms);
+  const std::uint64_t now_ms = wall_ms();
+  Object entry(Poco::JSON_PRESERVE_KEY_ORDER);
+  entry.set("address", read_text(peer, peer.address));
+  entry.set("id", id == 0 ? std::string() : cluster::id_text(id));
+  entry.set("state", name_of(read(peer.state)));
+  entry.set("counts", read(peer.counts) != 0);
+  entry.set("acked", acked);
+  entry.set("lag_bytes", lag);
+  entry.set("lag_ms", lag == 0 || newest_ms == 0 || now_ms < newest_ms ? 0 : now_ms - newest_ms);
+  entry.set("connections", read(peer.connections));
+  entry.set("round_trip_us", read(peer.round_trip_us));
+  entry.set("clock_offset_us", read(peer.clock_offset_us));
+  entry.set("bytes_sent", read(peer.bytes_sent));
+  entry.set("records_sent", read(peer.records_sent));
+  entry.set("repairs", read(peer.repairs));
+  entry.set("repaired_keys", read(peer.repaired_keys));
+  entry.set("errors", read(peer.errors));
+  entry.set("last_error", read_text(peer, peer.last_error));
+  return entry;
+}
+
+Object clock_of(const Config& config, const shared::ClusterBoard& board) {
+  const std::int64_t offset_us = read(board.median_offset_us);
+  Object clock(Poco::JSON_PRESERVE_KEY_ORDER);
+  clock.set("median_offset_us", offset_us);
+  clock.set("drifts", std::llabs(offset_us) / 1000 > config.max_drift.count());
+  return clock;
+}
+
+}  // namespace
+
+ClusterFitness fitness_of(const Config& config, const shared::State& state) {
+  const shared::ClusterBoard& board = state.cluster;
+  const std::uint32_t told = read(board.needed);
+  const std::uint32_t needed = told == shared::kNotYetKnown && config.cluster_nodes.empty() ? 0 : told;
+  ClusterFitness fitness;
+  fitness.quorum =
+      needed == 0 || config.async || (needed != shared::kNotYetKnown && read(board.reachable) >= needed);
+  fitness.filled = needed == 0 || read(board.complete) != 0;
+  fitness.id_taken = read(board.id_taken) != 0;
+  return fitness;
+}
+
+void describe_cluster(const Config& config, const shared::State& state, Object& health) {
+  const shared::ClusterBoard& board = state.cluster;
+  const shared::Lsn tail = state.marks.tail.load(std::memory_order_acquire);
+  Array peers;
+  for (const shared::PeerPlace& peer : board.peers) {
+    if (read(peer.state) != PeerState::kNone) peers.add(describe(peer, tail));
+  }
+  health.set("quorum", quorum_of(board));
+  health.set("peers", peers);
+  health.set("complete", fitness_of(config, state).filled);
+  health.set("clock", clock_of(config, board));
+  health.set("conflicts", read(board.conflicts));
+  health.set("restamped", read(board.restamped));
+  health.set("ghosts", read(board.ghosts_dropped));
+  health.set("equal_versions", read(board.equal_versions));
+  health.set("floor_hlc", read(state.limits.tombstone_floor_hlc));
+}
+
+}  // namespace minivault::worker

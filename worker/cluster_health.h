@@ -1,0 +1,22 @@
+#pragma once
+
+#include <Poco/JSON/Object.h>
+
+#include "common/config/config.h"
+#include "common/shared/layout.h"
+
+namespace minivault::worker {
+
+/// Whether this node can acknowledge writes as far as other nodes go: enough of them are there, nobody else
+/// has its id, and it knows what there is.
+struct ClusterFitness {
+  bool quorum = true;     ///< enough nodes are reachable, or -async asks for none
+  bool filled = true;     ///< it holds what its cluster holds
+  bool id_taken = false;  ///< another live node has its id
+};
+[[nodiscard]] ClusterFitness fitness_of(const Config& config, const shared::State& state);
+
+/// Adds `quorum`, `peers`, `clock` and what was counted of conflicts to the health report.
+void describe_cluster(const Config& config, const shared::State& state, Poco::JSON::Object& health);
+
+}  // namespace minivault::worker

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cluster/message.h"
+#include "common/store/store.h"
+#include "worker/client.h"
+#include "worker/peer_calls.h"
+#include "worker/services.h"
+
+namespace minivault::worker {
+
+/// A key's newest record as far as it was heard of, with bytes of its own.
+struct HeardRecord {
+  cluster::ReadReply::State state = cluster::ReadReply::State::kAbsent;
+  std::uint8_t flags = 0;
+  store::Version version;
+  std::string value;
+};
+
+/// What other nodes are asked for one request of a client, and what they said. The client's; answers that
+/// come after it has gone find nobody.
+struct PeerRead {
+  /// One node's part in it.
+  struct Voice {
+    std::string address;
+    bool is_self = false;
+    bool asked = false;     ///< an answer is on its way
+    bool answered = false;  ///< it said what it holds, and its word counts
+    bool pushed = false;    ///< the newest record is on its way there
+    store::Version version;
+  };
+
+  explicit PeerRead(Client& asking) : client(&asking) {}
+
+  Client* client;
+  bool of_quorum = false;  ///< else one complete node is enough
+  std::string key;
+  std::uint64_t deadline_ms = 0;
+  std::uint64_t ask_again_ms = 0;
+  std::vector<Voice> voices;
+  HeardRecord newest;
+  bool chosen = false;  ///< a majority has spoken: `newest` is the answer once a majority holds it
+  bool done = false;
+  std::string error;
+  shared::Lsn answer_after = 0;  ///< of what was read or written here for it
+};
+
+/// Reads that this node cannot answer alone: those of a quorum (REPLICATION.md rule 8), and what a node that
+/// is still being filled lacks (rule 6). Asks all peers it knows, again and again where one does not answer,
+/// until there is an answer or -write-timeout has passed.
+class PeerReads {
+ public:
+  /// The client's read is done: it goes on.
+  using Resume = std::function<void(Client&)>;
+
+  PeerReads(Services& services, PeerCalls& calls, Resume resume)
+      : services_(&services), calls_(&calls), resume_(std::move(resume)) {}
+
+  /// No peers: what this node holds is what a majority holds.
+  [[nodiscard]] bool is_alone() const;
+
+  struct Answer {
+    std::string error;   ///< empty: `found` is the answer
+    store::Found found;  ///< looks into the client's PeerRead
+  };
+  /// The newest record that a majority holds; nullptr: not yet known, the client waits and asks once more.
+  /// Good until client.peer_read is reset.
+  [[nodiscard]] const Answer* ask_quorum(Client& client, std::string_view key);
+
+  enum class Fetched {
+    kAsked,   ///< the client waits and asks once more
+    kHere,    ///< what a complete node holds of the key is in this node's store now
+    kNobody,  ///< no complete node answered in time
+  };
+  /// Gets what this node may lack of the key. Whoever got kHere resets client.peer_read when it is done.
+  [[nodiscard]] Fetched fetch(Client& client, std::string_view key);
+
+  /// Asks again, and gives up. To be called every turn.
+  void run(std::uint64_t now_ms);
+  [[nodiscard]] std::uint64_t next_look_ms() const;
+
+ private:
+  using Read = std::shared_ptr<PeerRead>;
+
+  void start(Client& client, std::string_view key, bool of_quorum);
+  void hear_self(PeerRead& read);
+  void find_voices(PeerRead& read) const;
+  void ask(const Read& read);
+  void heard(PeerRead& read, std::size_t voice, const Result<std::string_view>& message);
+  void take(PeerRead& read, PeerRead::Voice& voice, const cluster::ReadReply& reply);
+  void decide(const Read& read);
+  void decide_quorum(const Read& read);
+  void spread(const Read& read);
+  void push(const Read& read, std::size_t voice);
+  [[nodiscard]] bool adopt(PeerRead& read);
+  void finish(PeerRead& read, std::string error);
+  [[nodiscard]] std::string unanswered(const PeerRead& read) const;
+
+  Services* services_;
+  PeerCalls* calls_;
+  Resume resume_;
+  std::vector<std::weak_ptr<PeerRead>> reads_;
+  Answer answer_;
+};
+
+}  // namespace minivault::worker

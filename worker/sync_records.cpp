@@ -1,0 +1,238 @@
+// Batch and push: records of other nodes on their way into the log.
+
+#include <algorithm>
+#include <utility>
+
+#include "common/cluster/notes.h"
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/store/record.h"
+#include "worker/sync_session.h"
+
+namespace minivault::worker {
+namespace {
+
+using cluster::Reply;
+using Outcome = store::WriteResult::Outcome;
+
+/// A clock may be wrong, and its records count all the same; beyond the year 9999 it is not a clock.
+constexpr std::uint64_t kLargestHlc = 253'402'300'800'000ULL << store::kHlcCounterBits;
+
+store::Write write_of(const cluster::Record& record) {
+  store::Write write;
+  write.operation = record.operation;
+  write.flags = record.flags;
+  write.key = record.key;
+  write.value = record.value;
+  write.condition = store::Condition::kNewerThanHeld;
+  write.version = record.version;
+  return write;
+}
+
+store::Write note_write(std::string_view name, std::string_view value) {
+  store::Write write;
+  write.operation = store::Operation::kNote;
+  write.key = name;
+  write.value = value;
+  return write;
+}
+
+/// Nothing of the memory of a large message stays behind.
+void clear(SyncState& state) {
+  constexpr std::size_t kKept = 4 << 20;
+  state.writing = false;
+  state.batch.clear();
+  state.records.clear();
+  state.indices.clear();
+  if (state.plain.capacity() > kKept) std::string().swap(state.plain);
+}
+
+}  // namespace
+
+Progress SyncSession::batch(Client& client, std::string_view message) {
+  SyncState& state = *client.sync;
+  if (!state.introduced) {
+    refuse(client, Reply::kSayHelloFirst, "the hello only asked who is here");
+    return Progress::kGoOn;
+  }
+  Result<cluster::DecodedBatch> decoded = cluster::decode_batch(message, state.id);
+  if (!decoded) {
+    state.next.reset();
+    refuse(client, Reply::kMalformed, decoded.error().message);
+    return Progress::kGoOn;
+  }
+  state.head = decoded->head;
+  state.is_push = false;
+  if (!follows(client, state.head) || !take_records(client, std::move(decoded->records)) ||
+      !add_position(client)) {
+    state.next.reset();
+    clear(state);
+    return Progress::kGoOn;
+  }
+  return write(client);
+}
+
+/// False: it was refused.
+bool SyncSession::follows(Client& client, const cluster::BatchHead& head) {
+  const SyncState& state = *client.sync;
+  const bool begins = head.from == head.to;
+  if (!state.next && !begins) {
+    refuse(client, Reply::kGap, "the stream has not begun on this connection, or a batch of it was refused");
+    return false;
+  }
+  if (state.next && head.from > *state.next) {
+    refuse(client, Reply::kGap,
+           "the batch begins at " + std::to_string(head.from) + ", held is everything to " +
+               std::to_string(*state.next));
+    return false;
+  }
+  return true;
+}
+
+/// Behind the records, so that whoever reads it back after a crash finds them too.
+bool SyncSession::add_position(Client& client) {
+  SyncState& state = *client.sync;
+  const Result<cluster::Position> held = position_in(client, state.id);
+  const Result<std::string_view> debt = note(client, cluster::debt_note(state.id));
+  if (!held || !debt) {
+    refuse(client, Reply::kCannotWrite, held ? debt.error().message : held.error().message);
+    return false;
+  }
+  const bool jumps = !state.next && state.head.jump;
+  cluster::Position position{state.head.epoch, state.head.to, held->hlc};
+  if (!jumps && debt->empty()) position.hlc = std::max(held->hlc, state.head.hlc);
+  if (state.next) position.lsn = std::max(position.lsn, *state.next);
+  if (position == *held) return true;
+  if (jumps && debt->empty()) {
+    state.batch.add(note_write(cluster::debt_note(state.id), std::to_string(wall_ms())));
+  }
+  state.batch.add(note_write(cluster::position_note(state.id), cluster::encode_position(position)));
+  return true;
+}
+
+Progress SyncSession::push(Client& client, std::string_view message) {
+  SyncState& state = *client.sync;
+  Result<std::vector<cluster::Record>> decoded = cluster::decode_push(message);
+  if (!decoded) {
+    refuse(client, Reply::kMalformed, decoded.error().message);
+    return Progress::kGoOn;
+  }
+  state.head = {};
+  state.is_push = true;
+  if (!take_records(client, std::move(*decoded))) {
+    clear(state);
+    return Progress::kGoOn;
+  }
+  return write(client);
+}
+
+/// False: they were refused.
+bool SyncSession::take_records(Client& client, std::vector<cluster::Record> records) {
+  SyncState& state = *client.sync;
+  for (const cluster::Record& record : records) {
+    if (record.version.hlc < kLargestHlc) continue;
+    refuse(client, Reply::kMalformed, "a record's clock is beyond the year 9999");
+    return false;
+  }
+  state.records = std::move(records);
+  for (std::size_t i = 0; i < state.records.size(); ++i) {
+    if (is_ghost(state.records[i])) {
+      services_->state.cluster.ghosts_dropped.fetch_add(1, std::memory_order_relaxed);
+      continue;
+    }
+    state.batch.add(write_of(state.records[i]));
+    state.indices.push_back(i);
+  }
+  return true;
+}
+
+/// What every member held once, and is not here now, was deleted so long ago that its tombstone is gone too
+/// (REPLICATION.md rule 5).
+bool SyncSession::is_ghost(const cluster::Record& record) {
+  const std::uint64_t floor = services_->state.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
+  if (record.version.hlc > floor || floor >= kLargestHlc) return false;
+  if (board().complete.load(std::memory_order_acquire) == 0) return false;
+  const Result<store::Found> found = services_->store.get(record.key);
+  return found && !found->known;
+}
+
+/// As much as there is room for now; the rest when the worker asks again.
+Progress SyncSession::write(Client& client) {
+  SyncState& state = *client.sync;
+  const std::uint64_t now_ms = monotonic_ms();
+  if (!std::exchange(state.writing, true)) state.since_ms = now_ms;
+  const Status committed = services_->store.commit(state.batch);
+  if (committed) {
+    answer_written(client);
+  } else {
+    const bool patient = now_ms - state.since_ms < services_->quorum.timeout_ms();
+    if (committed.error().code == Code::kNoSpace && patient) return Progress::kAwaitLog;
+    services_->store.cancel_wait();
+    // What is in the log already may stay: it comes again, and is held then.
+    state.next.reset();
+    refuse(client, Reply::kCannotWrite, committed.error().message);
+  }
+  clear(state);
+  return Progress::kGoOn;
+}
+
+void SyncSession::answer_written(Client& client) {
+  SyncState& state = *client.sync;
+  cluster::BatchReply answer;
+  std::vector<const cluster::Record*> equals;
+  shared::Lsn answer_after = 0;
+  bool too_large = false;
+  for (std::size_t i = 0; i < state.batch.size(); ++i) {
+    const store::WriteResult& result = state.batch.result(i);
+    answer_after = std::max(answer_after, result.answer_after);
+    too_large |= result.outcome == Outcome::kFailed;
+    if (result.outcome != Outcome::kRefused || i >= state.indices.size()) continue;
+    const cluster::Record& record = state.records[state.indices[i]];
+    if (result.version == record.version) {
+      equals.push_back(&record);
+    } else {
+      answer.conflicts.push_back({state.indices[i], result.version});
+    }
+  }
+  if (!services_->will_leave(answer_after) || too_large) {
+    state.next.reset();
+    return refuse(
+        client, Reply::kCannotWrite,
+        too_large ? "a record is larger than a quarter of this node's -log" : "the log cannot be synced");
+  }
+  settle_equals(equals);
+  if (!state.is_push && !answer.conflicts.empty()) {
+    services_->state.cluster.conflicts.fetch_add(answer.conflicts.size(), std::memory_order_relaxed);
+  }
+  if (!state.is_push) state.next = state.next ? std::max(*state.next, state.head.to) : state.head.to;
+  answer.to = state.head.to;
+  answer.members_digest = board().members_digest.load(std::memory_order_relaxed);
+  services_->hold(client, answer_after);
+  reply(client, cluster::encode(answer));
+}
+
+/// The same version twice is the same record, which came again. With other bytes one of the two is damaged,
+/// here or there, and nobody can tell which: all nodes keep the one with the larger checksum.
+void SyncSession::settle_equals(const std::vector<const cluster::Record*>& equals) {
+  store::Batch replacing;
+  for (const cluster::Record* record : equals) {
+    const Result<store::Found> found = services_->store.get(record->key);
+    if (!found || found->version != record->version) continue;
+    const bool is_set = record->operation == store::Operation::kSet;
+    if (found->present == is_set && found->value == record->value && found->flags == record->flags) continue;
+    services_->state.cluster.equal_versions.fetch_add(1, std::memory_order_relaxed);
+    const std::uint64_t ours = found->present ? store::hash_payload(record->key, found->value, 0) : 0;
+    const std::uint64_t theirs = is_set ? store::hash_payload(record->key, record->value, 0) : 0;
+    log_line(
+        LogLevel::kError, "one_version_two_values",
+        {{"origin", cluster::id_text(record->version.origin)}, {"kept", ours < theirs ? "theirs" : "ours"}});
+    if (ours >= theirs) continue;
+    store::Write write = write_of(*record);
+    write.condition = store::Condition::kVersionIs;
+    write.expected = record->version;
+    replacing.add(write);
+  }
+  if (!replacing.empty() && !services_->store.commit(replacing)) services_->store.cancel_wait();
+}
+
+}  // namespace minivault::worker

@@ -1,0 +1,273 @@
+// Hello, pulse, read and compare: what another node asks. What it sends to be kept is in sync_records.cpp.
+
+#include "worker/sync_session.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "common/cluster/notes.h"
+#include "common/core/clock.h"
+#include "worker/compare.h"
+
+namespace minivault::worker {
+namespace {
+
+using cluster::Reply;
+
+/// A node that is heard from more often than this is alive (pulses come every 200 ms).
+constexpr std::uint64_t kAliveMs = 1'000;
+
+std::uint64_t wall_us() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+bool is_loopback_name(std::string_view host) {
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
+/// Where the caller calls from, as host; empty: from this machine.
+std::string remote_host(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    const std::string host = text.data();
+    return is_loopback_name(host) ? std::string() : host;
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+  if (IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr)) return {};
+  ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  return '[' + std::string(text.data()) + ']';
+}
+
+/// A loopback name means this machine to whoever says it, so heard from another it is of no use.
+std::string reachable_address(const std::string& told, int socket) {
+  const std::size_t colon = told.rfind(':');
+  if (colon == std::string::npos || !is_loopback_name(std::string_view(told).substr(0, colon))) return told;
+  const std::string host = remote_host(socket);
+  return host.empty() ? told : host + told.substr(colon);
+}
+
+}  // namespace
+
+Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& request) {
+  if (!client.sync) client.sync = std::make_unique<SyncState>();
+  SyncState& state = *client.sync;
+  if (state.writing) return write(client);
+  std::string_view message = request.value;
+  if (request.compressed) {
+    const std::uint64_t largest = largest_message(services_->store.largest_value(1));
+    Result<std::string> plain = services_->decompressor.decompress(message, largest);
+    if (!plain) {
+      refuse(client, Reply::kMalformed, plain.error().message);
+      return Progress::kGoOn;
+    }
+    state.plain = std::move(*plain);
+    message = state.plain;
+  }
+  if (request.key == cluster::kHello) {
+    hello(client, message);
+  } else if (state.id == 0) {
+    refuse(client, Reply::kSayHelloFirst, "a connection begins with a hello");
+  } else if (request.key == cluster::kBatch) {
+    return batch(client, message);
+  } else if (request.key == cluster::kPush) {
+    return push(client, message);
+  } else if (request.key == cluster::kPulse) {
+    if (const auto pulse_message = cluster::decode_pulse(message); !pulse_message) {
+      refuse(client, Reply::kMalformed, pulse_message.error().message);
+    } else {
+      pulse(client);
+    }
+  } else if (request.key == cluster::kRead) {
+    read(client, message);
+  } else if (request.key == cluster::kCompare) {
+    return compare(client);
+  } else {
+    refuse(client, Reply::kMalformed, "unknown kind of message");
+  }
+  return Progress::kGoOn;
+}
+
+void SyncSession::hello(Client& client, std::string_view message) {
+  const Result<cluster::Hello> decoded = cluster::decode_hello(message);
+  if (!decoded) return refuse(client, Reply::kMalformed, decoded.error().message);
+  if (!accept_caller(client, *decoded)) return;
+  Result<cluster::Position> position = position_in(client, decoded->id);
+  Result<cluster::MemberSet> known = members(client);
+  if (!position) return refuse(client, Reply::kCannotWrite, position.error().message);
+  if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
+
+  SyncState& state = *client.sync;
+  state.id = decoded->id != 0 ? decoded->id : own_id();  // whoever only asks may have no id yet
+  state.introduced = !decoded->dial_back;
+  state.next.reset();
+  if (state.introduced) introduce(client, *decoded);
+
+  cluster::HelloReply answer;
+  answer.id = own_id();
+  answer.epoch = board().epoch.load(std::memory_order_acquire);
+  answer.address = services_->config.public_url;
+  answer.clock_us = wall_us();
+  answer.largest_value = services_->store.largest_value(1);
+  answer.position = *position;
+  answer.complete = board().complete.load(std::memory_order_acquire) != 0;
+  answer.members = std::move(*known);
+  reply(client, cluster::encode(answer));
+}
+
+/// False: it was refused.
+bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
+  const std::uint64_t epoch = board().epoch.load(std::memory_order_acquire);
+  if (hello.version != cluster::kProtocolVersion) {
+    refuse(client, Reply::kOtherVersion,
+           "this node speaks version " + std::to_string(cluster::kProtocolVersion) + " of the protocol");
+    return false;
+  }
+  if (epoch == 0) {
+    refuse(client, Reply::kBusy, "this node is starting");
+    return false;
+  }
+  if (hello.id == own_id()) {
+    const bool itself = hello.epoch == epoch;
+    refuse(client, itself ? Reply::kItself : Reply::kIdTaken,
+           itself ? "you are calling yourself" : "this node has that id: " + cluster::id_text(hello.id));
+    return false;
+  }
+  const Result<cluster::MemberSet> known = members(client);
+  if (known && known->is_forgotten(hello.id)) {
+    refuse(client, Reply::kForgotten, cluster::id_text(hello.id) + " was removed from the cluster");
+    return false;
+  }
+  const std::uint64_t now_ms = monotonic_ms();
+  for (const shared::PeerPlace& peer : board().peers) {
+    if (hello.id == 0 || peer.node_id.load(std::memory_order_relaxed) != hello.id) continue;
+    const std::uint64_t other = peer.epoch.load(std::memory_order_acquire);
+    const bool alive = now_ms < peer.last_heard_ms.load(std::memory_order_relaxed) + kAliveMs;
+    if (other == 0 || other == hello.epoch || !alive) continue;
+    refuse(client, Reply::kIdTaken, "another live node has the id " + cluster::id_text(hello.id));
+    return false;
+  }
+  return true;
+}
+
+void SyncSession::introduce(Client& client, const cluster::Hello& hello) const {
+  using shared::Introduction;
+  const std::string address = reachable_address(hello.address, client.connection.fd());
+  for (Introduction& place : services_->state.cluster.introductions) {
+    std::uint32_t free = Introduction::kFree;
+    if (address.size() >= sizeof place.address ||
+        !place.state.compare_exchange_strong(free, Introduction::kBeingWritten, std::memory_order_acquire)) {
+      continue;
+    }
+    place.node_id = hello.id;
+    place.epoch = hello.epoch;
+    place.address[address.copy(place.address, sizeof place.address - 1)] = '\0';
+    place.state.store(Introduction::kThere, std::memory_order_release);
+    break;
+  }
+  services_->store.region().ring_role(shared::Role::kReplicator);
+}
+
+void SyncSession::pulse(Client& client) {
+  shared::State& node = services_->state;
+  cluster::PulseReply answer;
+  answer.id = own_id();
+  answer.epoch = board().epoch.load(std::memory_order_acquire);
+  answer.clock_us = wall_us();
+  answer.members_digest = board().members_digest.load(std::memory_order_relaxed);
+  answer.floor_hlc = node.limits.tombstone_floor_hlc.load(std::memory_order_relaxed);
+  answer.complete = board().complete.load(std::memory_order_acquire) != 0;
+  // The clock value before the tail: every record of this node up to it lies below.
+  const std::uint64_t hlc = node.append.last_hlc.load(std::memory_order_acquire);
+  const shared::Lsn tail = node.marks.tail.load(std::memory_order_acquire);
+  answer.held.push_back({answer.id, {answer.epoch, tail, hlc}});
+  const Result<cluster::MemberSet> known = members(client);
+  if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
+  for (const cluster::Member& member : known->members()) {
+    if (member.id == answer.id) continue;
+    const Result<cluster::Position> position = position_in(client, member.id);
+    if (position && position->epoch != 0) answer.held.push_back({member.id, *position});
+  }
+  reply(client, cluster::encode(answer));
+}
+
+void SyncSession::read(Client& client, std::string_view key) {
+  if (key.empty() || key.size() > store::kLargestKey) {
+    return refuse(client, Reply::kMalformed, "a read names a key of 1 to 65535 bytes");
+  }
+  const Result<store::Found> found = services_->store.get(key);
+  if (!found || !services_->will_leave(found->answer_after)) {
+    return refuse(client, Reply::kCannotWrite, found ? "the log cannot be synced" : found.error().message);
+  }
+  services_->hold(client, found->answer_after);
+  using State = cluster::ReadReply::State;
+  cluster::ReadReply answer;
+  answer.state = found->present ? State::kPresent : found->known ? State::kDeleted : State::kAbsent;
+  answer.complete = !services_->quorum.is_filling();
+  answer.flags = found->flags;
+  answer.version = found->version;
+  answer.value = found->value;
+  reply(client, cluster::encode(answer));
+}
+
+/// The rest of the conversation is the comparison, which a process of its own has with the peer.
+Progress SyncSession::compare(Client& client) {
+  if (!client.connection.output().empty()) {
+    refuse(client, Reply::kBusy, "a comparison wants a connection without unread answers");
+    return Progress::kGoOn;
+  }
+  const Status serving =
+      serve_comparison(services_->config, services_->store.region(), client.connection.fd());
+  if (serving) {
+    client.handed_over = client.broken = true;
+  } else {
+    refuse(client, Reply::kBusy, serving.error().message);
+  }
+  return Progress::kGoOn;
+}
+
+Result<std::string_view> SyncSession::note(Client& client, std::string_view name) {
+  const Result<store::Found> found = services_->store.note(name);
+  if (!found) return tl::unexpected(found.error());
+  services_->hold(client, found->answer_after);
+  return found->value;
+}
+
+Result<cluster::Position> SyncSession::position_in(Client& client, cluster::NodeId origin) {
+  const Result<std::string_view> value = note(client, cluster::position_note(origin));
+  if (!value) return tl::unexpected(value.error());
+  return value->empty() ? cluster::Position{} : cluster::decode_position(*value);
+}
+
+Result<cluster::MemberSet> SyncSession::members(Client& client) {
+  const Result<std::string_view> value = note(client, cluster::kMembersNote);
+  if (!value) return tl::unexpected(value.error());
+  return value->empty() ? cluster::MemberSet{} : cluster::MemberSet::decode(*value);
+}
+
+/// Published replicators read status FF as "wrong key": a refusal is an answer like others.
+void SyncSession::refuse(Client& client, Reply reason, std::string_view text) {
+  services_->count(services_->counters.errors);
+  reply(client, cluster::encode_refusal(reason, text));
+}
+
+void SyncSession::reply(Client& client, std::string_view message) {
+  std::string& scratch = services_->scratch;
+  scratch.clear();
+  protocol::append_value_header(scratch, static_cast<std::uint32_t>(message.size()));
+  services_->append(client, scratch);
+  services_->append(client, message);
+}
+
+}  // namespace minivault::worker

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cluster/message.h"
+#include "common/protocol/binary.h"
+#include "common/store/batch.h"
+#include "worker/client.h"
+#include "worker/services.h"
+
+namespace minivault::worker {
+
+/// What another node has said on a connection.
+struct SyncState {
+  cluster::NodeId id = 0;   ///< 0: no hello yet
+  bool introduced = false;  ///< its hello was more than a question: it may send its stream
+  /// Where the next batch begins; none: the stream has not begun, or was refused in the middle.
+  std::optional<shared::Lsn> next;
+
+  // Records on their way into the log. They look into `plain`, or into the client's input.
+  bool writing = false;
+  bool is_push = false;
+  std::string plain;
+  std::vector<cluster::Record> records;
+  std::vector<std::size_t> indices;  ///< of the records in the batch: ghosts are left out
+  cluster::BatchHead head;
+  store::Batch batch;
+  std::uint64_t since_ms = 0;
+};
+
+/// The answering side of what nodes say to each other (common/cluster/message.h, README.md) over a Client.
+/// Holds nothing of its own: all state is the client's.
+///
+/// A batch, or a push, goes into the log as it comes, past the queue of writes: it is a group of its own. Its
+/// answer leaves once the log is durable up to what was appended for it, and to whatever newer record made it
+/// skip one: that lies before the position, which is appended last.
+class SyncSession {
+ public:
+  explicit SyncSession(Services& services) : services_(&services) {}
+
+  /// Deals with the SYNC request at the front of the client's input. kGoOn: it was answered, or the
+  /// connection was handed over. REQUIRES: in a turn of the store; the client may be a peer.
+  [[nodiscard]] Progress answer(Client& client, const protocol::BinaryRequest& request);
+
+  /// Of a message on the wire, and of its content: a batch of one record with the largest key and value, or
+  /// of many small ones.
+  [[nodiscard]] static constexpr std::uint64_t largest_message(std::uint64_t largest_value) {
+    constexpr std::uint64_t kManyRecords = 8 << 20;
+    constexpr std::uint64_t kAround = 128 * 1024;
+    return (largest_value > kManyRecords ? largest_value : kManyRecords) + kAround;
+  }
+
+ private:
+  void hello(Client& client, std::string_view message);
+  [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello);
+  void introduce(Client& client, const cluster::Hello& hello) const;
+  void pulse(Client& client);
+  void read(Client& client, std::string_view key);
+  [[nodiscard]] Progress compare(Client& client);
+
+  // Records (sync_records.cpp).
+  [[nodiscard]] Progress batch(Client& client, std::string_view message);
+  [[nodiscard]] bool follows(Client& client, const cluster::BatchHead& head);
+  [[nodiscard]] bool add_position(Client& client);
+  [[nodiscard]] Progress push(Client& client, std::string_view message);
+  [[nodiscard]] bool take_records(Client& client, std::vector<cluster::Record> records);
+  [[nodiscard]] bool is_ghost(const cluster::Record& record);
+  [[nodiscard]] Progress write(Client& client);
+  void answer_written(Client& client);
+  void settle_equals(const std::vector<const cluster::Record*>& equals);
+
+  void refuse(Client& client, cluster::Reply reply, std::string_view text);
+  void reply(Client& client, std::string_view message);
+  /// A note's value, held for until it is durable; empty: none. The view is good for the turn.
+  [[nodiscard]] Result<std::string_view> note(Client& client, std::string_view name);
+  [[nodiscard]] Result<cluster::Position> position_in(Client& client, cluster::NodeId origin);
+  [[nodiscard]] Result<cluster::MemberSet> members(Client& client);
+  [[nodiscard]] const shared::ClusterBoard& board() const { return services_->state.cluster; }
+  [[nodiscard]] cluster::NodeId own_id() const {
+    return services_->state.limits.node_id.load(std::memory_order_relaxed);
+  }
+
+  Services* services_;
+};
+
+}  // namespace minivault::worker
