@@ -1,0 +1,174 @@
+// Goal: a node that cannot do all its work says so, refuses what it cannot do and goes on with the rest: a
+// disk that is full, a disk that fails, no checkpointer. Method: a tmpfs of a few MB in a mount namespace of
+// the test's own; a library in front of libc whose syncs fail when told; SIGKILL faster than the restarts.
+
+#include <cppunit/extensions/HelperMacros.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "tests/support/frames.h"
+#include "tests/support/http_assert.h"
+#include "tests/support/node.h"
+
+namespace minivault::test {
+
+namespace {
+
+const std::string kOctetBody = "Content-Type: " + std::string(kOctets);
+
+std::string failing_disk() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libfailing_disk.so";
+}
+
+std::string key_of(int number) {
+  return "key" + std::to_string(number);
+}
+
+/// A directory on a small disk of its own, as long as it lives.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const char* size) {
+    std::filesystem::create_directory(path());
+    mounted_ = ::unshare(CLONE_NEWNS) == 0 &&
+               ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+               ::mount("small", path().c_str(), "tmpfs", 0, size) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(path().c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  [[nodiscard]] std::string path() const { return directory_.file("disk"); }
+  void grow(const char* size) const {
+    CPPUNIT_ASSERT_EQUAL(0, ::mount("small", path().c_str(), "tmpfs", MS_REMOUNT, size));
+  }
+
+ private:
+  TemporaryDirectory directory_;
+  bool mounted_ = false;
+};
+
+}  // namespace
+
+class FailureTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(FailureTest);
+  CPPUNIT_TEST(a_full_disk_refuses_writes_until_there_is_room);
+  CPPUNIT_TEST(a_failed_sync_ends_writing_until_a_restart);
+  CPPUNIT_TEST(without_a_checkpointer_it_is_unhealthy);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  /// Needs the right to mount; says so where there is none.
+  void a_full_disk_refuses_writes_until_there_is_room() {
+    const SmallDisk disk("size=30m");
+    if (!disk.mounted()) {
+      std::cerr << "skipped, no right to mount\n";
+      return;
+    }
+    const Node node({.flags = {"-data", disk.path()}});
+    RawConnection connection(node.port());
+    const std::string value(100'000, 'v');
+    int stored = 0;
+    // The log still has room for a while, and takes it slowly: so it refuses now and then before it does for
+    // good.
+    eventually("a binary write is refused", [&] {
+      const bool done = connection.exchange(set_frame(key_of(stored), value), 5) == kOk;
+      stored += done ? 1 : 0;
+      return !done;
+    });
+    HttpResponse refused;
+    eventually("a write over HTTP is refused", [&] {
+      refused = http(node.port(), http_upload("PUT", "/" + key_of(stored), value, {kOctetBody}));
+      stored += refused.status == 200 ? 1 : 0;
+      return refused.status != 200;
+    });
+    assert_refused(refused, 503);
+    CPPUNIT_ASSERT(stored > 10);
+    assert_health(node, 200, "degraded");
+    for (int i = 0; i < stored; ++i)
+      CPPUNIT_ASSERT(connection.exchange(get_frame(key_of(i)), 5 + value.size()) == value_answer(value));
+
+    disk.grow("size=200m");
+    eventually("there is room again",
+               [&] { return connection.exchange(set_frame("more", value), 5) == kOk; });
+    eventually("it is healthy again", [&] { return status_in(look(node)) == "healthy"; });
+    CPPUNIT_ASSERT(connection.exchange(get_frame(key_of(stored - 1)), 5 + value.size()) ==
+                   value_answer(value));
+  }
+
+  void a_failed_sync_ends_writing_until_a_restart() {
+    const TemporaryDirectory directory;
+    const std::string broken = directory.file("broken");
+    Node node({.environment = {{"LD_PRELOAD", failing_disk()}, {"FAILING_DISK_FILE", broken}}});
+    RawConnection early(node.port());
+    CPPUNIT_ASSERT(early.exchange(set_frame("safe", "1") + set_frame("changed", "1"), 10) == kOk + kOk);
+
+    (void)directory.write("broken", "");
+    early.send(set_frame("changed", "2"));
+    // It may be told neither that its write is safe nor that it is not.
+    CPPUNIT_ASSERT_EQUAL(std::string(), early.receive_until_close());
+    assert_health(node, 503, "unhealthy");
+    RawConnection late(node.port());
+    CPPUNIT_ASSERT(late.exchange(set_frame("new", "1") + delete_frame("safe"), 10) == kError + kError);
+    CPPUNIT_ASSERT(late.exchange(get_frame("safe"), 6) == value_answer("1"));
+    CPPUNIT_ASSERT(late.exchange(get_frame("changed"), 5) == kError);  // nobody sees what may not last
+    assert_refused(http(node.port(), http_upload("PUT", "/new", R"({"value":1})")), 503);
+    assert_refused(http(node.port(), http_request("GET", "/changed")), 503);
+
+    // The kernel tells a failure once; that later syncs succeed proves nothing.
+    std::filesystem::remove(broken);
+    CPPUNIT_ASSERT(late.exchange(set_frame("new", "1"), 5) == kError);
+    assert_health(node, 503, "unhealthy");
+    CPPUNIT_ASSERT(node.stop() != 0);
+    node.start();
+    assert_health(node, 200, "healthy");
+    RawConnection after(node.port());
+    CPPUNIT_ASSERT(after.exchange(get_frame("safe"), 6) == value_answer("1"));
+    const std::string changed = after.exchange(get_frame("changed"), 6);
+    CPPUNIT_ASSERT(changed == value_answer("1") || changed == value_answer("2"));
+    CPPUNIT_ASSERT(after.exchange(set_frame("new", "1"), 5) == kOk);
+  }
+
+  void without_a_checkpointer_it_is_unhealthy() {
+    const Node node;
+    RawConnection reader(node.port());
+    CPPUNIT_ASSERT(reader.exchange(set_frame("k", "v"), 5) == kOk);
+    // One that dies again and again is started again later and later.
+    eventually("it says so", [&] {
+      for (const pid_t pid : node.children("checkpointer")) ::kill(pid, SIGKILL);
+      return status_in(look(node)) == "unhealthy";
+    });
+    CPPUNIT_ASSERT(reader.exchange(get_frame("k"), 6) == value_answer("v"));
+    eventually("it is well again", [&] { return look(node).status == 200; });
+    CPPUNIT_ASSERT(reader.exchange(set_frame("k", "w"), 5) == kOk);
+  }
+
+ private:
+  static HttpResponse look(const Node& node) { return http(node.port(), http_request("GET", "/health")); }
+
+  /// "" where status line and body do not agree.
+  static std::string status_in(const HttpResponse& response) {
+    const auto health = parse_json(response.body);
+    const std::string status = health["status"].GetString();
+    return (response.status == 503) == (status == "unhealthy") ? status : "";
+  }
+
+  /// Over HTTP at once, and over the binary protocol too.
+  static void assert_health(const Node& node, int http_status, const std::string& status) {
+    eventually("it is " + status, [&] { return status_in(look(node)) == status; });
+    CPPUNIT_ASSERT_EQUAL(http_status, look(node).status);
+    RawConnection binary(node.port());
+    CPPUNIT_ASSERT(binary.exchange("\x05\x01" + std::string("\0x", 2), 1) == kOk.substr(0, 1));
+    const std::string json = binary.receive_through("\"peers\":");
+    CPPUNIT_ASSERT_MESSAGE(json, json.find("\"status\":\"" + status + '"') != std::string::npos);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(FailureTest, "failure_test");
+
+}  // namespace minivault::test
