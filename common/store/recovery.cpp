@@ -46,7 +46,7 @@ tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const C
   Evidence accepting = scene.evidence;
   accepting.accept_loss = true;
   if (decide(accepting).decision != Decision::kRefuse) {
-    message += "; -accept-loss starts without what is lost";
+    message += "; minivault check tells more, -accept-loss starts without what is lost";
   }
   return fail(Code::kCorrupt, message);
 }

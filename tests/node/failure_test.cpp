@@ -7,7 +7,9 @@
 #include <sys/mount.h>
 
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
@@ -60,6 +62,7 @@ class FailureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_full_disk_refuses_writes_until_there_is_room);
   CPPUNIT_TEST(a_failed_sync_ends_writing_until_a_restart);
   CPPUNIT_TEST(without_a_checkpointer_it_is_unhealthy);
+  CPPUNIT_TEST(damage_is_refused_until_the_loss_is_accepted);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -148,7 +151,51 @@ class FailureTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(reader.exchange(set_frame("k", "w"), 5) == kOk);
   }
 
+  void damage_is_refused_until_the_loss_is_accepted() {
+    Node node;
+    {
+      RawConnection connection(node.port());
+      for (int i = 0; i < 10; ++i)
+        CPPUNIT_ASSERT(connection.exchange(set_frame(key_of(i), "value" + std::to_string(i)), 5) == kOk);
+    }
+    node.kill();
+    flip_a_bit_of(node.data() + "/changes.log", "key5value5");
+
+    std::vector<std::string> command = node.command();
+    const Finished refused = run(command);
+    CPPUNIT_ASSERT_EQUAL(3, refused.status);
+    for (const char* part : {"damaged", "LSN ", "minivault check", "-accept-loss"})
+      CPPUNIT_ASSERT_MESSAGE(refused.err, refused.err.find(part) != std::string::npos);
+    const Finished checked = run({minivault_binary(), "check", node.data()});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(checked.out, 1, checked.status);
+    CPPUNIT_ASSERT(run(command).status == 3);  // refusing and checking changed nothing
+
+    command.emplace_back("-accept-loss");
+    {
+      ChildProcess accepting(command, {});
+      CPPUNIT_ASSERT(
+          accepting.line([](const std::string& line) { return line.find(" ready ") != std::string::npos; })
+              .has_value());
+      accepting.signal(SIGTERM);
+      CPPUNIT_ASSERT_EQUAL(0, accepting.wait());
+    }
+    node.start();  // without the flag again
+    RawConnection connection(node.port());
+    CPPUNIT_ASSERT(connection.exchange(get_frame("key4"), 11) == value_answer("value4"));
+    CPPUNIT_ASSERT(connection.exchange(get_frame("key5"), 5) == kError);
+    CPPUNIT_ASSERT(connection.exchange(set_frame("key5", "again"), 5) == kOk);
+  }
+
  private:
+  static void flip_a_bit_of(const std::string& path, const std::string& text) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    const std::size_t at = bytes.find(text);
+    CPPUNIT_ASSERT(at != std::string::npos);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(bytes[at] ^ 1));
+  }
+
   static HttpResponse look(const Node& node) { return http(node.port(), http_request("GET", "/health")); }
 
   /// "" where status line and body do not agree.
