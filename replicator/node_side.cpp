@@ -3,6 +3,13 @@
 namespace minivault::replicator {
 
 Result<cluster::CompareReply> NodeSide::begin() {
+  cluster::Hello hello;
+  hello.dial_back = true;  // on nobody's behalf
+  for (client::Connection* connection : {&comparison_, &pushes_}) {
+    if (Status said = tell(*connection, cluster::kHello, cluster::encode(hello)); !said) {
+      return tl::unexpected(said.error());
+    }
+  }
   return ask(cluster::kCompare, {}).and_then(cluster::decode_compare_reply);
 }
 
@@ -34,22 +41,15 @@ Result<cluster::RecordsPage> NodeSide::fetch(const std::vector<std::string>& key
   return ask(cluster::kFetch, cluster::encode_fetch(keys)).and_then(cluster::decode_records);
 }
 
-Status NodeSide::introduce(cluster::NodeId id) {
-  cluster::Hello hello;
-  hello.dial_back = true;
-  hello.id = id;
-  return tell(cluster::kHello, cluster::encode(hello));
-}
-
 Status NodeSide::push(const std::vector<cluster::Record>& records) {
   cluster::BatchWriter writer(0);
   for (const cluster::Record& record : records) writer.add(record);
-  return tell(cluster::kPush, writer.finish_push());
+  return tell(pushes_, cluster::kPush, writer.finish_push());
 }
 
 /// A message whose answer says nothing but whether it was taken.
-Status NodeSide::tell(std::string_view kind, const std::string& message) {
-  const Result<std::string> answer = pushes_.sync(kind, message);
+Status NodeSide::tell(client::Connection& connection, std::string_view kind, const std::string& message) {
+  const Result<std::string> answer = connection.sync(kind, message);
   if (!answer) return tl::unexpected(answer.error());
   bytes_ += message.size() + answer->size();
   if (answer->empty()) return fail(Code::kCorrupt, "an empty answer between nodes");

@@ -13,9 +13,8 @@ class NodeSide final : public cluster::Side {
   NodeSide(client::Connection comparison, client::Connection pushes)
       : comparison_(std::move(comparison)), pushes_(std::move(pushes)) {}
 
-  /// Says on whose behalf records will come. Errors: as begin().
-  [[nodiscard]] Status introduce(cluster::NodeId id);
-  /// Begins the comparison. Errors: kUnavailable (not reachable, or busy), kUnauthorized, kCorrupt.
+  /// Says hello and begins the comparison. Errors: kUnavailable (not reachable, or busy), kUnauthorized,
+  /// kCorrupt.
   [[nodiscard]] Result<cluster::CompareReply> begin();
 
   Result<cluster::RangesPage> split(const cluster::SplitRequest& request) override;
@@ -29,7 +28,8 @@ class NodeSide final : public cluster::Side {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
-  [[nodiscard]] Status tell(std::string_view kind, const std::string& message);
+  [[nodiscard]] Status tell(client::Connection& connection, std::string_view kind,
+                            const std::string& message);
   [[nodiscard]] Result<std::string_view> ask(std::string_view kind, std::string_view request);
 
   client::Connection comparison_;

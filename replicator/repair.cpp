@@ -32,9 +32,7 @@ Result<std::unique_ptr<NodeSide>> connect(const RepairTask& task, const client::
   if (!comparison) return tl::unexpected(comparison.error());
   Result<client::Connection> pushes = client::Connection::open(address, options);
   if (!pushes) return tl::unexpected(pushes.error());
-  auto side = std::make_unique<NodeSide>(std::move(*comparison), std::move(*pushes));
-  if (Status introduced = side->introduce(task.id); !introduced) return tl::unexpected(introduced.error());
-  return side;
+  return std::make_unique<NodeSide>(std::move(*comparison), std::move(*pushes));
 }
 
 /// Sleeps as long as the bytes moved so far are more than the time passed allows.

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "common/client/address.h"
-#include "common/cluster/members.h"
 #include "common/core/error.h"
 #include "common/shared/cluster_board.h"
 
@@ -15,7 +14,6 @@ namespace minivault::replicator {
 /// A repair between this node and a peer (REPLICATION.md rule 6), told from outside: whoever does it is a
 /// client of both.
 struct RepairTask {
-  cluster::NodeId id = 0;  ///< this node's
   client::Address here;
   client::Address peer;
   std::string auth_key;

@@ -48,7 +48,6 @@ bool Repairs::is_due(const RepairPeer& peer, Account& account, std::uint64_t now
 
 void Repairs::start(const RepairPeer& peer, Account& account, std::uint64_t now_ms) {
   RepairTask task;
-  task.id = id_;
   task.here = here_;
   task.peer = peer.address;
   task.auth_key = config_.auth_key;

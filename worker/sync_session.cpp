@@ -93,6 +93,10 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
     read(client, message);
   } else if (request.key == cluster::kCompare) {
     return compare(client);
+  } else if (request.key == cluster::kRepair) {
+    repair(client);
+  } else if (request.key == cluster::kForget) {
+    forget(client, message);
   } else {
     refuse(client, Reply::kMalformed, "unknown kind of message");
   }
@@ -235,6 +239,25 @@ Progress SyncSession::compare(Client& client) {
     refuse(client, Reply::kBusy, serving.error().message);
   }
   return Progress::kGoOn;
+}
+
+void SyncSession::repair(Client& client) {
+  services_->state.cluster.repair_requested.fetch_add(1, std::memory_order_relaxed);
+  services_->store.region().ring_role(shared::Role::kReplicator);
+  reply(client, std::string_view("\0", 1));
+}
+
+/// The replicator alone changes the member set.
+void SyncSession::forget(Client& client, std::string_view id) {
+  const std::optional<cluster::NodeId> node = cluster::parse_id(id);
+  if (!node || *node == 0) return refuse(client, Reply::kMalformed, "an id has 16 hexadecimal digits");
+  if (*node == own_id()) return refuse(client, Reply::kItself, "a node does not forget itself");
+  std::uint64_t nobody = 0;
+  if (!services_->state.cluster.forget_requested.compare_exchange_strong(nobody, *node) && nobody != *node) {
+    return refuse(client, Reply::kBusy, "another node is being forgotten; try again");
+  }
+  services_->store.region().ring_role(shared::Role::kReplicator);
+  reply(client, std::string_view("\0", 1));
 }
 
 Result<std::string_view> SyncSession::note(Client& client, std::string_view name) {

@@ -61,6 +61,8 @@ class SyncSession {
   void pulse(Client& client);
   void read(Client& client, std::string_view key);
   [[nodiscard]] Progress compare(Client& client);
+  void repair(Client& client);
+  void forget(Client& client, std::string_view id);
 
   // Records (sync_records.cpp).
   [[nodiscard]] Progress batch(Client& client, std::string_view message);

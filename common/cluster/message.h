@@ -24,6 +24,9 @@ inline constexpr std::string_view kPulse = "pulse";
 inline constexpr std::string_view kRead = "read";
 inline constexpr std::string_view kPush = "push";
 inline constexpr std::string_view kCompare = "compare";
+// From people (`minivault repair`, `minivault cluster forget`); the answer says that it will be done.
+inline constexpr std::string_view kRepair = "repair";
+inline constexpr std::string_view kForget = "forget";  ///< id_text() of whom
 
 /// First byte of every answer. Anything but kOk is followed by a text for people, and nothing of the request
 /// took effect.

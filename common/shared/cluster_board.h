@@ -75,6 +75,7 @@ struct ClusterBoard {
   std::atomic<std::uint64_t> conflicts;        ///< writes found older than what a peer held (any worker)
   std::atomic<std::uint64_t> restamped, ghosts_dropped, equal_versions;
   std::atomic<std::uint64_t> repair_requested;  ///< raised by a command; the replicator repairs with everyone
+  std::atomic<std::uint64_t> forget_requested;  ///< an id that a command names; the replicator takes it
   Introduction introductions[kMaxIntroductions];
   PeerPlace peers[kMaxPeers];
 };
