@@ -5,6 +5,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/node/load.h"
 #include "tests/support/frames.h"
@@ -97,6 +98,7 @@ class LifecycleTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(leaves_no_orphan);
   CPPUNIT_TEST(starts_every_child_again);
   CPPUNIT_TEST(names_its_processes);
+  CPPUNIT_TEST(keeps_what_it_shares_out_of_core_dumps);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -286,7 +288,38 @@ class LifecycleTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, node.children().size());
   }
 
+  /// A dump of one crashed process would write log, base and index to the disk: gigabytes, of clients' data.
+  void keeps_what_it_shares_out_of_core_dumps() {
+    Node node;
+    RawConnection connection(node.port());
+    CPPUNIT_ASSERT(ask(connection, set_frame("k", "v") + get_frame("none"), 10) == kOk + kError);
+    for (const pid_t pid : node.children()) {
+      const std::vector<std::string> dumped = shared_mappings_in_a_dump(pid);
+      CPPUNIT_ASSERT_MESSAGE(dumped.empty() ? "" : dumped.front(), dumped.empty());
+    }
+  }
+
  private:
+  /// Mappings of /proc/PID/smaps that are shared and not flagged "dd" (do not dump). At least the log, the
+  /// base and the shared memory must be seen.
+  static std::vector<std::string> shared_mappings_in_a_dump(pid_t pid) {
+    std::ifstream maps("/proc/" + std::to_string(pid) + "/smaps");
+    std::vector<std::string> dumped;
+    std::string mapping;
+    int seen = 0;
+    for (std::string line; std::getline(maps, line);) {
+      if (line.find('-') < line.find(' ')) mapping = line;
+      if (!line.starts_with("VmFlags:")) continue;
+      const bool is_large =
+          says(mapping, "changes.log") || says(mapping, "base.mdb") || says(mapping, "/dev/zero");
+      if (!is_large || says(mapping, "base.mdb-lock")) continue;
+      ++seen;
+      if (!says(line + ' ', " dd ")) dumped.push_back(mapping);
+    }
+    CPPUNIT_ASSERT(seen >= 3);
+    return dumped;
+  }
+
   static bool reads_and_writes(const Node& node) {
     try {
       RawConnection connection(node.port());
