@@ -15,9 +15,11 @@ constexpr std::string_view kAddressFlags =
     "\n  -auth KEY, -auth-file FILE   the node's key, where it has one"
     "\n  -timeout 30s                 how long the node may stand still\n";
 
+constexpr std::size_t kAnyNumber = 0;
+
 struct Command {
   std::string_view word;
-  std::size_t operands;
+  std::size_t operands;  ///< kAnyNumber: the command judges itself
   int (*run)(const Arguments&);
   std::string_view usage;
   std::string_view help;
@@ -66,6 +68,17 @@ constexpr std::array kCommands = {
             "it may join the\n"
             "cluster of the other. Prints the new id.\n",
             false},
+    Command{
+        "cluster", kAnyNumber, run_cluster, "cluster ADDRESS | cluster forget ID ADDRESS",
+        "Shows the cluster as the node at ADDRESS sees it, or makes it forget a member that will not come "
+        "back: the member\n"
+        "no longer counts for a majority, and is refused for good.\n",
+        true},
+    Command{"repair", 1, run_repair, "repair ADDRESS",
+            "Asks a running node to compare itself with each of its peers now, and to exchange what differs. "
+            "How far it is:\n"
+            "`minivault cluster` and the node's log.\n",
+            true},
 };
 
 const Command* find(std::string_view word) {
@@ -107,7 +120,7 @@ int run_command(int argc, char** argv) {
     std::fputs(help_of(command).c_str(), stdout);
     return kDone;
   }
-  if (arguments->operands.size() != command.operands) {
+  if (command.operands != kAnyNumber && arguments->operands.size() != command.operands) {
     return wrong_usage(command, "want " + std::to_string(command.operands) + " argument" +
                                     (command.operands == 1 ? "" : "s") + ", not " +
                                     std::to_string(arguments->operands.size()));

@@ -16,6 +16,8 @@ int run_load(const Arguments& arguments);
 int run_backup(const Arguments& arguments);
 int run_restore(const Arguments& arguments);
 int run_new_id(const Arguments& arguments);
+int run_cluster(const Arguments& arguments);
+int run_repair(const Arguments& arguments);
 
 /// `minivault: why` on standard error.
 int not_done(const std::string& why);

@@ -1,0 +1,130 @@
+#include <rapidjson/document.h>
+
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "common/admin/commands.h"
+#include "common/client/connection.h"
+#include "common/cluster/message.h"
+
+namespace minivault::admin {
+namespace {
+
+constexpr std::size_t kForgetOperands = 3;  // cluster forget ID ADDRESS
+constexpr std::chrono::milliseconds kLookAgain{50};
+
+Result<client::Connection> connect(const Arguments& arguments, const std::string& text) {
+  const Result<client::Address> address = client::parse_address(text);
+  if (!address) return tl::unexpected(address.error());
+  client::Options options;
+  options.auth_key = arguments.auth_key;
+  options.connect_timeout = options.request_timeout = arguments.time_out;
+  return client::Connection::open(*address, options);
+}
+
+Result<rapidjson::Document> health_of(client::Connection& connection) {
+  const Result<std::string> text = connection.health();
+  if (!text) return tl::unexpected(text.error());
+  rapidjson::Document health;
+  health.Parse(text->data(), text->size());
+  const bool told = !health.HasParseError() && health.IsObject() && health.HasMember("quorum") &&
+                    health.HasMember("peers") && health["peers"].IsArray() && health["quorum"].IsObject();
+  if (!told) return fail(Code::kCorrupt, "the node's health says nothing of a cluster");
+  return health;
+}
+
+std::string text_of(const rapidjson::Value& object, const char* name) {
+  const auto member = object.FindMember(name);
+  return member != object.MemberEnd() && member->value.IsString() ? member->value.GetString() : "";
+}
+
+std::uint64_t number_of(const rapidjson::Value& object, const char* name) {
+  const auto member = object.FindMember(name);
+  return member != object.MemberEnd() && member->value.IsUint64() ? member->value.GetUint64() : 0;
+}
+
+Status tell(client::Connection& connection, std::string_view kind, std::string_view message) {
+  const Result<std::string> answer = connection.sync(kind, message);
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->empty()) return fail(Code::kCorrupt, "an empty answer");
+  if (answer->front() == static_cast<char>(cluster::Reply::kOk)) return {};
+  return fail(Code::kUnavailable, answer->substr(1));
+}
+
+/// A message that people send, behind the hello of nobody who wants to be known.
+Status ask(client::Connection& connection, std::string_view kind, std::string_view message) {
+  cluster::Hello hello;
+  hello.dial_back = true;
+  if (Status said = tell(connection, cluster::kHello, cluster::encode(hello)); !said) return said;
+  return tell(connection, kind, message);
+}
+
+void show(const rapidjson::Value& health) {
+  const rapidjson::Value& quorum = health["quorum"];
+  std::printf("node %s, %s; a write needs %" PRIu64 " copies, %" PRIu64 " can be had\n",
+              text_of(health, "node").c_str(), text_of(health, "status").c_str(), number_of(quorum, "needed"),
+              number_of(quorum, "reachable"));
+  if (health["peers"].Empty()) return;
+  std::printf("%-24s  %-16s  %-11s  %12s  %8s  %s\n", "PEER", "ID", "STATE", "LAG BYTES", "LAG MS",
+              "LAST ERROR");
+  for (const rapidjson::Value& peer : health["peers"].GetArray()) {
+    std::printf("%-24s  %-16s  %-11s  %12" PRIu64 "  %8" PRIu64 "  %s\n", text_of(peer, "address").c_str(),
+                text_of(peer, "id").c_str(), text_of(peer, "state").c_str(), number_of(peer, "lag_bytes"),
+                number_of(peer, "lag_ms"), text_of(peer, "last_error").c_str());
+  }
+}
+
+int show_cluster(const Arguments& arguments) {
+  Result<client::Connection> connection = connect(arguments, arguments.operands[0]);
+  if (!connection) return not_done(connection.error().message);
+  const Result<rapidjson::Document> health = health_of(*connection);
+  if (!health) return not_done(health.error().message);
+  show(*health);
+  return kDone;
+}
+
+Result<bool> knows(client::Connection& connection, const std::string& id) {
+  const Result<rapidjson::Document> health = health_of(connection);
+  if (!health) return tl::unexpected(health.error());
+  for (const rapidjson::Value& peer : (*health)["peers"].GetArray()) {
+    if (text_of(peer, "id") == id && text_of(peer, "state") != "refused") return true;
+  }
+  return false;
+}
+
+int forget(const Arguments& arguments) {
+  const std::string& id = arguments.operands[1];
+  Result<client::Connection> connection = connect(arguments, arguments.operands[2]);
+  if (!connection) return not_done(connection.error().message);
+  if (Status told = ask(*connection, cluster::kForget, id); !told) return not_done(told.error().message);
+  const auto until = std::chrono::steady_clock::now() + arguments.time_out;
+  for (Result<bool> still = knows(*connection, id);; still = knows(*connection, id)) {
+    if (!still) return not_done(still.error().message);
+    if (!*still) return kDone;
+    if (std::chrono::steady_clock::now() >= until) return not_done(id + " is still a member");
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
+}  // namespace
+
+int run_cluster(const Arguments& arguments) {
+  if (arguments.operands.size() == 1) return show_cluster(arguments);
+  if (arguments.operands.size() == kForgetOperands && arguments.operands[0] == "forget") {
+    return forget(arguments);
+  }
+  not_done("want `cluster ADDRESS` or `cluster forget ID ADDRESS`");
+  return kWrongUsage;
+}
+
+int run_repair(const Arguments& arguments) {
+  Result<client::Connection> connection = connect(arguments, arguments.operands[0]);
+  if (!connection) return not_done(connection.error().message);
+  const Status told = ask(*connection, cluster::kRepair, {});
+  return told ? kDone : not_done(told.error().message);
+}
+
+}  // namespace minivault::admin
