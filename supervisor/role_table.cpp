@@ -44,6 +44,19 @@ constexpr std::array kRoles{
              .restart = kRestart,
              .stop_limit_ms = 8'000,
              .hurried_limit_ms = 0},
+    // Asked to end together with the workers, it goes after them: their last answers may wait for peers.
+    RoleSpec{.role = shared::Role::kReplicator,
+             .name = "replicator",
+             .entry = run_replicator,
+             .count = one,
+             .numbered = false,
+             .first_phase = Phase::kRunning,
+             .end_phase = Phase::kDraining,
+             .gets_listeners = false,
+             .replaced_on_reload = true,
+             .restart = kRestart,
+             .stop_limit_ms = 9'000,
+             .hurried_limit_ms = 0},
 };
 
 }  // namespace

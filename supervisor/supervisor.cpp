@@ -227,7 +227,7 @@ void Supervisor::announce() {
            {{"port", estate_.listeners.both.port},
             {"http_port", estate_.listeners.http.port},
             {"address", config_.bind},
-            {"workers", fleet_.children().size() - 1},
+            {"workers", config_.worker_processes},
             {"pid", ::getpid()}});
   announced_ = generation_;
 }

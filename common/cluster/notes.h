@@ -51,6 +51,7 @@ class EpochList {
 inline constexpr std::string_view kEpochsNote = "epochs";
 inline constexpr std::string_view kMembersNote = "members";
 inline constexpr std::string_view kFilledNote = "filled";
+inline constexpr std::string_view kBirthNote = "birth";
 [[nodiscard]] std::string position_note(NodeId origin);
 [[nodiscard]] std::string debt_note(NodeId peer);
 

@@ -21,5 +21,6 @@ struct ChildContext {
 // drain that was asked for (SIGTERM), anything else is a failure and the supervisor starts it again.
 int run_worker(const ChildContext& context);
 int run_checkpointer(const ChildContext& context);
+int run_replicator(const ChildContext& context);
 
 }  // namespace minivault

@@ -129,6 +129,14 @@ int run_checkpointer(const ChildContext& context) {
   return s.checkpointer_final_exit.load();
 }
 
+int run_replicator(const ChildContext& context) {
+  note_signals();
+  catch_stop();
+  say_ready(context);
+  while (stop_asked == 0) wait(-1, 1'000);
+  return kExitOk;
+}
+
 namespace test {
 
 Script& script() {

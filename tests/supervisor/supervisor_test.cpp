@@ -160,7 +160,7 @@ class SupervisorTest : public CppUnit::TestFixture {
     NodeProcess node(config(3));
     node.wait_until_ready();
     const Pids children = node.children();
-    CPPUNIT_ASSERT_EQUAL(std::size_t{4}, children.size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{5}, children.size());
     node.send(SIGKILL);
     CPPUNIT_ASSERT_EQUAL(-SIGKILL, node.wait_for_end());
     eventually("all are gone", [&] { return std::none_of(children.begin(), children.end(), is_alive); });

@@ -1,0 +1,217 @@
+#include "replicator/home.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/core/random.h"
+
+namespace minivault::replicator {
+namespace {
+
+std::uint64_t wall_us() {
+  return wall_ms() * 1'000U;
+}
+
+}  // namespace
+
+Home::Home(const ChildContext& context, store::Store& store)
+    : context_(&context),
+      store_(&store),
+      state_(&context.region.state()),
+      id_(state_->limits.node_id.load(std::memory_order_relaxed)) {}
+
+Status Home::open() {
+  const Result<std::string> epochs = read(cluster::kEpochsNote);
+  if (!epochs) return tl::unexpected(epochs.error());
+  if (!epochs->empty()) {
+    Result<cluster::EpochList> known = cluster::EpochList::decode(*epochs);
+    if (!known) return tl::unexpected(known.error());
+    epochs_ = std::move(*known);
+  }
+  if (Status same = refresh(); !same) return same;
+  if (state_->cluster.epoch.load(std::memory_order_acquire) == 0) {
+    if (Status drawn = draw_epoch(); !drawn) return drawn;
+  }
+  const Result<std::string> birth = read(cluster::kBirthNote);
+  if (!birth) return tl::unexpected(birth.error());
+  std::from_chars(birth->data(), birth->data() + birth->size(), birth_);
+  if (Status known = introduce(id_, context_->config.public_url); !known) {
+    if (known.error().code != Code::kUnauthorized) return known;
+    log_line(LogLevel::kError, "this_node_was_removed_from_the_cluster", {{"node", cluster::id_text(id_)}});
+  }
+  const Result<std::string> filled = read(cluster::kFilledNote);
+  if (!filled) return tl::unexpected(filled.error());
+  const bool alone = context_->config.cluster_nodes.empty() && members_.members().size() <= 1;
+  if (!filled->empty()) {
+    state_->cluster.complete.store(1, std::memory_order_release);
+  } else if (alone) {
+    if (Status complete = become_complete(); !complete) return complete;
+  }
+  open_at_ = state_->marks.tail.load(std::memory_order_acquire);
+  // Only `always` syncs by itself.
+  if (context_->config.sync.kind != SyncMode::Kind::kAlways) context_->region.ask_for_checkpoint(open_at_);
+  return {};
+}
+
+bool Home::is_open() const {
+  return open_at_ != shared::kNoLsn && state_->marks.durable.load(std::memory_order_acquire) >= open_at_;
+}
+
+Status Home::draw_epoch() {
+  const Lsn begin = state_->marks.window.load(std::memory_order_acquire);
+  if (epochs_.epochs().empty()) {
+    if (Status noted = note_birth(begin); !noted) return noted;
+  }
+  cluster::EpochList next = epochs_;
+  next.begin(random_u64(), begin);
+  if (Status written = write(cluster::kEpochsNote, next.encode()); !written) return written;
+  epochs_ = std::move(next);
+  state_->cluster.epoch.store(epochs_.current(), std::memory_order_release);
+  return {};
+}
+
+/// A node that begins with nothing can send all it ever had, as long as its ring holds it.
+Status Home::note_birth(std::uint64_t epoch_begin) {
+  if (state_->totals.keys.load(std::memory_order_relaxed) != 0) return {};
+  return write(cluster::kBirthNote, std::to_string(epoch_begin));
+}
+
+cluster::Hello Home::hello() const {
+  cluster::Hello hello;
+  hello.id = id_;
+  hello.epoch = epoch();
+  hello.address = context_->config.public_url;
+  hello.clock_us = wall_us();
+  hello.largest_value = store_->largest_value(1);
+  hello.members = members_;
+  return hello;
+}
+
+cluster::Pulse Home::pulse() const {
+  cluster::Pulse pulse;
+  pulse.clock_us = wall_us();
+  pulse.members_digest = digest_;
+  pulse.floor_hlc = state_->limits.tombstone_floor_hlc.load(std::memory_order_relaxed);
+  pulse.complete = is_complete();
+  pulse.held = held();
+  return pulse;
+}
+
+std::vector<cluster::Held> Home::held() const {
+  // The clock before the tail: whatever this node stamps later is above it.
+  const std::uint64_t hlc = state_->append.last_hlc.load(std::memory_order_acquire);
+  const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
+  std::vector<cluster::Held> held{{id_, {epoch(), tail, hlc}}};
+  for (const cluster::Member& member : members_.members()) {
+    if (member.id == id_) continue;
+    const Result<std::string> note = read(cluster::position_note(member.id));
+    if (!note || note->empty()) continue;
+    if (const Result<cluster::Position> position = cluster::decode_position(*note)) {
+      held.push_back({member.id, *position});
+    }
+  }
+  return held;
+}
+
+Status Home::refresh() {
+  const Result<std::string> note = read(cluster::kMembersNote);
+  if (!note) return tl::unexpected(note.error());
+  if (note->empty()) return {};
+  const Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
+  if (!stored) return tl::unexpected(stored.error());
+  if (members_.merge(*stored)) publish();
+  return {};
+}
+
+Status Home::merge(const cluster::MemberSet& other) {
+  cluster::MemberSet next = members_;
+  if (!next.merge(other)) return {};
+  return store_members(std::move(next));
+}
+
+Status Home::introduce(NodeId id, const std::string& address) {
+  cluster::MemberSet next = members_;
+  const Result<bool> changed = next.introduce(id, address);
+  if (!changed) return tl::unexpected(changed.error());
+  return *changed ? store_members(std::move(next)) : Status();
+}
+
+Status Home::forget(NodeId id) {
+  cluster::MemberSet next = members_;
+  return next.forget(id) ? store_members(std::move(next)) : Status();
+}
+
+/// Durable before it counts for anybody but this node: an answer tells of it only once the note is.
+Status Home::store_members(cluster::MemberSet members) {
+  if (Status written = write(cluster::kMembersNote, members.encode()); !written) return written;
+  members_ = std::move(members);
+  publish();
+  return {};
+}
+
+void Home::publish() {
+  digest_ = members_.digest();
+  state_->cluster.members_version.store(members_.version(), std::memory_order_relaxed);
+  state_->cluster.members_digest.store(digest_, std::memory_order_release);
+  log_line(LogLevel::kInfo, "members",
+           {{"version", members_.version()},
+            {"members", members_.members().size()},
+            {"forgotten", members_.forgotten().size()}});
+}
+
+Beginning Home::begin_stream(const cluster::Position& position) const {
+  const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
+  const Lsn window = state_->marks.window.load(std::memory_order_acquire);
+  if (position.epoch == 0 && birth_ != shared::kNoLsn && birth_ >= window) return {.from = birth_};
+  if (epochs_.knows(position, tail) && position.lsn >= window && position.lsn <= tail) {
+    return {.from = position.lsn};
+  }
+  // Nobody waits for a write from before this start of the node.
+  const Lsn began = epochs_.epochs().back().begin;
+  if (began >= window) return {.from = began, .jump = true};
+  return {.from = tail, .jump = true, .waits = true};
+}
+
+bool Home::is_complete() const {
+  return state_->cluster.complete.load(std::memory_order_acquire) != 0;
+}
+
+Status Home::become_complete() {
+  if (is_complete()) return {};
+  if (Status written = write(cluster::kFilledNote, "1"); !written) return written;
+  state_->cluster.complete.store(1, std::memory_order_release);
+  log_line(LogLevel::kInfo, "complete");
+  return {};
+}
+
+bool Home::in_debt(NodeId peer) const {
+  const Result<std::string> note = read(cluster::debt_note(peer));
+  return note && !note->empty();
+}
+
+Status Home::pay(NodeId peer) {
+  return in_debt(peer) ? write(cluster::debt_note(peer), "") : Status();
+}
+
+Result<std::string> Home::read(std::string_view name) const {
+  const Result<store::Found> found = store_->note(name);
+  if (!found) return tl::unexpected(found.error());
+  return std::string(found->value);
+}
+
+Status Home::write(std::string_view name, std::string_view value) {
+  store::Batch batch;
+  store::Write note;
+  note.operation = store::Operation::kNote;
+  note.key = name;
+  note.value = value;
+  batch.add(note);
+  Status done = store_->commit(batch);
+  if (!done && done.error().code == Code::kNoSpace) store_->cancel_wait();
+  return done;
+}
+
+}  // namespace minivault::replicator

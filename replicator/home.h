@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cluster/message.h"
+#include "common/process/roles.h"
+#include "common/store/store.h"
+
+namespace minivault::replicator {
+
+using cluster::Lsn;
+using cluster::NodeId;
+
+/// Where a peer's stream begins.
+struct Beginning {
+  Lsn from = 0;
+  bool jump = false;   ///< what the peer lacks below is not sent
+  bool waits = false;  ///< writes may still wait for what was jumped over: the peer does not count yet
+};
+
+/// This node as its peers are told of it: who it is, since when, whom it knows, what it holds of whom. All of
+/// it is in notes; here it is read, changed and published on the board. Every call but where noted
+/// REQUIRES a turn of the store. Errors: kNoSpace (nothing changed, try again), and as Store::commit().
+class Home {
+ public:
+  Home(const ChildContext& context, store::Store& store);
+
+  /// Reads the notes, draws the epoch of this start of the node unless a replicator before did, introduces
+  /// the node to its own member set. To be called again after an error.
+  [[nodiscard]] Status open();
+  /// The epoch is on disk: peers may be told of it. Needs no turn.
+  [[nodiscard]] bool is_open() const;
+
+  [[nodiscard]] NodeId id() const { return id_; }
+  [[nodiscard]] std::uint64_t epoch() const { return epochs_.current(); }
+  [[nodiscard]] const cluster::MemberSet& members() const { return members_; }
+  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+  [[nodiscard]] cluster::Hello hello() const;
+  [[nodiscard]] cluster::Pulse pulse() const;
+  /// Of every member that this node holds anything of, and its own.
+  [[nodiscard]] std::vector<cluster::Held> held() const;
+
+  /// Takes over what somebody else wrote into the note of members (`cluster forget`).
+  [[nodiscard]] Status refresh();
+  [[nodiscard]] Status merge(const cluster::MemberSet& other);
+  [[nodiscard]] Status introduce(NodeId id, const std::string& address);
+  [[nodiscard]] Status forget(NodeId id);
+
+  /// Judges a peer's position in this node's stream.
+  [[nodiscard]] Beginning begin_stream(const cluster::Position& position) const;
+
+  [[nodiscard]] bool is_complete() const;
+  [[nodiscard]] Status become_complete();
+  [[nodiscard]] bool in_debt(NodeId peer) const;
+  [[nodiscard]] Status pay(NodeId peer);
+
+ private:
+  [[nodiscard]] Status draw_epoch();
+  [[nodiscard]] Status note_birth(std::uint64_t epoch_begin);
+  [[nodiscard]] Result<std::string> read(std::string_view name) const;
+  [[nodiscard]] Status write(std::string_view name, std::string_view value);
+  [[nodiscard]] Status store_members(cluster::MemberSet members);
+  void publish();
+
+  const ChildContext* context_;
+  store::Store* store_;
+  shared::State* state_;
+  NodeId id_;
+  cluster::EpochList epochs_;
+  cluster::MemberSet members_;
+  std::uint64_t digest_ = 0;
+  Lsn birth_ = shared::kNoLsn;    ///< the log holds everything from here on; kNoLsn: it never did
+  Lsn open_at_ = shared::kNoLsn;  ///< durable once the log is, up to here
+};
+
+}  // namespace minivault::replicator

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cluster/message.h"
+#include "common/config/config.h"
+#include "common/shared/region.h"
+#include "replicator/home.h"
+#include "replicator/line.h"
+#include "replicator/parcel.h"
+
+namespace minivault::replicator {
+
+class Peer;
+
+/// What a peer's answers mean to the others. Called from Peer::run().
+class PeerOwner {
+ public:
+  /// Why the node that answers is not streamed to; kNone: it is.
+  enum class Objection { kNone, kItself, kIdTaken, kKnownElsewhere, kForgotten, kNotStored };
+
+  /// A node said who it is, at an address that this node called.
+  [[nodiscard]] virtual Objection met(Peer& peer, const cluster::HelloReply& hello) = 0;
+  virtual void refused(Peer& peer, cluster::Reply reason) = 0;
+  virtual void conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) = 0;
+
+ protected:
+  ~PeerOwner() = default;
+};
+
+/// What all peers share.
+struct PeerServices {
+  const Config& config;
+  Home& home;
+  Shelf& shelf;
+  net::Poller& poller;
+  net::BlockPool& pool;
+  PeerOwner& owner;
+};
+
+/// Another node, by its address: a pulse line and a stream line to it, and how far it is.
+///
+/// Calls that are said to REQUIRE a turn read the store. Nothing here waits or throws; what goes wrong closes
+/// the line, is told on the board, and is tried again after a back-off that a completed hello ends.
+class Peer {
+ public:
+  Peer(PeerServices& services, std::string address, shared::PeerPlace& place);
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  ~Peer();
+
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] NodeId id() const { return id_; }
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+  [[nodiscard]] shared::PeerPlace& place() const { return *place_; }
+  [[nodiscard]] Lsn acked() const { return acked_; }
+  [[nodiscard]] bool is_streaming() const { return streaming_; }
+  /// A pulse line is greeted: somebody is there.
+  [[nodiscard]] bool is_reachable() const { return pulse_.greeted; }
+  [[nodiscard]] bool is_itself() const { return objection_ == PeerOwner::Objection::kItself; }
+  [[nodiscard]] bool is_complete() const { return complete_; }
+  [[nodiscard]] std::uint64_t largest_value() const { return largest_value_; }
+  [[nodiscard]] std::int64_t clock_offset_us() const;
+  [[nodiscard]] const std::vector<cluster::Held>& held() const { return held_; }
+  /// Its acknowledgements are of this member set and gap-free for whoever may still wait.
+  [[nodiscard]] bool counts(std::uint64_t now_ms) const;
+  /// Everything in the log up to `tail` was sent and acknowledged, or nothing can be.
+  [[nodiscard]] bool has_all(Lsn tail) const;
+  [[nodiscard]] unsigned failures() const { return failures_; }
+
+  /// It called, so it is there: dials at once.
+  void expect(std::uint64_t now_ms);
+  /// Takes an event of one of its lines.
+  [[nodiscard]] bool note(const net::Event& event);
+  /// Takes what was answered. REQUIRES: in a turn.
+  void run(std::uint64_t now_ms);
+  /// Dials, pulses, gives up on silence. REQUIRES: in a turn.
+  void tick(std::uint64_t now_ms);
+  /// Queues parcels as far as its window allows. REQUIRES: in a turn.
+  void fill(std::uint64_t now_ms);
+  void flush();
+
+  /// There is something to do that no event will tell.
+  [[nodiscard]] bool has_more() const;
+  /// It could take more if there was more.
+  [[nodiscard]] bool is_hungry() const { return streaming_ && has_window(); }
+  [[nodiscard]] std::uint64_t next_look_ms(std::uint64_t now_ms) const;
+
+  void close(std::uint64_t now_ms, std::string_view why);
+  void show_repairing(bool repairing);
+
+ private:
+  enum class Kind : std::uint8_t { kAuth, kHello, kPulse, kBatch };
+  struct Expected {
+    Kind kind;
+    std::uint64_t sent_us;
+  };
+  struct Link {
+    Link(net::Poller& poller, net::BlockPool& pool) : line(poller, pool) {}
+    Line line;
+    std::deque<Expected> expected;
+    bool said_hello = false;
+    bool greeted = false;
+    std::uint64_t since_ms = 0;  ///< last progress
+    std::uint64_t next_dial_ms = 0;
+    std::uint64_t delay_ms = 0;
+  };
+
+  void run(Link& link, std::uint64_t now_ms);
+  void tick(Link& link, std::uint64_t now_ms);
+  void greet(Link& link);
+  void send(Link& link, Kind kind, std::string_view name, const std::string& message);
+  [[nodiscard]] Status answered(Link& link, std::string_view message, std::uint64_t now_ms);
+  [[nodiscard]] Status hello_answered(Link& link, std::string_view message, const Expected& asked);
+  [[nodiscard]] Status pulse_answered(std::string_view message, const Expected& asked);
+  [[nodiscard]] Status batch_answered(std::string_view message);
+  void heard_clock(std::uint64_t clock_us, std::uint64_t sent_us);
+  void begin_stream(const cluster::Position& position);
+  void raise_acked(Lsn to);
+  void queue(ParcelPtr parcel, std::uint64_t now_us);
+  void end(Link& link, std::uint64_t now_ms, std::string_view why);
+  void show_state();
+  [[nodiscard]] bool has_window() const;
+  [[nodiscard]] Status refusal(cluster::Reply reply, const Error& error);
+
+  PeerServices* services_;
+  std::string address_;
+  shared::PeerPlace* place_;
+  Link stream_;
+  Link pulse_;
+  NodeId id_ = 0;
+  std::uint64_t epoch_ = 0;
+  PeerOwner::Objection objection_ = PeerOwner::Objection::kNone;
+  bool refused_ = false;
+  bool repairing_ = false;
+  unsigned failures_ = 0;
+  std::string last_said_;  ///< to the log, of what went wrong
+  std::uint64_t last_said_ms_ = 0;
+
+  // What it told.
+  std::uint64_t digest_ = 0;
+  std::uint64_t largest_value_ = 0;
+  bool complete_ = false;
+  std::vector<cluster::Held> held_;
+  std::int64_t offset_us_ = 0;
+  std::uint64_t round_trip_us_ = 0;
+  std::uint64_t next_pulse_ms_ = 0;
+
+  // The stream.
+  bool streaming_ = false;
+  bool ever_streamed_ = false;
+  Lsn cursor_ = 0;  ///< the next parcel begins here
+  Lsn acked_ = 0;
+  std::uint64_t counts_from_ms_ = 0;
+  struct Sent {
+    ParcelPtr parcel;
+    std::string_view frame;
+  };
+  std::deque<Sent> in_flight_;
+  std::size_t in_flight_bytes_ = 0;  ///< of their frames
+  std::uint64_t next_empty_ms_ = 0;
+  bool may_have_more_ = false;
+};
+
+}  // namespace minivault::replicator

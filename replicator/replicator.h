@@ -1,0 +1,104 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/core/unique_fd.h"
+#include "common/net/block.h"
+#include "common/net/poller.h"
+#include "common/process/roles.h"
+#include "common/store/store.h"
+#include "replicator/home.h"
+#include "replicator/parcel.h"
+#include "replicator/peer.h"
+#include "replicator/repairs.h"
+#include "replicator/restamps.h"
+
+namespace minivault::replicator {
+
+/// The replicator process: this node's peers and the turns in which they are served.
+///
+/// A turn: what the poller saw -> answers are taken -> now and then: who is a member, what is published, who
+/// is called -> parcels are queued -> the quorum is told -> the turn of the store ends -> sockets are
+/// written.
+class Replicator final : private PeerOwner {
+ public:
+  Replicator(const ChildContext& context, store::Store& store, net::Poller poller, UniqueFd signals);
+
+  /// Works until asked to end by SIGTERM and done, or until asked twice.
+  [[nodiscard]] Status run();
+
+ private:
+  // Turns (replicator.cpp).
+  void turn(std::span<const net::Event> events);
+  void notice(const net::Event& event);
+  void serve();
+  void look_around();
+  [[nodiscard]] int sleep_ms();
+  [[nodiscard]] bool may_sleep();
+  [[nodiscard]] bool others_replicate() const;
+  [[nodiscard]] bool workers_live() const;
+  [[nodiscard]] bool drained();
+
+  // Who is there (replicator_members.cpp).
+  void keep_peers();
+  void drop_unwanted();
+  Peer* add_peer(const std::string& address);
+  [[nodiscard]] shared::PeerPlace* find_place(const std::string& address) const;
+  [[nodiscard]] bool is_wanted(const Peer& peer) const;
+  [[nodiscard]] Peer* find(NodeId id) const;
+  void take_introductions();
+  [[nodiscard]] std::size_t configured() const;
+  [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
+  [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
+  void refused(Peer& peer, cluster::Reply reason) override;
+  void id_is_taken(const Peer& peer);
+
+  // What is told (replicator_board.cpp).
+  void publish_members();
+  void publish_quorum();
+  void publish_floor();
+  void publish_clock();
+  void find_completeness();
+  void repair();
+  void conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) override;
+  void ring_waiting(Lsn quorum) const;
+  [[nodiscard]] Lsn given_up() const;
+
+  const ChildContext* context_;
+  store::Store* store_;
+  shared::ClusterBoard* board_;
+  net::Poller poller_;
+  UniqueFd signals_;
+  net::BlockPool pool_;
+  Home home_;
+  Restamps restamps_;
+  std::unique_ptr<Shelf> shelf_;
+  std::unique_ptr<PeerServices> services_;
+  std::unique_ptr<Repairs> repairs_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<unsigned> predecessors_;  ///< slots of replicators that were there first, until they are gone
+  std::vector<std::string> aliases_;    ///< configured addresses of a node that is called at another
+
+  /// Where the log ended when, one entry a look: what a write from back then waited for is over.
+  struct Mark {
+    std::uint64_t at_ms;
+    Lsn tail;
+  };
+  std::deque<Mark> marks_;
+  Lsn given_up_ = 0;
+  std::uint64_t now_ms_ = 0;
+  std::uint64_t started_ms_ = 0;
+  std::uint64_t next_look_ms_ = 0;
+  std::uint64_t next_repair_look_ms_ = 0;
+  std::uint64_t next_drift_note_ms_ = 0;
+  Lsn seen_tail_ = 0;
+  std::uint32_t told_needed_ = 0;
+  unsigned stop_requests_ = 0;
+  std::uint64_t alone_since_ms_ = 0;  ///< of the drain: when the last worker had gone; 0: not yet
+};
+
+}  // namespace minivault::replicator

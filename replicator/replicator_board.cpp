@@ -1,0 +1,170 @@
+// The part of a Replicator that tells the node's other processes: what a write needs, how far it is, what the
+// clocks and the stable floor are.
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <vector>
+
+#include "common/core/log.h"
+#include "replicator/majority.h"
+#include "replicator/replicator.h"
+
+namespace minivault::replicator {
+namespace {
+
+/// A majority that begins empty waits this long for the others before it says that all there is is here.
+constexpr std::uint64_t kBirthPatienceMs = 10'000;
+constexpr std::uint64_t kDriftNoteMs = 60'000;
+
+}  // namespace
+
+void Replicator::publish_members() {
+  const std::size_t copies = cluster::copies_needed(configured(), home_.members().members().size());
+  const auto needed = static_cast<std::uint32_t>(copies - 1);
+  std::uint64_t largest = store_->largest_value(1);
+  for (const auto& peer : peers_) {
+    if (peer->largest_value() != 0) largest = std::min(largest, peer->largest_value());
+  }
+  board_->largest_value.store(largest, std::memory_order_relaxed);
+  if (board_->needed.load(std::memory_order_relaxed) == needed) return;
+  board_->needed.store(needed, std::memory_order_release);
+  ring_waiting(shared::kNoLsn - 1);
+}
+
+void Replicator::publish_quorum() {
+  const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
+  std::vector<Lsn> acked;
+  std::uint32_t reachable = 0;
+  for (const auto& peer : peers_) {
+    const bool counts = peer->counts(now_ms_);
+    peer->place().counts.store(counts && peer->is_streaming() ? 1 : 0, std::memory_order_relaxed);
+    if (!counts) continue;
+    acked.push_back(peer->acked());
+    if (peer->is_streaming()) ++reachable;
+  }
+  board_->reachable.store(reachable, std::memory_order_relaxed);
+  if (needed == 0 || needed == shared::kNotYetKnown) return;
+  const Lsn quorum = restamps_.cap(quorum_of(std::move(acked), needed));
+  if (quorum <= board_->quorum.load(std::memory_order_relaxed)) return;
+  shared::raise(board_->quorum, quorum);
+  ring_waiting(quorum);
+}
+
+/// Rule 7: quorum, full fence, look at the wishes. Partner: worker::Quorum::ring_when_reached.
+void Replicator::ring_waiting(Lsn quorum) const {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const shared::Region& region = context_->region;
+  const unsigned used = region.state().slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    std::atomic<Lsn>& want = region.slot(i).quorum_want;
+    if (want.load(std::memory_order_relaxed) > quorum) continue;
+    want.store(shared::kNoLsn, std::memory_order_relaxed);
+    region.ring(i);
+  }
+}
+
+/// Writes that end at or below this have been answered, one way or the other: their time was up.
+Lsn Replicator::given_up() const {
+  return given_up_;
+}
+
+void Replicator::conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) {
+  const bool waits = board_->needed.load(std::memory_order_relaxed) != 0 && !context_->config.async;
+  if (!waits) return;
+  const auto timeout_ms = static_cast<std::uint64_t>(context_->config.write_timeout.count());
+  while (!marks_.empty() && marks_.front().at_ms + timeout_ms <= now_ms_) {
+    given_up_ = marks_.front().tail;
+    marks_.pop_front();
+  }
+  const Lsn told = std::max(board_->quorum.load(std::memory_order_relaxed), given_up());
+  if (parcel.to <= told) return;
+  const Status visited =
+      shelf_->visit(parcel, conflicts, [&](const store::Change& record, const cluster::Conflict& conflict) {
+        restamps_.conflict(record, conflict.held, told);
+      });
+  if (!visited) log_line(LogLevel::kWarning, "conflict_lost", {{"error", visited.error().message}});
+}
+
+void Replicator::publish_floor() {
+  std::atomic<std::uint64_t>& floor = context_->region.state().limits.tombstone_floor_hlc;
+  const std::vector<cluster::Member>& members = home_.members().members();
+  if (configured() == 1 && members.size() == 1) {
+    floor.store(std::numeric_limits<std::uint64_t>::max(), std::memory_order_relaxed);
+    return;
+  }
+  const std::vector<cluster::Held> own = home_.held();
+  std::vector<Holdings> all;
+  for (const cluster::Member& member : members) {
+    const Peer* peer = find(member.id);
+    if (member.id == home_.id()) {
+      all.push_back({member.id, own});
+    } else {
+      all.push_back({member.id, peer == nullptr ? std::span<const cluster::Held>() : peer->held()});
+    }
+  }
+  const std::uint64_t stable = stable_floor(all);
+  // A floor of somebody who was alone until now is none.
+  const std::uint64_t before = floor.load(std::memory_order_relaxed);
+  const bool was_alone = before == std::numeric_limits<std::uint64_t>::max();
+  floor.store(was_alone ? stable : std::max(before, stable), std::memory_order_relaxed);
+}
+
+void Replicator::publish_clock() {
+  std::vector<std::int64_t> offsets;
+  for (const auto& peer : peers_) {
+    if (peer->is_reachable()) offsets.push_back(peer->clock_offset_us());
+  }
+  const std::int64_t median = median_offset(std::move(offsets));
+  board_->median_offset_us.store(median, std::memory_order_relaxed);
+  const std::int64_t allowed_us = std::chrono::microseconds(context_->config.max_drift).count();
+  if (std::abs(median) <= allowed_us || now_ms_ < next_drift_note_ms_) return;
+  next_drift_note_ms_ = now_ms_ + kDriftNoteMs;
+  log_line(LogLevel::kWarning, "clock_drift", {{"ms_ahead_of_peers", -median / 1'000}});
+}
+
+/// Nobody who is born with others knows whether they hold more than it does. When all of them are as empty as
+/// it is, or a majority for a while, then nobody does. Else a repair tells (repair()).
+void Replicator::find_completeness() {
+  if (home_.is_complete() || !home_.is_open()) return;
+  std::size_t empty = 1;
+  bool all = true;
+  for (const auto& peer : peers_) {
+    if (peer->is_itself()) continue;
+    if (!peer->is_streaming()) {
+      all = false;
+    } else if (peer->is_complete()) {
+      return;
+    } else {
+      ++empty;
+    }
+  }
+  const std::size_t needed = board_->needed.load(std::memory_order_relaxed) + std::size_t{1};
+  const bool patient = now_ms_ >= started_ms_ + kBirthPatienceMs;
+  if (empty >= needed && (all || patient)) (void)home_.become_complete();
+}
+
+/// Looks after repairs: outside of turns, for they fork.
+void Replicator::repair() {
+  next_repair_look_ms_ = next_look_ms_;
+  if (services_ == nullptr || stop_requests_ > 0) return;
+  std::vector<RepairPeer> list;
+  store_->begin_turn();
+  for (const auto& peer : peers_) {
+    peer->show_repairing(repairs_->under_way(peer->id()));
+    const Result<client::Address> address = client::parse_address(peer->address());
+    if (!address || peer->id() == 0 || !peer->is_streaming()) continue;
+    const bool owed = home_.in_debt(peer->id()) || (!home_.is_complete() && peer->is_complete());
+    list.push_back({peer->id(), *address, &peer->place(), true, owed});
+  }
+  store_->end_turn();
+  repairs_->tick(now_ms_, list, [this](const Repairs::Done& done) {
+    store_->begin_turn();
+    // Where there is no room the debt stays, and is paid once more.
+    const Status paid = home_.pay(done.peer);
+    if (paid && done.peer_was_complete) (void)home_.become_complete();
+    store_->end_turn();
+  });
+}
+
+}  // namespace minivault::replicator

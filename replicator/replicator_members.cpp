@@ -1,0 +1,179 @@
+// The part of a Replicator that knows who is there: whom it calls, who answers, who becomes a member.
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/core/log.h"
+#include "replicator/place_text.h"
+#include "replicator/replicator.h"
+
+namespace minivault::replicator {
+namespace {
+
+/// A stranger that was dialled back and does not answer is dropped after so many tries.
+constexpr unsigned kStrangersTries = 3;
+
+}  // namespace
+
+Peer* Replicator::find(NodeId id) const {
+  const auto found = std::find_if(peers_.begin(), peers_.end(),
+                                  [id](const auto& peer) { return id != 0 && peer->id() == id; });
+  return found == peers_.end() ? nullptr : found->get();
+}
+
+/// Everyone who is configured, and every member that is not one of those.
+void Replicator::keep_peers() {
+  const auto has_address = [this](const std::string& address) {
+    return std::any_of(peers_.begin(), peers_.end(),
+                       [&](const auto& peer) { return peer->address() == address; });
+  };
+  for (const std::string& address : context_->config.cluster_nodes) {
+    const bool alias = std::find(aliases_.begin(), aliases_.end(), address) != aliases_.end();
+    if (!alias && !has_address(address)) add_peer(address);
+  }
+  for (const cluster::Member& member : home_.members().members()) {
+    if (member.id == home_.id() || find(member.id) != nullptr || has_address(member.address)) continue;
+    add_peer(member.address);
+  }
+  drop_unwanted();
+}
+
+void Replicator::drop_unwanted() {
+  std::erase_if(peers_, [this](const std::unique_ptr<Peer>& peer) {
+    if (is_wanted(*peer)) return false;
+    shared::PeerPlace& place = peer->place();
+    peer->close(now_ms_, "it is not a member");
+    place.node_id.store(0, std::memory_order_relaxed);
+    place.acked.store(0, std::memory_order_relaxed);
+    place.state.store(shared::PeerState::kNone, std::memory_order_release);
+    return true;
+  });
+}
+
+bool Replicator::is_wanted(const Peer& peer) const {
+  const std::vector<std::string>& configured = context_->config.cluster_nodes;
+  const bool is_alias = std::find(aliases_.begin(), aliases_.end(), peer.address()) != aliases_.end();
+  if (is_alias) return false;
+  if (std::find(configured.begin(), configured.end(), peer.address()) != configured.end()) return true;
+  if (peer.is_itself()) return false;
+  if (peer.id() != 0 && home_.members().is_forgotten(peer.id())) return false;
+  if (peer.id() != 0 && home_.members().find(peer.id()) != nullptr) return find(peer.id()) == &peer;
+  // Somebody else may be a member there, or a stranger is being dialled back.
+  const cluster::Member* there = home_.members().find_address(peer.address());
+  if (there != nullptr && there->id != home_.id()) return find(there->id) == nullptr;
+  return peer.failures() < kStrangersTries;
+}
+
+Peer* Replicator::add_peer(const std::string& address) {
+  shared::PeerPlace* place = find_place(address);
+  if (place == nullptr) return nullptr;
+  place->state.store(shared::PeerState::kUnreachable, std::memory_order_relaxed);
+  return peers_.emplace_back(std::make_unique<Peer>(*services_, address, *place)).get();
+}
+
+/// The place that a replicator before this one gave the address, else a free one.
+shared::PeerPlace* Replicator::find_place(const std::string& address) const {
+  shared::PeerPlace* free = nullptr;
+  for (shared::PeerPlace& place : board_->peers) {
+    const bool in_use =
+        std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) { return &peer->place() == &place; });
+    if (in_use) continue;
+    const bool used = place.state.load(std::memory_order_acquire) != shared::PeerState::kNone;
+    if (used && std::strncmp(place.address, address.c_str(), sizeof place.address - 1) == 0) return &place;
+    if (!used && free == nullptr) free = &place;
+  }
+  return free;
+}
+
+void Replicator::take_introductions() {
+  using shared::Introduction;
+  for (Introduction& place : board_->introductions) {
+    if (place.state.load(std::memory_order_acquire) != Introduction::kThere) continue;
+    const NodeId id = place.node_id;
+    const std::uint64_t epoch = place.epoch;
+    const std::string address(place.address, ::strnlen(place.address, sizeof place.address));
+    place.state.store(Introduction::kFree, std::memory_order_release);
+    if (id == home_.id() || home_.members().is_forgotten(id)) continue;
+    Peer* peer = find(id);
+    if (peer != nullptr && peer->is_reachable()) {
+      // A new start of the node: what the lines to the old one say is over.
+      if (peer->epoch() != epoch) peer->close(now_ms_, "the node was started again");
+      peer->expect(now_ms_);
+      continue;
+    }
+    const auto there = std::find_if(peers_.begin(), peers_.end(),
+                                    [&](const auto& each) { return each->address() == address; });
+    if (peer == nullptr && there != peers_.end()) peer = there->get();
+    if (peer == nullptr) peer = add_peer(address);
+    if (peer != nullptr) peer->expect(now_ms_);
+  }
+}
+
+PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hello) {
+  if (hello.id == home_.id()) {
+    if (hello.epoch == home_.epoch()) return Objection::kItself;
+    id_is_taken(peer);
+    return Objection::kIdTaken;
+  }
+  if (home_.members().is_forgotten(hello.id)) return Objection::kForgotten;
+  for (const auto& other : peers_) {
+    if (other.get() == &peer || other->id() != hello.id) continue;
+    if (other->is_reachable()) {
+      // Names of one node are one node; which of them is called does not matter.
+      aliases_.push_back(peer.address());
+      return Objection::kKnownElsewhere;
+    }
+    other->close(now_ms_, "the node is called at another address now");
+  }
+  if (!home_.merge(hello.members)) return Objection::kNotStored;
+  return take_in(peer, hello.id);
+}
+
+/// Makes a node that answered a member. A new one in the place of a member that is gone replaces it, or every
+/// replaced disk would leave a ghost that counts.
+PeerOwner::Objection Replicator::take_in(Peer& peer, NodeId id) {
+  if (home_.members().find(id) != nullptr) return Objection::kNone;
+  const cluster::Member* before = home_.members().find_address(peer.address());
+  const NodeId replaced = before == nullptr ? 0 : before->id;
+  const Status known = home_.introduce(id, peer.address());
+  if (!known) {
+    log_line(LogLevel::kWarning, "member_not_taken",
+             {{"node", cluster::id_text(id)}, {"peer", peer.address()}, {"error", known.error().message}});
+    return Objection::kNotStored;
+  }
+  log_line(LogLevel::kInfo, "member", {{"node", cluster::id_text(id)}, {"peer", peer.address()}});
+  const bool lives = find(replaced) != nullptr && find(replaced)->is_reachable();
+  if (replaced != 0 && replaced != home_.id() && !lives) {
+    log_line(LogLevel::kWarning, "member_replaced",
+             {{"node", cluster::id_text(replaced)}, {"by", cluster::id_text(id)}, {"peer", peer.address()}});
+    if (!home_.forget(replaced)) return Objection::kNotStored;
+  }
+  return Objection::kNone;
+}
+
+void Replicator::refused(Peer& peer, cluster::Reply reason) {
+  if (reason == cluster::Reply::kIdTaken) id_is_taken(peer);
+}
+
+void Replicator::id_is_taken(const Peer& peer) {
+  if (board_->id_taken.exchange(1) != 0) return;
+  log_line(LogLevel::kError, "node_id_taken",
+           {{"node", cluster::id_text(home_.id())},
+            {"peer", peer.address()},
+            {"remedy", "stop this node, run minivault new-id on its directory, start it again"}});
+}
+
+/// This node, and the configured ones that are not this node, or one more name of another.
+std::size_t Replicator::configured() const {
+  std::size_t others = 0;
+  for (const std::string& address : context_->config.cluster_nodes) {
+    const bool alias = std::find(aliases_.begin(), aliases_.end(), address) != aliases_.end();
+    const bool itself = std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
+      return peer->address() == address && peer->is_itself();
+    });
+    if (!alias && !itself) ++others;
+  }
+  return others + 1;
+}
+
+}  // namespace minivault::replicator
