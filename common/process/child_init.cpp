@@ -13,7 +13,7 @@ namespace {
 void reset_signals() {
   // Some numbers cannot be set (SIGKILL, those of the C library); they refuse and keep what they have.
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-  for (const int number : {SIGPIPE, SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGXFSZ, SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
   // Last: what arrived since the fork is delivered here, under the dispositions above.
   sigset_t none;
   ::sigemptyset(&none);

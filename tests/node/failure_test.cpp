@@ -62,6 +62,7 @@ class FailureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_full_disk_refuses_writes_until_there_is_room);
   CPPUNIT_TEST(a_failed_sync_ends_writing_until_a_restart);
   CPPUNIT_TEST(without_a_checkpointer_it_is_unhealthy);
+  CPPUNIT_TEST(a_limit_on_file_sizes_is_named);
   CPPUNIT_TEST(damage_is_refused_until_the_loss_is_accepted);
   CPPUNIT_TEST_SUITE_END();
 
@@ -149,6 +150,17 @@ class FailureTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(reader.exchange(get_frame("k"), 6) == value_answer("v"));
     eventually("it is well again", [&] { return look(node).status == 200; });
     CPPUNIT_ASSERT(reader.exchange(set_frame("k", "w"), 5) == kOk);
+  }
+
+  /// The kernel's answer to a file beyond the limit is a signal that kills whoever does not ignore it.
+  void a_limit_on_file_sizes_is_named() {
+    const TemporaryDirectory directory;
+    const std::string node =
+        minivault_binary() + " -port 0 -bind 127.0.0.1 -log 16 -data " + directory.file("data");
+    const Finished refused = run({"/bin/sh", "-c", "ulimit -f 2000; exec " + node});
+    CPPUNIT_ASSERT(refused.status == 1 || refused.status == 3);
+    CPPUNIT_ASSERT_MESSAGE(refused.err, refused.err.find("File too large") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(refused.err, refused.err.find("changes.log") != std::string::npos);
   }
 
   void damage_is_refused_until_the_loss_is_accepted() {

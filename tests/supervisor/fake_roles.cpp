@@ -26,10 +26,10 @@ void note_signals() {
   Script& s = script();
   sigset_t blocked;
   ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE}) {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE, SIGXFSZ}) {
     struct sigaction action {};
     ::sigaction(number, nullptr, &action);
-    const bool ignored = number == SIGPIPE || number == SIGINT || number == SIGHUP;
+    const bool ignored = number == SIGPIPE || number == SIGXFSZ || number == SIGINT || number == SIGHUP;
     if (::sigismember(&blocked, number) != 0 || action.sa_handler != (ignored ? SIG_IGN : SIG_DFL))
       ++s.wrong_signals;
   }
