@@ -1,10 +1,6 @@
 #include "worker/peer_calls.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -21,18 +17,6 @@ constexpr std::uint64_t kIdleMs = 60'000;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 /// Of an answer: the largest value there can be, and what is around it.
 constexpr std::uint64_t kLargestAnswer = std::uint64_t{1} << 31U;
-
-Result<UniqueFd> connect_to(const NameLookup::Place& place) {
-  UniqueFd socket(::socket(place.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno("socket", errno);
-  const int on = 1;
-  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const auto* address = reinterpret_cast<const sockaddr*>(&place.address);
-  if (::connect(socket.get(), address, place.size) != 0 && errno != EINPROGRESS) {
-    return fail_errno("connect", errno);
-  }
-  return socket;  // until it is connected it takes no bytes, and then the poller says so
-}
 
 }  // namespace
 
@@ -106,7 +90,8 @@ Status PeerCalls::dial(Line& line) {
   if (!found) return {};
   line.lookup.reset();
   if (!*found) return tl::unexpected(found->error());
-  Result<UniqueFd> socket = connect_to(**found);
+  // Until it is connected it takes no bytes; when it is, or will not be, the poller says so.
+  Result<UniqueFd> socket = net::begin_connect((*found)->front());
   if (!socket) return tl::unexpected(socket.error());
   if (Status watched = poller_->watch_stream(socket->get()); !watched) return watched;
   line.connection = std::make_unique<net::Connection>(std::move(*socket), *pool_);

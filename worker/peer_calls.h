@@ -11,9 +11,9 @@
 
 #include "common/net/block.h"
 #include "common/net/connection.h"
+#include "common/net/name_lookup.h"
 #include "common/net/poller.h"
 #include "common/process/roles.h"
-#include "worker/name_lookup.h"
 
 namespace minivault::worker {
 
@@ -46,7 +46,7 @@ class PeerCalls {
   struct Line {
     explicit Line(std::string where) : address(std::move(where)) {}
     std::string address;
-    std::optional<NameLookup> lookup;
+    std::optional<net::NameLookup> lookup;
     std::unique_ptr<net::Connection> connection;
     std::string unsent;  ///< requests from before there is a connection
     std::deque<Waiting> waiting;

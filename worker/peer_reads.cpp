@@ -166,7 +166,7 @@ void PeerReads::spread(const Read& read) {
 
 void PeerReads::push(const Read& read, std::size_t at) {
   const HeardRecord& newest = read->newest;
-  cluster::BatchWriter writer(newest.version.origin);
+  cluster::BatchWriter writer(0);
   writer.add({operation_of(newest), newest.flags, newest.version, read->key, newest.value});
   read->voices[at].pushed = true;
   calls_->call(read->voices[at].address, cluster::kPush, writer.finish_push(),

@@ -129,10 +129,17 @@ Progress SyncSession::push(Client& client, std::string_view message) {
 /// False: they were refused.
 bool SyncSession::take_records(Client& client, std::vector<cluster::Record> records) {
   SyncState& state = *client.sync;
+  const std::uint64_t largest = services_->state.limits.largest_record_bytes.load(std::memory_order_relaxed);
   for (const cluster::Record& record : records) {
-    if (record.version.hlc < kLargestHlc) continue;
-    refuse(client, Reply::kMalformed, "a record's clock is beyond the year 9999");
-    return false;
+    if (record.version.hlc >= kLargestHlc) {
+      refuse(client, Reply::kMalformed, "a record's clock is beyond the year 9999");
+      return false;
+    }
+    // Before anything is written: the position behind it must not speak of a record that was left out.
+    if (store::record_bytes(record.key.size(), record.value.size()) > largest) {
+      refuse(client, Reply::kCannotWrite, "a record is larger than a quarter of this node's -log");
+      return false;
+    }
   }
   state.records = std::move(records);
   for (std::size_t i = 0; i < state.records.size(); ++i) {
@@ -181,11 +188,9 @@ void SyncSession::answer_written(Client& client) {
   cluster::BatchReply answer;
   std::vector<const cluster::Record*> equals;
   shared::Lsn answer_after = 0;
-  bool too_large = false;
   for (std::size_t i = 0; i < state.batch.size(); ++i) {
     const store::WriteResult& result = state.batch.result(i);
     answer_after = std::max(answer_after, result.answer_after);
-    too_large |= result.outcome == Outcome::kFailed;
     if (result.outcome != Outcome::kRefused || i >= state.indices.size()) continue;
     const cluster::Record& record = state.records[state.indices[i]];
     if (result.version == record.version) {
@@ -194,11 +199,9 @@ void SyncSession::answer_written(Client& client) {
       answer.conflicts.push_back({state.indices[i], result.version});
     }
   }
-  if (!services_->will_leave(answer_after) || too_large) {
+  if (!services_->will_leave(answer_after)) {
     state.next.reset();
-    return refuse(
-        client, Reply::kCannotWrite,
-        too_large ? "a record is larger than a quarter of this node's -log" : "the log cannot be synced");
+    return refuse(client, Reply::kCannotWrite, "the log cannot be synced");
   }
   settle_equals(equals);
   if (!state.is_push && !answer.conflicts.empty()) {

@@ -42,7 +42,8 @@ void OutputBuffer::release(std::uint64_t reached) {
 
 void OutputBuffer::replace(std::uint64_t place, char byte) {
   MV_ASSERT(place >= gate_ && place < end_place());
-  std::uint64_t at = begin_ + (place - sent_);  // of the copied bytes, once the lent ones before it are left out
+  std::uint64_t at =
+      begin_ + (place - sent_);  // of the copied bytes, once the lent ones before it are left out
   for (const Borrowed& borrowed : borrowed_) {
     if (at < borrowed.before) break;
     at -= borrowed.bytes.size();

@@ -1,0 +1,254 @@
+// Goal: a write is answered when enough other nodes have it, as unknown when its time is up, and never as
+// done after that; everything else leaves in order and does not wait.
+// Method: a node whose board is the test's, which says what other nodes have (board_node.h).
+
+#include "worker/quorum.h"
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "tests/support/frames.h"
+#include "tests/support/http_assert.h"
+#include "tests/worker/board_node.h"
+
+namespace minivault::test {
+
+namespace {
+
+constexpr milliseconds kPause{100};
+constexpr milliseconds kShort{400};
+
+Config with_timeout(milliseconds timeout) {
+  Config config;
+  config.write_timeout = timeout;
+  config.cluster_nodes = {"127.0.0.1:1", "127.0.0.1:2"};
+  return config;
+}
+
+/// Sends a write and waits until it is in the log; where that ends.
+shared::Lsn write(const BoardNode& node, RawConnection& client, const std::string& frame) {
+  const shared::Lsn before = node.tail();
+  client.send(frame);
+  eventually("the write is in the log", [&] { return node.tail() > before; });
+  return node.tail();
+}
+
+}  // namespace
+
+class QuorumTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(QuorumTest);
+  CPPUNIT_TEST(a_write_is_answered_when_enough_have_it);
+  CPPUNIT_TEST(a_delete_is_a_write);
+  CPPUNIT_TEST(alone_or_async_nobody_waits);
+  CPPUNIT_TEST(nobody_is_answered_before_the_cluster_is_known);
+  CPPUNIT_TEST(when_the_time_is_up_the_outcome_is_unknown);
+  CPPUNIT_TEST(each_write_has_its_own_end);
+  CPPUNIT_TEST(answers_around_large_values_are_changed_where_they_are);
+  CPPUNIT_TEST(what_comes_too_late_does_not_count);
+  CPPUNIT_TEST(http_says_how_many_have_it);
+  CPPUNIT_TEST(http_goes_on_in_order);
+  CPPUNIT_TEST(what_was_refused_does_not_wait);
+  CPPUNIT_TEST(the_disk_is_waited_for_too);
+  CPPUNIT_TEST(a_taken_id_takes_no_writes);
+  CPPUNIT_TEST(health_tells_of_the_quorum);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void a_write_is_answered_when_enough_have_it() {
+    const BoardNode node;
+    node.set_needed(1);
+    RawConnection client(node.port());
+    const shared::Lsn end = write(node, client, set_frame("k", "v"));
+    CPPUNIT_ASSERT(client.silent_for(kPause));
+    node.set_quorum(end - 1);
+    CPPUNIT_ASSERT(client.silent_for(kPause));
+    RawConnection reader(node.port());  // reads do not wait
+    CPPUNIT_ASSERT_EQUAL(value_answer("v"), reader.exchange(get_frame("k"), 6));
+    node.set_quorum(end);
+    CPPUNIT_ASSERT_EQUAL(kOk, client.receive(5));
+  }
+
+  void a_delete_is_a_write() {
+    const BoardNode node;
+    node.set_needed(2);
+    RawConnection client(node.port());
+    const shared::Lsn end = write(node, client, delete_frame("never there"));
+    CPPUNIT_ASSERT(client.silent_for(kPause));
+    node.set_quorum(end);
+    CPPUNIT_ASSERT_EQUAL(kOk, client.receive(5));
+  }
+
+  void alone_or_async_nobody_waits() {
+    const BoardNode alone;
+    RawConnection client(alone.port());
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "v"), 5));
+    Config config = with_timeout(kPatience);
+    config.async = true;
+    const BoardNode async(config);
+    async.set_needed(1);
+    RawConnection other(async.port());
+    CPPUNIT_ASSERT_EQUAL(kOk, other.exchange(set_frame("k", "v"), 5));
+    assert_done(http(async.port(), http_upload("PUT", "/k", R"({"value":1})")));
+  }
+
+  void nobody_is_answered_before_the_cluster_is_known() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_needed(shared::kNotYetKnown);
+    node.board().quorum.store(shared::kNoLsn - 1);
+    RawConnection client(node.port());
+    (void)write(node, client, set_frame("k", "v"));
+    CPPUNIT_ASSERT(client.silent_for(kPause));
+    node.set_needed(0);
+    CPPUNIT_ASSERT_EQUAL(kOk, client.receive(5));
+  }
+
+  void when_the_time_is_up_the_outcome_is_unknown() {
+    const BoardNode node(with_timeout(kShort));
+    node.set_needed(1);
+    RawConnection client(node.port());
+    const auto began = std::chrono::steady_clock::now();
+    client.send(set_frame("k", "v") + set_frame("l", "v") + get_frame("k"));
+    CPPUNIT_ASSERT_EQUAL(kError + kError + value_answer("v"), client.receive(16));
+    CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began >= kShort - milliseconds(5));
+    node.set_needed(0);
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "w"), 5));
+  }
+
+  void each_write_has_its_own_end() {
+    const BoardNode node(with_timeout(milliseconds(1'500)));
+    node.set_needed(1);
+    RawConnection client(node.port());
+    const shared::Lsn first = write(node, client, set_frame("a", "1"));
+    (void)write(node, client, set_frame("b", "2"));
+    const shared::Lsn third = write(node, client, set_frame("c", "3"));
+    node.set_quorum(first);
+    CPPUNIT_ASSERT_EQUAL(kOk, client.receive(5));
+    CPPUNIT_ASSERT(client.silent_for(kPause));
+    CPPUNIT_ASSERT_EQUAL(kError + kError, client.receive(10));
+    const shared::Lsn fourth = write(node, client, set_frame("d", "4"));
+    CPPUNIT_ASSERT(fourth > third);
+    node.set_quorum(fourth);
+    CPPUNIT_ASSERT_EQUAL(kOk, client.receive(5));
+  }
+
+  void answers_around_large_values_are_changed_where_they_are() {
+    const BoardNode node(with_timeout(kShort));
+    RawConnection client(node.port());
+    const std::string large(100'000, 'L');
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("large", large), 5));
+    node.set_needed(1);
+    const std::string get = get_frame("large");
+    client.send(set_frame("a", "1") + get + set_frame("b", "2") + delete_frame("c") + get +
+                set_frame("d", "4"));
+    const std::string value = value_answer(large);
+    const std::string expected = kError + value + kError + kError + value + kError;
+    CPPUNIT_ASSERT(expected == client.receive(expected.size()));
+  }
+
+  /// A peer that jumped counts again after -write-timeout: its mark then says nothing of writes from before.
+  void what_comes_too_late_does_not_count() {
+    const BoardNode node(with_timeout(kShort));
+    node.set_needed(1);
+    RawConnection client(node.port());
+    const shared::Lsn end = write(node, client, set_frame("k", "v"));
+    node.stop_worker();
+    std::this_thread::sleep_for(kShort + kPause);  // the time that is to pass
+    node.set_quorum(end);
+    node.continue_worker();
+    CPPUNIT_ASSERT_EQUAL(kError, client.receive(5));
+  }
+
+  void http_says_how_many_have_it() {
+    const BoardNode node(with_timeout(kShort));
+    node.set_needed(2);
+    node.set_peer(0, 7, "127.0.0.1:1");
+    node.board().peers[0].acked.store(shared::kNoLsn - 1);
+    node.board().peers[0].counts.store(1);
+    const HttpResponse answer = http(node.port(), http_upload("PUT", "/k", R"({"value":1})"));
+    assert_refused(answer, 503,
+                   "quorum not reached within 400 ms: 2 of the 3 nodes needed have it; the write may still "
+                   "take effect");
+    assert_data(http(node.port(), http_request("GET", "/k")), "1");
+    assert_refused(http(node.port(), http_request("DELETE", "/k")), 503);
+    assert_refused(http(node.port(), http_upload("POST", "/new", R"({"value":1})")), 503);
+  }
+
+  void http_goes_on_in_order() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_needed(1);
+    RawConnection client(node.port());
+    const shared::Lsn end = write(node, client,
+                                  http_upload("PUT", "/k", R"({"value":1})") + http_request("GET", "/k") +
+                                      http_request("GET", "/none"));
+    CPPUNIT_ASSERT(client.silent_for(kPause));
+    node.set_quorum(end);
+    assert_done(receive_http(client));
+    assert_data(receive_http(client), "1");
+    assert_refused(receive_http(client), 404);
+  }
+
+  void what_was_refused_does_not_wait() {
+    const BoardNode node(with_timeout(kPatience));
+    assert_done(http(node.port(), http_upload("PUT", "/k", R"({"value":1})")));
+    node.set_needed(1);
+    assert_refused(http(node.port(), http_upload("POST", "/k", R"({"value":2})")), 409, "exists");
+  }
+
+  void the_disk_is_waited_for_too() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_needed(1);
+    node.hold_disk();
+    RawConnection client(node.port());
+    node.set_quorum(write(node, client, set_frame("k", "v")));
+    CPPUNIT_ASSERT(client.silent_for(kPause));
+    node.release_disk();
+    CPPUNIT_ASSERT_EQUAL(kOk, client.receive(5));
+  }
+
+  void a_taken_id_takes_no_writes() {
+    const BoardNode node;
+    node.board().id_taken.store(1);
+    RawConnection client(node.port());
+    const shared::Lsn tail = node.tail();
+    CPPUNIT_ASSERT_EQUAL(kError + kError, client.exchange(set_frame("k", "v") + delete_frame("k"), 10));
+    assert_refused(http(node.port(), http_upload("PUT", "/k", R"({"value":1})")), 503);
+    CPPUNIT_ASSERT_EQUAL(tail, node.tail());
+    CPPUNIT_ASSERT_EQUAL(503, http(node.port(), http_request("GET", "/health")).status);
+  }
+
+  void health_tells_of_the_quorum() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_needed(1);
+    node.set_peer(3, 7, "peer.example:3000");
+    const auto health = [&] {
+      std::this_thread::sleep_for(milliseconds(120));  // it is made ten times a second
+      const HttpResponse response = http(node.port(), http_request("GET", "/health"));
+      CPPUNIT_ASSERT_EQUAL(200, response.status);
+      return parse_json(response.body);
+    };
+    auto json = health();
+    CPPUNIT_ASSERT_EQUAL(std::string("degraded"), std::string(json["status"].GetString()));
+    CPPUNIT_ASSERT_EQUAL(2, json["quorum"]["needed"].GetInt());
+    CPPUNIT_ASSERT_EQUAL(1, json["quorum"]["reachable"].GetInt());
+    CPPUNIT_ASSERT_EQUAL(1U, json["peers"].Size());
+    const auto& peer = json["peers"][0];
+    CPPUNIT_ASSERT_EQUAL(std::string("peer.example:3000"), std::string(peer["address"].GetString()));
+    CPPUNIT_ASSERT_EQUAL(std::string("0000000000000007"), std::string(peer["id"].GetString()));
+    CPPUNIT_ASSERT_EQUAL(std::string("streaming"), std::string(peer["state"].GetString()));
+    node.board().reachable.store(1);
+    node.board().conflicts.store(5);
+    json = health();
+    CPPUNIT_ASSERT_EQUAL(std::string("healthy"), std::string(json["status"].GetString()));
+    CPPUNIT_ASSERT_EQUAL(5, json["conflicts"].GetInt());
+    node.board().complete.store(0);
+    std::this_thread::sleep_for(milliseconds(120));
+    CPPUNIT_ASSERT_EQUAL(503, http(node.port(), http_request("GET", "/health")).status);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(QuorumTest, "quorum_test");
+
+}  // namespace minivault::test

@@ -1,0 +1,495 @@
+// Goal: what a worker answers to another node, message by message: nothing is taken that was not introduced,
+// nothing acknowledged that a power cut can take back, nothing wrong believed.
+// Method: SYNC frames by hand to a node whose board is the test's (board_node.h).
+
+#include "worker/sync_session.h"
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/cluster/notes.h"
+#include "tests/support/bytes.h"
+#include "tests/support/frames.h"
+#include "tests/support/http_assert.h"
+#include "tests/worker/board_node.h"
+
+namespace minivault::test {
+
+namespace {
+
+using cluster::Reply;
+using Entry = FakePeer::Entry;
+
+constexpr milliseconds kPause{150};
+
+cluster::ReadReply read_of(std::string_view answer) {
+  Reply refusal{};
+  auto reply = cluster::decode_read_reply(answer, refusal);
+  CPPUNIT_ASSERT(reply.has_value());
+  return *reply;
+}
+
+cluster::BatchReply push(FakePeer& peer, const cluster::BatchWriter& writer) {
+  Reply refusal{};
+  const std::string answer = peer.ask(cluster::kPush, writer.finish_push());
+  const auto reply = cluster::decode_batch_reply(answer, refusal);
+  CPPUNIT_ASSERT_MESSAGE(answer, reply.has_value());
+  return *reply;
+}
+
+void assert_reply(Reply expected, const std::string& answer) {
+  CPPUNIT_ASSERT_EQUAL_MESSAGE(answer, static_cast<int>(expected), static_cast<int>(refusal_in(answer)));
+}
+
+std::string get(const BoardNode& node, const std::string& key) {
+  RawConnection connection(node.port());
+  connection.send(get_frame(key));
+  const std::string head = connection.receive(5);
+  if (head[0] != '\0') return "(none)";
+  return connection.receive(static_cast<std::uint8_t>(head[1]) + 256U * static_cast<std::uint8_t>(head[2]));
+}
+
+cluster::Position position_of(const BoardNode& node, cluster::NodeId origin) {
+  const std::string bytes = node.note(cluster::position_note(origin));
+  if (bytes.empty()) return {};
+  const auto position = cluster::decode_position(bytes);
+  CPPUNIT_ASSERT(position.has_value());
+  return *position;
+}
+
+}  // namespace
+
+class SyncSessionTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(SyncSessionTest);
+  CPPUNIT_TEST(a_hello_is_answered_and_left_for_the_replicator);
+  CPPUNIT_TEST(a_question_who_is_there_introduces_nobody);
+  CPPUNIT_TEST(callers_are_refused_by_name);
+  CPPUNIT_TEST(nothing_goes_before_hello);
+  CPPUNIT_TEST(the_key_is_needed_in_every_mode);
+  CPPUNIT_TEST(a_batch_is_written_and_remembered);
+  CPPUNIT_TEST(a_compressed_batch_is_as_good);
+  CPPUNIT_TEST(a_gap_is_refused_until_the_stream_begins_anew);
+  CPPUNIT_TEST(what_comes_again_changes_nothing);
+  CPPUNIT_TEST(an_older_record_is_a_conflict);
+  CPPUNIT_TEST(one_version_with_two_values_ends_as_one);
+  CPPUNIT_TEST(a_jump_is_a_debt);
+  CPPUNIT_TEST(the_answer_waits_for_the_disk);
+  CPPUNIT_TEST(the_answer_waits_for_what_was_in_the_way);
+  CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
+  CPPUNIT_TEST(a_push_is_of_any_origin);
+  CPPUNIT_TEST(ghosts_are_dropped);
+  CPPUNIT_TEST(the_largest_record_fits);
+  CPPUNIT_TEST(what_is_malformed_is_named_and_does_nothing);
+  CPPUNIT_TEST(a_pulse_tells_what_is_held);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void a_hello_is_answered_and_left_for_the_replicator() {
+    const BoardNode node;
+    node.board().epoch.store(4711);
+    FakePeer peer(node.port());
+    const cluster::HelloReply answer = peer.hello();
+    CPPUNIT_ASSERT_EQUAL(node.id(), answer.id);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4711}, answer.epoch);
+    CPPUNIT_ASSERT_EQUAL(node.address(), answer.address);
+    CPPUNIT_ASSERT(answer.complete);
+    CPPUNIT_ASSERT(answer.position == cluster::Position{});
+    CPPUNIT_ASSERT(answer.largest_value > 4'000'000);
+    const shared::Introduction& told = node.board().introductions[0];
+    CPPUNIT_ASSERT_EQUAL(shared::Introduction::kThere + 0, told.state.load());
+    CPPUNIT_ASSERT_EQUAL(peer.id(), told.node_id);
+    CPPUNIT_ASSERT_EQUAL(FakePeer::kEpoch + 0, told.epoch);
+    CPPUNIT_ASSERT_EQUAL(std::string("peer.example:3000"), std::string(told.address));
+  }
+
+  void a_question_who_is_there_introduces_nobody() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    CPPUNIT_ASSERT_EQUAL(node.id(), peer.hello(true).id);
+    CPPUNIT_ASSERT_EQUAL(shared::Introduction::kFree + 0, node.board().introductions[0].state.load());
+    assert_reply(Reply::kSayHelloFirst, peer.ask(cluster::kBatch, peer.batch_message(0, 0, {})));
+    CPPUNIT_ASSERT(read_of(peer.ask(cluster::kRead, "k")).state == cluster::ReadReply::State::kAbsent);
+  }
+
+  void callers_are_refused_by_name() {
+    const BoardNode node;
+    node.board().epoch.store(5);
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.forget(666));
+    node.write_note(cluster::kMembersNote, members.encode());
+    node.set_peer(0, 42, "127.0.0.1:1");
+    node.board().peers[0].epoch.store(1);
+    node.board().peers[0].last_heard_ms.store(UINT64_MAX / 2);
+    const auto reply_to = [&](std::uint64_t id, std::uint64_t epoch, std::uint32_t version) {
+      FakePeer peer(node.port(), id, epoch);
+      cluster::Hello hello = peer.hello_message();
+      hello.version = version;
+      const std::string answer = peer.ask(cluster::kHello, cluster::encode(hello));
+      return answer;
+    };
+    assert_reply(Reply::kOtherVersion, reply_to(1, 1, cluster::kProtocolVersion + 1));
+    assert_reply(Reply::kItself, reply_to(node.id(), 5, cluster::kProtocolVersion));
+    assert_reply(Reply::kIdTaken, reply_to(node.id(), 6, cluster::kProtocolVersion));
+    assert_reply(Reply::kForgotten, reply_to(666, 1, cluster::kProtocolVersion));
+    assert_reply(Reply::kIdTaken, reply_to(42, 2, cluster::kProtocolVersion));
+    assert_reply(Reply::kOk, reply_to(42, 1, cluster::kProtocolVersion));
+    node.board().peers[0].last_heard_ms.store(0);  // the other holder is gone
+    assert_reply(Reply::kOk, reply_to(42, 2, cluster::kProtocolVersion));
+    node.board().epoch.store(0);
+    assert_reply(Reply::kBusy, reply_to(1, 1, cluster::kProtocolVersion));
+  }
+
+  void nothing_goes_before_hello() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    for (const auto kind : {cluster::kBatch, cluster::kPush, cluster::kPulse, cluster::kRead,
+                            cluster::kCompare, std::string_view("stream")}) {
+      assert_reply(Reply::kSayHelloFirst, peer.ask(kind, "x"));
+    }
+    (void)peer.hello();
+    assert_reply(Reply::kMalformed, peer.ask("stream", "x"));
+  }
+
+  void the_key_is_needed_in_every_mode() {
+    for (const AuthMode mode : {AuthMode::kNone, AuthMode::kWrites, AuthMode::kAll}) {
+      Config config;
+      config.auth_key = "secret";
+      config.auth_mode = mode;
+      const BoardNode node(config);
+      FakePeer peer(node.port());
+      peer.send(cluster::kHello, cluster::encode(peer.hello_message()));
+      CPPUNIT_ASSERT_EQUAL(kError, peer.raw().receive(5));
+      CPPUNIT_ASSERT_EQUAL(kError, peer.raw().exchange(auth_frame("wrong"), 5));
+      CPPUNIT_ASSERT_EQUAL(kOk, peer.raw().exchange(auth_frame("secret"), 5));
+      CPPUNIT_ASSERT_EQUAL(node.id(), peer.hello().id);
+    }
+  }
+
+  void a_batch_is_written_and_remembered() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    {
+      FakePeer peer(node.port());
+      (void)peer.hello();
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, peer.begin(100).to);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{300},
+                           peer.batch(100, 300, {{"a", "1", hlc}, {"b", "2", hlc + 1}}).to);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{400}, peer.batch(300, 400, {{"a", std::nullopt, hlc + 2}}).to);
+    }
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "a"));
+    CPPUNIT_ASSERT_EQUAL(std::string("2"), get(node, "b"));
+    FakePeer again(node.port());
+    const cluster::Position held = again.hello().position;
+    CPPUNIT_ASSERT((held == cluster::Position{FakePeer::kEpoch, 400, hlc + 2}));
+    FakePeer other(node.port(), 2);
+    CPPUNIT_ASSERT(other.hello().position == cluster::Position{});
+  }
+
+  void a_compressed_batch_is_as_good() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    const std::string value(200'000, 'v');
+    const std::string message = peer.batch_message(0, 10, {{"k", value, hlc_now()}});
+    assert_reply(Reply::kOk, peer.ask(cluster::kBatch, message, true));
+    CPPUNIT_ASSERT_EQUAL(value, std::string(read_of(peer.ask(cluster::kRead, "k")).value));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
+  }
+
+  void a_gap_is_refused_until_the_stream_begins_anew() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    const std::uint64_t hlc = hlc_now();
+    assert_reply(Reply::kGap, peer.ask(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc}})));
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", hlc}});
+    assert_reply(Reply::kGap, peer.ask(cluster::kBatch, peer.batch_message(11, 20, {{"l", "v", hlc + 1}})));
+    // What was sent behind it before the refusal was read is not taken either.
+    assert_reply(Reply::kGap, peer.ask(cluster::kBatch, peer.batch_message(10, 20, {{"m", "v", hlc + 1}})));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "l"));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "m"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
+    (void)peer.begin(10);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{20}, peer.batch(10, 20, {{"m", "v", hlc + 1}}).to);
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "m"));
+  }
+
+  void what_comes_again_changes_nothing() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", hlc}, {"l", std::nullopt, hlc + 1}});
+    const shared::Lsn tail = node.tail();
+    FakePeer again(node.port());
+    (void)again.hello();
+    (void)again.begin(0);
+    const cluster::BatchReply answer = again.batch(0, 10, {{"k", "v", hlc}, {"l", std::nullopt, hlc + 1}});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, answer.to);
+    CPPUNIT_ASSERT(answer.conflicts.empty());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, node.board().equal_versions.load());
+    // The position went back and forth, the records did not.
+    CPPUNIT_ASSERT(node.tail() - tail <= 2 * store::record_bytes(25, 20));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
+  }
+
+  void an_older_record_is_a_conflict() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    RawConnection client(node.port());
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "newer"), 5));
+    const cluster::BatchReply answer = peer.batch(0, 10, {{"j", "x", hlc - 2}, {"k", "older", hlc - 1}});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, answer.to);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, answer.conflicts.size());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, answer.conflicts[0].index);
+    CPPUNIT_ASSERT_EQUAL(node.id(), answer.conflicts[0].held.origin);
+    CPPUNIT_ASSERT(answer.conflicts[0].held.hlc >= hlc);
+    CPPUNIT_ASSERT_EQUAL(std::string("newer"), get(node, "k"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, node.board().conflicts.load());
+  }
+
+  void one_version_with_two_values_ends_as_one() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "one", hlc}});
+    (void)peer.batch(0, 10, {{"k", "two", hlc}});
+    const std::string first = get(node, "k");
+    (void)peer.batch(0, 10, {{"k", "one", hlc}});
+    CPPUNIT_ASSERT_EQUAL(first, get(node, "k"));
+    (void)peer.batch(0, 10, {{"k", "two", hlc}});
+    CPPUNIT_ASSERT_EQUAL(first, get(node, "k"));
+    const BoardNode other;  // where they come the other way round
+    FakePeer there(other.port());
+    (void)there.hello();
+    (void)there.begin(0);
+    (void)there.batch(0, 10, {{"k", "two", hlc}});
+    (void)there.batch(0, 10, {{"k", "one", hlc}});
+    CPPUNIT_ASSERT_EQUAL(first, get(other, "k"));
+    CPPUNIT_ASSERT(node.board().equal_versions.load() > 0);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, other.board().equal_versions.load());
+  }
+
+  void a_jump_is_a_debt() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", hlc}});
+    CPPUNIT_ASSERT_EQUAL(std::string(), node.note(cluster::debt_note(peer.id())));
+    FakePeer jumped(node.port());
+    (void)jumped.hello();
+    (void)jumped.begin(500, true, hlc + 5);
+    CPPUNIT_ASSERT(!node.note(cluster::debt_note(peer.id())).empty());
+    CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 500, hlc}));
+    (void)jumped.batch(500, 510, {{"l", "v", hlc + 9}});
+    CPPUNIT_ASSERT_EQUAL(hlc, position_of(node, peer.id()).hlc);
+    node.write_note(cluster::debt_note(peer.id()), "");  // paid
+    (void)jumped.batch(510, 520, {{"m", "v", hlc + 10}});
+    CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 520, hlc + 10}));
+  }
+
+  void the_answer_waits_for_the_disk() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    node.hold_disk();
+    peer.send(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc_now()}}));
+    CPPUNIT_ASSERT(peer.raw().silent_for(kPause));
+    node.release_disk();
+    assert_reply(Reply::kOk, peer.receive());
+  }
+
+  void the_answer_waits_for_what_was_in_the_way() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"j", "x", hlc - 5}});
+    node.hold_disk();
+    RawConnection client(node.port());
+    const shared::Lsn tail = node.tail();
+    client.send(set_frame("k", "newer"));
+    eventually("the newer record is in the log", [&] { return node.tail() > tail; });
+    cluster::BatchWriter older(0);
+    older.add({store::Operation::kSet, 0, {hlc - 1, peer.id()}, "k", "older"});
+    peer.send(cluster::kPush, older.finish_push());
+    CPPUNIT_ASSERT(peer.raw().silent_for(kPause));
+    node.release_disk();
+    Reply refusal{};
+    const std::string answer = peer.receive();
+    const auto reply = cluster::decode_batch_reply(answer, refusal);
+    CPPUNIT_ASSERT(reply.has_value());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, reply->conflicts.size());
+  }
+
+  void reads_tell_tombstones_from_nothing() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"set", "v", hlc}, {"gone", std::nullopt, hlc + 1}});
+    using State = cluster::ReadReply::State;
+    const std::string set_answer = peer.ask(cluster::kRead, "set");
+    const cluster::ReadReply set = read_of(set_answer);
+    CPPUNIT_ASSERT(set.state == State::kPresent && set.complete && set.value == "v");
+    CPPUNIT_ASSERT((set.version == store::Version{hlc, peer.id()}));
+    const std::string gone_answer = peer.ask(cluster::kRead, "gone");
+    const cluster::ReadReply gone = read_of(gone_answer);
+    CPPUNIT_ASSERT(gone.state == State::kDeleted);
+    CPPUNIT_ASSERT((gone.version == store::Version{hlc + 1, peer.id()}));
+    CPPUNIT_ASSERT(read_of(peer.ask(cluster::kRead, "never")).state == State::kAbsent);
+    node.board().complete.store(0);
+    node.set_needed(1);
+    CPPUNIT_ASSERT(!read_of(peer.ask(cluster::kRead, "never")).complete);
+    assert_reply(Reply::kMalformed, peer.ask(cluster::kRead, ""));
+    assert_reply(Reply::kMalformed, peer.ask(cluster::kRead, std::string(70'000, 'k')));
+  }
+
+  void a_push_is_of_any_origin() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello(true);
+    cluster::BatchWriter writer(0);
+    writer.add({store::Operation::kSet, store::kFlagJson, {hlc, 7}, "a", "[1]"});
+    writer.add({store::Operation::kSet, 0, {hlc - 100, node.id()}, "b", "mine"});
+    writer.add({store::Operation::kDelete, 0, {hlc + 1, 9}, "a", ""});
+    CPPUNIT_ASSERT(push(peer, writer).conflicts.empty());
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "a"));
+    CPPUNIT_ASSERT_EQUAL(std::string("mine"), get(node, "b"));
+    CPPUNIT_ASSERT(position_of(node, 7) == cluster::Position{});
+    // Own records that came back do not make the clock go back.
+    RawConnection client(node.port());
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("b", "newer"), 5));
+    CPPUNIT_ASSERT_EQUAL(std::string("newer"), get(node, "b"));
+  }
+
+  void ghosts_are_dropped() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"held", "v", hlc}});
+    node.state().limits.tombstone_floor_hlc.store(hlc + 10);
+    (void)peer.batch(10, 20, {{"ghost", "v", hlc + 1}, {"held", "w", hlc + 2}, {"new", "v", hlc + 11}});
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "ghost"));
+    CPPUNIT_ASSERT_EQUAL(std::string("w"), get(node, "held"));
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "new"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, node.board().ghosts_dropped.load());
+    // Whoever is still being filled is no authority on absence.
+    node.board().complete.store(0);
+    cluster::BatchWriter writer(0);
+    writer.add({store::Operation::kSet, 0, {hlc + 1, peer.id()}, "ghost", "v"});
+    (void)push(peer, writer);
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "ghost"));
+  }
+
+  void the_largest_record_fits() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    const std::uint64_t largest = peer.hello().largest_value;
+    (void)peer.begin(0);
+    const std::string key(60'000, 'k');
+    const std::string value(largest - key.size(), 'v');
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, peer.batch(0, 10, {{key, value, hlc_now()}}).to);
+    const std::string answer = peer.ask(cluster::kRead, key);
+    CPPUNIT_ASSERT(read_of(answer).value == value);
+    // One that fits no log of this size is refused, and named.
+    const std::string too_large(largest + 1'000, 'v');
+    const std::string refused =
+        peer.ask(cluster::kBatch, peer.batch_message(10, 20, {{"k", too_large, hlc_now(1 << 20)}}));
+    assert_reply(Reply::kCannotWrite, refused);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
+  }
+
+  void what_is_malformed_is_named_and_does_nothing() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    cluster::BatchWriter writer(peer.id());
+    writer.add({store::Operation::kSet, 0, {hlc, peer.id()}, "bad", "value"});
+    cluster::BatchWriter future(peer.id());
+    future.add({store::Operation::kSet, 0, {UINT64_MAX - 5, peer.id()}, "bad", "value"});
+    cluster::BatchWriter foreign(peer.id());
+    foreign.add({store::Operation::kSet, 0, {hlc, 9}, "bad", "value"});
+    const cluster::BatchHead head{FakePeer::kEpoch, false, 0, 10, UINT64_MAX};
+    const std::string good = writer.finish(head);
+    std::vector<std::pair<std::string_view, std::string>> wrong;
+    for (std::size_t size = 0; size < good.size(); ++size)
+      wrong.push_back({cluster::kBatch, good.substr(0, size)});
+    cluster::BatchWriter pushed(0);
+    pushed.add({store::Operation::kSet, 0, {hlc, 7}, "bad", "value"});
+    const std::string push_message = pushed.finish_push();
+    for (std::size_t size = 0; size < push_message.size(); ++size)
+      wrong.push_back({cluster::kPush, push_message.substr(0, size)});
+    wrong.push_back({cluster::kBatch, good + '\0'});
+    wrong.push_back({cluster::kBatch, future.finish(head)});
+    wrong.push_back({cluster::kBatch, foreign.finish(head)});
+    wrong.push_back({cluster::kPush, push_message + "x"});
+    wrong.push_back({cluster::kPush, future.finish_push()});
+    wrong.push_back({cluster::kPulse, "x"});
+    wrong.push_back({cluster::kHello, "x"});
+    wrong.push_back({cluster::kHello, cluster::encode(peer.hello_message()) + "x"});
+    for (const auto& [kind, message] : wrong) {
+      (void)peer.begin(0);
+      assert_reply(Reply::kMalformed, peer.ask(kind, message));
+    }
+    (void)peer.begin(0);
+    peer.raw().send(keyed_frame('\4', cluster::kBatch) + little_endian(8, 4) + '\1' + "no frame");
+    assert_reply(Reply::kMalformed, peer.receive());
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "bad"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, position_of(node, peer.id()).lsn);
+    (void)peer.begin(0);
+    assert_reply(Reply::kOk, peer.ask(cluster::kBatch, good));
+    CPPUNIT_ASSERT_EQUAL(std::string("value"), get(node, "bad"));
+  }
+
+  void a_pulse_tells_what_is_held() {
+    const BoardNode node;
+    node.board().epoch.store(3);
+    node.board().members_digest.store(99);
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.introduce(peer.id(), "peer.example:3000").has_value());
+    CPPUNIT_ASSERT(members.introduce(node.id(), node.address()).has_value());
+    node.write_note(cluster::kMembersNote, members.encode());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", hlc}});
+    Reply refusal{};
+    const std::string answer = peer.ask(cluster::kPulse, cluster::encode(cluster::Pulse{}));
+    const auto pulse = cluster::decode_pulse_reply(answer, refusal);
+    CPPUNIT_ASSERT(pulse.has_value());
+    CPPUNIT_ASSERT_EQUAL(node.id(), pulse->id);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, pulse->epoch);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{99}, pulse->members_digest);
+    CPPUNIT_ASSERT(pulse->clock_us > 1'600'000'000'000'000);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, pulse->held.size());
+    CPPUNIT_ASSERT(pulse->held[0].origin == node.id() && pulse->held[0].position.lsn == node.tail());
+    CPPUNIT_ASSERT_EQUAL(peer.id(), pulse->held[1].origin);
+    CPPUNIT_ASSERT((pulse->held[1].position == cluster::Position{FakePeer::kEpoch, 10, hlc}));
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(SyncSessionTest, "sync_session_test");
+
+}  // namespace minivault::test
