@@ -144,10 +144,13 @@ class QuorumTest : public CppUnit::TestFixture {
   }
 
  private:
+  /// Soon: each worker's health is up to 100 ms old.
   static void assert_quorum(const Cluster& cluster, unsigned i, unsigned needed, unsigned reachable) {
-    const auto health = cluster.health(i);
-    CPPUNIT_ASSERT_EQUAL(needed, health["quorum"]["needed"].GetUint());
-    CPPUNIT_ASSERT_EQUAL(reachable, health["quorum"]["reachable"].GetUint());
+    eventually(std::to_string(needed) + " needed, " + std::to_string(reachable) + " reachable", [&] {
+      const auto health = cluster.health(i);
+      return health["quorum"]["needed"].GetUint() == needed &&
+             health["quorum"]["reachable"].GetUint() == reachable;
+    });
   }
 
   /// 503, naming how many of how many have the write, and that it may still take effect.

@@ -48,7 +48,11 @@ class ReplicationTest : public CppUnit::TestFixture {
         expected[std::move(key)] = std::move(value);
       }
     }
-    CPPUNIT_ASSERT(cluster.converge() == expected);
+    CPPUNIT_ASSERT_EQUAL(expected.size(), cluster.converge().size());
+    for (unsigned i = 0; i < cluster.size(); ++i) {
+      auto connection = connect(cluster, i);
+      for (const auto& [key, value] : expected) CPPUNIT_ASSERT(connection.get(key) == value);
+    }
   }
 
   void json_stays_json() {

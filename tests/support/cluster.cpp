@@ -51,6 +51,7 @@ Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
   for (unsigned i = 0; i < size(); ++i) {
     const auto chooser = [this, i](std::uint16_t port) { return caller(i, port); };
     places_[i]->proxy = std::make_unique<FaultProxy>(size(), chooser);
+    places_[i]->proxy_port = places_[i]->proxy->port();
     set_clock(i, milliseconds(0));
   }
   if (options_.start) start_all();
@@ -68,7 +69,7 @@ std::string Cluster::addresses() const {
 }
 
 std::optional<FaultProxy::Link> Cluster::caller(unsigned callee, std::uint16_t caller_port) const {
-  const std::uint64_t socket = socket_between(caller_port, places_[callee]->proxy->port());
+  const std::uint64_t socket = socket_between(caller_port, places_[callee]->proxy_port);
   for (unsigned i = 0; i < size() && socket != 0; ++i) {
     const pid_t supervisor = places_[i]->supervisor;
     if (supervisor != 0 && family_has_socket(supervisor, socket)) return i;
@@ -239,7 +240,10 @@ std::string Cluster::dump(unsigned i) const {
 Content Cluster::converge(milliseconds limit) const {
   std::string common;
   std::string difference;
+  milliseconds pause{0};
   const auto same = [&] {
+    std::this_thread::sleep_for(pause);  // a dump is work for a node, and lines in its log
+    pause = std::min(pause * 2 + milliseconds(20), milliseconds(500));
     std::optional<std::string> first;
     for (unsigned i = 0; i < size(); ++i) {
       if (!runs(i)) continue;

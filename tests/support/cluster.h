@@ -89,6 +89,7 @@ class Cluster {
  private:
   struct Place {
     std::unique_ptr<FaultProxy> proxy;
+    std::atomic<std::uint16_t> proxy_port = 0;  ///< asked for while the proxy ends, too
     std::unique_ptr<Node> node;
     std::atomic<pid_t> supervisor = 0;
     std::atomic<std::uint16_t> port = 0;
