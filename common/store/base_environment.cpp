@@ -59,6 +59,17 @@ Status sync_directory(const std::string& directory) {
   return {};
 }
 
+/// Readers take their places in a mapping of it: a hole that finds no room on a full disk would kill them.
+Status fill_lock_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  struct stat state {};
+  if (!file || ::fstat(file.get(), &state) != 0) return fail_errno(path, errno);
+  const int full = ::posix_fallocate(file.get(), 0, state.st_size);
+  if (full == ENOSPC) return fail(Code::kNoSpace, path + ": no space left on the device");
+  if (full != 0) return fail_errno(path, full);
+  return {};
+}
+
 Result<std::uint64_t> choose_map(const std::string& path, std::uint64_t wanted_bytes) {
   if (wanted_bytes != 0) {
     const std::uint64_t bytes = (wanted_bytes + kMapGrain - 1) / kMapGrain * kMapGrain;
@@ -112,6 +123,9 @@ Status Environment::open_files(std::uint64_t map_bytes) {
   keep_map_out_of_dumps();
   witness_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   if (!witness_) return fail_errno(path_, errno);
+  if (access_ == Access::kWrite) {
+    if (auto filled = fill_lock_file(path_ + "-lock"); !filled) return filled;
+  }
   int dead = 0;
   if (access_ == Access::kWrite) code = ::mdb_reader_check(env, &dead);
   if (code != 0) return failure(kOpening, code);

@@ -28,6 +28,9 @@ Status store_meta(Base& base, const BaseMeta& meta) {
   return transaction->commit();
 }
 
+constexpr std::size_t kKeysNamed = 8;       // of those that damage takes away
+constexpr std::size_t kKeyBytesShown = 60;  // of each
+
 /// Starts count in twos: the base has the odd number in between while a start is under way, so a start that
 /// was cut short is told from a log or a base that was put back from an earlier life.
 bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
@@ -40,8 +43,7 @@ tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const C
   std::string message = config.data_directory + ": " + verdict.reason;
   if (!scene.log_problem.empty() && scene.evidence.base_born) message += " (" + scene.log_problem + ")";
   if (scene.evidence.acknowledged_beyond) {
-    message +=
-        ": LSN " + std::to_string(scene.log.end) + " to " + std::to_string(*scene.log.damage_durable_to);
+    message += ": " + describe_damage(scene.log);
   }
   Evidence accepting = scene.evidence;
   accepting.accept_loss = true;
@@ -222,6 +224,10 @@ LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond)
   }
   found.highest_end = found.end;
   if (!search_beyond) return found;
+  if (ring.view(found.end, record) &&
+      record.header.header_hash == hash_header(record.header, ring.header().secret)) {
+    found.key_at_end = record.key;
+  }
   // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the
   // end where we stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap
   // proves the same: the base is older than what the ring still holds.
@@ -232,12 +238,30 @@ LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond)
     std::memcpy(&claimed, ring.at(at), sizeof claimed);
     if (claimed < at || claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
     if (!ring.verify(claimed, record)) continue;
+    if (claimed == at && ++found.records_beyond <= kKeysNamed) found.keys_beyond.emplace_back(record.key);
     found.highest_end = std::max(found.highest_end, record.end());
     found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
     const Lsn durable = record.header.durable();
     if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
   }
   return found;
+}
+
+std::string describe_damage(const LogExamination& found) {
+  const auto quoted = [](const std::string& key) {
+    std::string text;
+    for (const char c : std::string_view(key).substr(0, kKeyBytesShown))
+      text += c >= ' ' && c <= '~' ? c : '?';
+    return '"' + text + (key.size() > kKeyBytesShown ? "...\"" : "\"");
+  };
+  std::string text = "LSN " + std::to_string(found.end) + " to " + std::to_string(*found.damage_durable_to);
+  if (found.key_at_end) text += ", the first of key " + quoted(*found.key_at_end);
+  if (found.records_beyond == 0) return text;
+  text += "; " + std::to_string(found.records_beyond) + " whole records follow, of keys ";
+  for (std::size_t i = 0; i < found.keys_beyond.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + quoted(found.keys_beyond[i]);
+  }
+  return found.records_beyond > found.keys_beyond.size() ? text + ", ..." : text;
 }
 
 Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::uint64_t>> index_words,

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/config/config.h"
 #include "common/shared/region.h"
@@ -46,14 +47,21 @@ struct Verdict {
 /// the end the whole ring is searched only with `search_beyond`, for records of any lap: after an orderly
 /// stop there is nothing to look for.
 struct LogExamination {
-  Lsn end = 0;                           ///< the first LSN at which no valid record lies
-  std::uint64_t records = 0;             ///< valid ones in [checkpoint, end)
-  std::optional<Lsn> damage_durable_to;  ///< acknowledged bytes from `end` up to at least here are damaged
+  Lsn end = 0;                            ///< the first LSN at which no valid record lies
+  std::uint64_t records = 0;              ///< valid ones in [checkpoint, end)
+  std::optional<Lsn> damage_durable_to;   ///< acknowledged bytes from `end` up to at least here are damaged
+  std::optional<std::string> key_at_end;  ///< of the damaged record, where its header is whole
+  std::uint64_t records_beyond = 0;       ///< whole ones in (end, end + ring): they follow the damage
+  std::vector<std::string> keys_beyond;   ///< of the first few of them
   // Over every valid record in the ring, `search_beyond` or not as far as it was read:
   Lsn highest_end = 0;  ///< LSNs up to here were handed out
   std::uint64_t largest_hlc = 0;
 };
 [[nodiscard]] LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond);
+
+/// For people: which acknowledged LSNs are damaged, and whose records are lost, as far as can be known.
+/// REQUIRES: damage_durable_to.
+[[nodiscard]] std::string describe_damage(const LogExamination& found);
 
 /// The files as found, with what they say of each other.
 struct Scene {

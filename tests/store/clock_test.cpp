@@ -1,0 +1,180 @@
+// Goal: no version is stamped twice, though a power cut took the records away and somebody set the clock
+// back; and the ceiling that sees to it neither stops writers for longer than a sync nor lets the clock run
+// away. Method: the machine's clock is moved (faulty_disk.h), the log's tail is wiped out, the checkpointer
+// stands still.
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "common/core/clock.h"
+#include "tests/store/faulty_disk.h"
+#include "tests/store/recovery_support.h"
+
+namespace minivault::test {
+namespace {
+
+using namespace recovery_support;
+
+constexpr std::int64_t kHourMs = 3'600'000;
+
+store::Version stamp(store::Store& store) {
+  store::Write write;
+  write.key = "key";
+  return commit_one(store, write).version;
+}
+
+store::Version stamp(Engine& engine) {
+  store::Store store = engine.open_store();
+  return stamp(store);
+}
+
+std::uint64_t ceiling_of(const Engine& engine) {
+  return store::Ring::open(log_of(engine)).value().read_hlc_ceiling().value();
+}
+
+std::int64_t ms_ahead(std::uint64_t hlc) {
+  return static_cast<std::int64_t>(hlc >> store::kHlcCounterBits) - static_cast<std::int64_t>(wall_ms());
+}
+
+}  // namespace
+
+class ClockTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(ClockTest);
+  CPPUNIT_TEST(lost_tail_and_a_clock_set_back);
+  CPPUNIT_TEST(lost_tail_while_the_ring_is_replaced);
+  CPPUNIT_TEST(what_is_stamped_is_below_what_is_on_disk);
+  CPPUNIT_TEST(a_write_waits_for_one_sync_and_no_longer);
+  CPPUNIT_TEST(a_full_disk_is_no_matter);
+  CPPUNIT_TEST(an_orderly_stop_leaves_the_clock_alone);
+  CPPUNIT_TEST(crashes_do_not_make_it_run_away);
+  CPPUNIT_TEST(a_damaged_ceiling_is_told);
+  CPPUNIT_TEST_SUITE_END();
+
+  static void set_clock(std::int64_t offset_ms) { disk_faults().clock_offset_ms.store(offset_ms); }
+
+  /// The records of the last writes never got to disk.
+  static store::Version lose_the_tail(Engine& engine) {
+    engine.suspend_checkpointer();
+    const store::Lsn durable = engine.state().marks.durable.load();
+    store::Version highest;
+    {
+      store::Store store = engine.open_store();
+      for (int i = 0; i < 20; ++i) highest = stamp(store);
+    }
+    const store::Lsn tail = engine.state().marks.tail.load();
+    engine.kill();
+    overwrite(log_of(engine), offset_of(durable, engine.config.log_bytes), std::string(tail - durable, '\0'));
+    return highest;
+  }
+
+ public:
+  void tearDown() override { set_clock(0); }
+
+  void lost_tail_and_a_clock_set_back() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 3);
+    for (int i = 0; i < 3; ++i) {
+      const store::Version highest = lose_the_tail(engine);
+      set_clock(-(i + 1) * kHourMs);
+      engine.start();
+      const store::Version next = stamp(engine);
+      CPPUNIT_ASSERT_EQUAL(highest.origin, next.origin);
+      CPPUNIT_ASSERT_MESSAGE("a version was stamped twice", next.hlc > highest.hlc);
+    }
+  }
+
+  void lost_tail_while_the_ring_is_replaced() {
+    Engine engine;
+    engine.start();
+    const store::Version highest = lose_the_tail(engine);
+    set_clock(-kHourMs);
+    engine.config.log_bytes *= 2;
+    engine.start();
+    CPPUNIT_ASSERT(stamp(engine).hlc > highest.hlc);
+  }
+
+  /// However long it goes on, and however the clock jumps.
+  void what_is_stamped_is_below_what_is_on_disk() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    for (int i = 0; i < 40; ++i) {
+      set_clock(i * 1'500 * (i % 10 == 9 ? -1 : 1));
+      const store::Version version = stamp(store);
+      CPPUNIT_ASSERT(version.hlc < ceiling_of(engine));
+    }
+  }
+
+  void a_write_waits_for_one_sync_and_no_longer() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    engine.suspend_checkpointer();
+    set_clock(60'000);
+    store::Batch batch;
+    store::Write write;
+    write.key = "key";
+    batch.add(write);
+    for (int i = 0; i < 3; ++i) {
+      const Status done = in_turn(store, [&] { return store.commit(batch); });
+      CPPUNIT_ASSERT(!done && done.error().code == Code::kNoSpace);
+      CPPUNIT_ASSERT_EQUAL(std::size_t{0}, batch.settled());
+    }
+    // What another node stamped needs no promise of ours.
+    write.version = {wall_ms() << store::kHlcCounterBits, 99};
+    write.condition = store::Condition::kNewerThanHeld;
+    CPPUNIT_ASSERT(commit_one(store, write).outcome == store::WriteResult::Outcome::kDone);
+    engine.resume_checkpointer();
+    commit_all(store, batch);
+    CPPUNIT_ASSERT(batch.result(0).version.hlc < ceiling_of(engine));
+  }
+
+  void a_full_disk_is_no_matter() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    engine.state().base_full.store(1);
+    disk_faults().full.store(1);
+    set_clock(60'000);
+    const store::Version version = stamp(store);
+    disk_faults().full.store(0);
+    CPPUNIT_ASSERT(ms_ahead(version.hlc) >= -5'000);
+  }
+
+  void an_orderly_stop_leaves_the_clock_alone() {
+    Engine engine;
+    for (int i = 0; i < 3; ++i) {
+      engine.start();
+      CPPUNIT_ASSERT(ms_ahead(stamp(engine).hlc) <= 0);
+      engine.stop();
+    }
+  }
+
+  void crashes_do_not_make_it_run_away() {
+    Engine engine;
+    for (int i = 0; i < 20; ++i) {
+      engine.start();
+      CPPUNIT_ASSERT(ms_ahead(stamp(engine).hlc) <= 8'000 + i * 250);
+      engine.kill();
+    }
+  }
+
+  void a_damaged_ceiling_is_told() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 3);
+    engine.kill();
+    for (off_t at = 512; at < 528; ++at) {
+      flip_bit(log_of(engine), at);
+      assert_refused(engine, "the clock in the header is damaged");
+      flip_bit(log_of(engine), at);
+    }
+    engine.start();
+    assert_holds(engine, 1, 3);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(ClockTest, "clock_test");
+
+}  // namespace minivault::test

@@ -1,0 +1,110 @@
+// Goal: who dies while it reads the base, or writes it, leaves nothing that keeps old pages: the file does
+// not grow. Method: processes are killed in a turn with a live snapshot, checkpointers in the middle of a
+// transaction that has spilled pages, while all values are written again and again.
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "common/core/fault_point.h"
+#include "tests/store/engine.h"
+#include "tests/store/shared_object.h"
+#include "tests/support/wait.h"
+
+namespace minivault::test {
+namespace {
+
+constexpr unsigned kKeys = 60;
+constexpr std::size_t kValueBytes = 20'000;
+
+std::string key_of(unsigned n) {
+  return "key " + std::to_string(n);
+}
+
+}  // namespace
+
+class StaleReaderTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(StaleReaderTest);
+  CPPUNIT_TEST(readers_die_with_a_snapshot);
+  CPPUNIT_TEST(checkpointers_die_in_a_transaction);
+  CPPUNIT_TEST_SUITE_END();
+
+  static std::uintmax_t base_size(const Engine& engine) {
+    return std::filesystem::file_size(engine.directory() + "/base.mdb");
+  }
+
+  /// All keys anew, into the base.
+  static void rewrite(Engine& engine, std::uint64_t number) {
+    {
+      store::Store store = engine.open_store();
+      for (unsigned n = 0; n < kKeys; ++n) put(store, key_of(n), stamped(number, kValueBytes));
+    }
+    engine.checkpoint_now();
+    shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
+  }
+
+  /// A process that reads from the base and stays in its turn.
+  static pid_t reader(Engine& engine, std::atomic<unsigned>& reading) {
+    const unsigned before = reading.load();
+    const pid_t pid = engine.spawn(2, [&](store::Store& store) {
+      return in_turn(store, [&] {
+        const store::Found found = store.get(key_of(7)).value();
+        if (found.answer_after != 0 || !found.present) return 1;
+        reading.fetch_add(1);
+        while (true) ::pause();
+      });
+    });
+    eventually("it reads", [&] { return reading.load() > before; });
+    return pid;
+  }
+
+ public:
+  void tearDown() override { fault_plan().disarm(); }
+
+  void readers_die_with_a_snapshot() {
+    SharedObject<std::atomic<unsigned>> reading;
+    Engine engine;
+    engine.start();
+    std::uintmax_t settled = 0;
+    for (std::uint64_t round = 1; round <= 12; ++round) {
+      rewrite(engine, round);
+      const pid_t pid = reader(engine, *reading);
+      engine.kill(pid);
+      if (round == 4) settled = base_size(engine);
+    }
+    // Two generations at a time, and what is being written.
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(settled) + " -> " + std::to_string(base_size(engine)),
+                           base_size(engine) <= settled * 5 / 4);
+  }
+
+  void checkpointers_die_in_a_transaction() {
+    Engine engine;
+    engine.start();
+    std::uintmax_t settled = 0;
+    for (std::uint64_t round = 1; round <= 12; ++round) {
+      fault_plan().arm("checkpoint.before_commit", FaultPlan::Action::kKill);
+      {
+        store::Store store = engine.open_store();
+        for (unsigned n = 0; n < kKeys; ++n) put(store, key_of(n), stamped(round, kValueBytes));
+      }
+      engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
+      engine.reap_checkpointer();
+      fault_plan().disarm();
+      engine.restart_checkpointer();
+      engine.checkpoint_now();
+      if (round == 4) settled = base_size(engine);
+    }
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(settled) + " -> " + std::to_string(base_size(engine)),
+                           base_size(engine) <= settled * 5 / 4);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{kKeys}, engine.state().totals.keys.load());
+    store::Store store = engine.open_store();
+    for (unsigned n = 0; n < kKeys; ++n)
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{12}, number_of(value_of(store, key_of(n)).value()));
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(StaleReaderTest, "stale_reader_test");
+
+}  // namespace minivault::test
