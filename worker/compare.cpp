@@ -59,10 +59,10 @@ class Conversation {
   Status answer_next() {
     using Kind = protocol::BinaryParse::Kind;
     protocol::BinaryRequest request;
-    protocol::BinaryParse parsed = protocol::parse_binary(received_, {kLargestRequest}, request);
+    protocol::BinaryParse parsed = protocol::parse_binary(received_, {0, kLargestRequest}, request);
     while (parsed.kind == Kind::kNeedMore) {
       if (Status got = socket_.receive(received_); !got) return got;
-      parsed = protocol::parse_binary(received_, {kLargestRequest}, request);
+      parsed = protocol::parse_binary(received_, {0, kLargestRequest}, request);
     }
     if (parsed.kind != Kind::kRequest || request.opcode != protocol::Opcode::kSync || request.compressed) {
       return fail(Code::kCorrupt, "the client says what does not belong into a comparison");
