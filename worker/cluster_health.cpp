@@ -88,8 +88,7 @@ Object clock_of(const Config& config, const shared::ClusterBoard& board) {
 
 ClusterFitness fitness_of(const Config& config, const shared::State& state) {
   const shared::ClusterBoard& board = state.cluster;
-  const std::uint32_t told = read(board.needed);
-  const std::uint32_t needed = told == shared::kNotYetKnown && config.cluster_nodes.empty() ? 0 : told;
+  const std::uint32_t needed = read(board.needed);
   ClusterFitness fitness;
   fitness.quorum =
       needed == 0 || config.async || (needed != shared::kNotYetKnown && read(board.reachable) >= needed);

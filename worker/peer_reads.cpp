@@ -62,7 +62,8 @@ void PeerReads::start(Client& client, std::string_view key, bool of_quorum) {
 
 /// This node's own voice, unless it is still being filled: then it has none.
 void PeerReads::hear_self(PeerRead& read) {
-  if (services_->quorum.is_filling()) return;
+  const auto own = [](const PeerRead::Voice& voice) { return voice.is_self; };
+  if (services_->quorum.is_filling() || std::any_of(read.voices.begin(), read.voices.end(), own)) return;
   const Result<store::Found> found = services_->store.get(read.key);
   if (!found) return;
   PeerRead::Voice self;
@@ -70,6 +71,7 @@ void PeerReads::hear_self(PeerRead& read) {
   self.version = found->version;
   read.voices.push_back(std::move(self));
   read.answer_after = found->answer_after;
+  if (read.chosen || found->version < read.newest.version) return;
   read.newest.state = found->present ? State::kPresent : found->known ? State::kDeleted : State::kAbsent;
   read.newest.flags = found->flags;
   read.newest.version = found->version;
@@ -131,6 +133,7 @@ void PeerReads::take(PeerRead& read, PeerRead::Voice& voice, const cluster::Read
 
 void PeerReads::decide(const Read& read) {
   if (read->of_quorum) return decide_quorum(read);
+  if (!services_->quorum.is_filling()) return finish(*read, {});
   const auto spoke = [](const PeerRead::Voice& voice) { return voice.answered; };
   if (std::any_of(read->voices.begin(), read->voices.end(), spoke) && adopt(*read)) finish(*read, {});
 }
@@ -229,6 +232,7 @@ void PeerReads::run(std::uint64_t now_ms) {
       finish(*read, unanswered(*read));
     } else if (now_ms >= read->ask_again_ms) {
       read->ask_again_ms = now_ms + kAgainMs;
+      if (read->of_quorum) hear_self(*read);
       ask(read);
       decide(read);
     }

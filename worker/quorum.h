@@ -29,12 +29,16 @@ class Quorum {
         settled_(std::move(settled)) {}
 
   /// Whether the answer of a write done now has to wait for other nodes.
-  [[nodiscard]] bool is_needed() const { return has_peers() && !config_->async; }
+  [[nodiscard]] bool is_needed() const {
+    return board_->needed.load(std::memory_order_relaxed) != 0 && !config_->async;
+  }
   /// Another live node has this node's id: a write taken here could not be told from one of its own.
   [[nodiscard]] bool forbids_writes() const { return board_->id_taken.load(std::memory_order_relaxed) != 0; }
-  /// While this node is being filled, that it has no record of a key means nothing.
+  /// While this node is being filled, or does not yet know whether it is, that it has no record of a key
+  /// means nothing.
   [[nodiscard]] bool is_filling() const {
-    return board_->complete.load(std::memory_order_acquire) == 0 && has_peers();
+    return board_->complete.load(std::memory_order_acquire) == 0 &&
+           board_->needed.load(std::memory_order_relaxed) != 0;
   }
 
   /// The next `answer_bytes` of the client's output wait for everything below `end`, written in a turn that
@@ -55,11 +59,6 @@ class Quorum {
   }
 
  private:
-  [[nodiscard]] bool has_peers() const {
-    const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
-    if (needed == shared::kNotYetKnown && config_->cluster_nodes.empty()) return false;
-    return needed != 0;
-  }
   [[nodiscard]] shared::Lsn reached() const;
   void settle(Client& client, shared::Lsn reached, std::uint64_t now_ms);
   void expect(const QuorumWait& wait);

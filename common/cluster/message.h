@@ -148,7 +148,7 @@ struct ReadReply {
 /// before, so a record of 100 bytes costs about 6 more.
 class BatchWriter {
  public:
-  /// A batch of the stream of `origin`.
+  /// A batch of the stream of `origin`; 0: a push.
   explicit BatchWriter(NodeId origin) : previous_{0, origin} {}
   void add(const Record& record);
   [[nodiscard]] std::size_t records() const { return records_; }
