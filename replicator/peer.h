@@ -147,7 +147,7 @@ class Peer {
   bool complete_ = false;
   std::vector<cluster::Held> held_;
   std::int64_t offset_us_ = 0;
-  std::uint64_t round_trip_us_ = 0;
+  std::uint64_t distance_us_ = 0;  ///< the shortest round trip lately; 0: not measured
   std::uint64_t next_pulse_ms_ = 0;
 
   // The stream.

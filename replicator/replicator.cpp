@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kLookMs = 200;
 constexpr std::uint64_t kRetryMs = 1;
+constexpr std::uint64_t kOpenAgainMs = 20;
 constexpr std::uint64_t kDrainLookMs = 10;
 /// What a stopping node gives its peers, once its workers have gone, to take the rest of its log.
 constexpr std::uint64_t kLastWordsMs = 800;
@@ -45,7 +46,7 @@ Status Replicator::run() {
   const unsigned used = region.state().slots_used.load(std::memory_order_acquire);
   for (unsigned i = 0; i < used; ++i) {
     const bool replicates = region.slot(i).role.load() == shared::Role::kReplicator;
-    if (i != context_->slot && replicates) predecessors_.push_back(i);
+    if (i != context_->slot && replicates) predecessors_.push_back({i, region.slot(i).pid.load()});
   }
   started_ms_ = monotonic_ms();
   region.slot(context_->slot).state.store(shared::ChildState::kReady, std::memory_order_release);
@@ -109,7 +110,8 @@ void Replicator::serve() {
 /// What needs no hurry.
 void Replicator::look_around() {
   next_look_ms_ = now_ms_ + kLookMs;
-  marks_.push_back({now_ms_, context_->region.state().marks.tail.load(std::memory_order_acquire)});
+  note_given_up();
+  forget_on_request();
   (void)home_.refresh();  // what went wrong goes wrong again, or right, at the next look
   keep_peers();
   publish_members();
@@ -119,14 +121,15 @@ void Replicator::look_around() {
 }
 
 bool Replicator::others_replicate() const {
-  return std::any_of(predecessors_.begin(), predecessors_.end(), [this](unsigned slot) {
-    return context_->region.slot(slot).role.load(std::memory_order_acquire) == shared::Role::kReplicator;
+  return std::any_of(predecessors_.begin(), predecessors_.end(), [this](const Predecessor& each) {
+    const shared::ChildSlot& slot = context_->region.slot(each.slot);
+    return slot.pid.load(std::memory_order_acquire) == each.pid;
   });
 }
 
 int Replicator::sleep_ms() {
   if (others_replicate()) return static_cast<int>(kLookMs);
-  if (services_ == nullptr) return peers_.empty() && now_ms_ == 0 ? 0 : static_cast<int>(kRetryMs);
+  if (services_ == nullptr) return now_ms_ == 0 ? 0 : static_cast<int>(kOpenAgainMs);
   std::uint64_t next_ms = next_look_ms_;
   if (!home_.is_open() || restamps_.has_to_retry()) next_ms = std::min(next_ms, now_ms_ + kRetryMs);
   if (stop_requests_ > 0) next_ms = std::min(next_ms, now_ms_ + kDrainLookMs);

@@ -45,10 +45,15 @@ class Replicator final : private PeerOwner {
 
   // Who is there (replicator_members.cpp).
   void keep_peers();
+  void forget_on_request();
+  [[nodiscard]] bool is_alias(const std::string& address) const;
   void drop_unwanted();
   Peer* add_peer(const std::string& address);
   [[nodiscard]] shared::PeerPlace* find_place(const std::string& address) const;
   [[nodiscard]] bool is_wanted(const Peer& peer) const;
+  [[nodiscard]] bool is_in_use(const shared::PeerPlace& place) const;
+  [[nodiscard]] bool is_configured(const Peer& peer) const;
+  [[nodiscard]] bool is_stranger(const Peer& peer) const;
   [[nodiscard]] Peer* find(NodeId id) const;
   void take_introductions();
   [[nodiscard]] std::size_t configured() const;
@@ -66,7 +71,7 @@ class Replicator final : private PeerOwner {
   void repair();
   void conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) override;
   void ring_waiting(Lsn quorum) const;
-  [[nodiscard]] Lsn given_up() const;
+  void note_given_up();
 
   const ChildContext* context_;
   store::Store* store_;
@@ -80,8 +85,18 @@ class Replicator final : private PeerOwner {
   std::unique_ptr<PeerServices> services_;
   std::unique_ptr<Repairs> repairs_;
   std::vector<std::unique_ptr<Peer>> peers_;
-  std::vector<unsigned> predecessors_;  ///< slots of replicators that were there first, until they are gone
-  std::vector<std::string> aliases_;    ///< configured addresses of a node that is called at another
+  /// A replicator that was there first, until it is gone.
+  struct Predecessor {
+    unsigned slot;
+    std::int32_t pid;
+  };
+  std::vector<Predecessor> predecessors_;
+  /// A configured address of a member that is called at another one.
+  struct Alias {
+    std::string address;
+    NodeId id;
+  };
+  std::vector<Alias> aliases_;
 
   /// Where the log ended when, one entry a look: what a write from back then waited for is over.
   struct Mark {
@@ -89,7 +104,7 @@ class Replicator final : private PeerOwner {
     Lsn tail;
   };
   std::deque<Mark> marks_;
-  Lsn given_up_ = 0;
+  Lsn given_up_ = 0;  ///< writes that end at or below it have been answered: their time was up
   std::uint64_t now_ms_ = 0;
   std::uint64_t started_ms_ = 0;
   std::uint64_t next_look_ms_ = 0;

@@ -64,20 +64,19 @@ void Replicator::ring_waiting(Lsn quorum) const {
   }
 }
 
-/// Writes that end at or below this have been answered, one way or the other: their time was up.
-Lsn Replicator::given_up() const {
-  return given_up_;
+void Replicator::note_given_up() {
+  marks_.push_back({now_ms_, context_->region.state().marks.tail.load(std::memory_order_acquire)});
+  const auto timeout_ms = static_cast<std::uint64_t>(context_->config.write_timeout.count());
+  while (marks_.front().at_ms + timeout_ms < now_ms_) {
+    given_up_ = marks_.front().tail;
+    marks_.pop_front();
+  }
 }
 
 void Replicator::conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) {
   const bool waits = board_->needed.load(std::memory_order_relaxed) != 0 && !context_->config.async;
   if (!waits) return;
-  const auto timeout_ms = static_cast<std::uint64_t>(context_->config.write_timeout.count());
-  while (!marks_.empty() && marks_.front().at_ms + timeout_ms <= now_ms_) {
-    given_up_ = marks_.front().tail;
-    marks_.pop_front();
-  }
-  const Lsn told = std::max(board_->quorum.load(std::memory_order_relaxed), given_up());
+  const Lsn told = std::max(board_->quorum.load(std::memory_order_relaxed), given_up_);
   if (parcel.to <= told) return;
   const Status visited =
       shelf_->visit(parcel, conflicts, [&](const store::Change& record, const cluster::Conflict& conflict) {

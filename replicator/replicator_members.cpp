@@ -12,6 +12,8 @@ namespace {
 
 /// A stranger that was dialled back and does not answer is dropped after so many tries.
 constexpr unsigned kStrangersTries = 3;
+/// A caller can make this node dial so many at once, whatever it says.
+constexpr std::ptrdiff_t kMostStrangers = 4;
 
 }  // namespace
 
@@ -21,15 +23,27 @@ Peer* Replicator::find(NodeId id) const {
   return found == peers_.end() ? nullptr : found->get();
 }
 
+void Replicator::forget_on_request() {
+  const NodeId id = board_->forget_requested.load(std::memory_order_acquire);
+  if (id == 0 || !home_.forget(id)) return;
+  log_line(LogLevel::kWarning, "member_forgotten", {{"node", cluster::id_text(id)}});
+  board_->forget_requested.store(0, std::memory_order_release);
+}
+
+bool Replicator::is_alias(const std::string& address) const {
+  return std::any_of(aliases_.begin(), aliases_.end(),
+                     [&](const Alias& alias) { return alias.address == address; });
+}
+
 /// Everyone who is configured, and every member that is not one of those.
 void Replicator::keep_peers() {
+  std::erase_if(aliases_, [this](const Alias& alias) { return home_.members().find(alias.id) == nullptr; });
   const auto has_address = [this](const std::string& address) {
     return std::any_of(peers_.begin(), peers_.end(),
                        [&](const auto& peer) { return peer->address() == address; });
   };
   for (const std::string& address : context_->config.cluster_nodes) {
-    const bool alias = std::find(aliases_.begin(), aliases_.end(), address) != aliases_.end();
-    if (!alias && !has_address(address)) add_peer(address);
+    if (!is_alias(address) && !has_address(address)) add_peer(address);
   }
   for (const cluster::Member& member : home_.members().members()) {
     if (member.id == home_.id() || find(member.id) != nullptr || has_address(member.address)) continue;
@@ -41,20 +55,27 @@ void Replicator::keep_peers() {
 void Replicator::drop_unwanted() {
   std::erase_if(peers_, [this](const std::unique_ptr<Peer>& peer) {
     if (is_wanted(*peer)) return false;
-    shared::PeerPlace& place = peer->place();
     peer->close(now_ms_, "it is not a member");
-    place.node_id.store(0, std::memory_order_relaxed);
-    place.acked.store(0, std::memory_order_relaxed);
-    place.state.store(shared::PeerState::kNone, std::memory_order_release);
     return true;
   });
+  for (shared::PeerPlace& place : board_->peers) {
+    if (is_in_use(place) || place.state.load(std::memory_order_relaxed) == shared::PeerState::kNone) continue;
+    for (std::atomic<std::uint64_t>* word : {&place.node_id, &place.epoch, &place.acked, &place.stream_began,
+                                             &place.counts_from_ms, &place.last_heard_ms}) {
+      word->store(0, std::memory_order_relaxed);
+    }
+    place.state.store(shared::PeerState::kNone, std::memory_order_release);
+  }
+}
+
+bool Replicator::is_in_use(const shared::PeerPlace& place) const {
+  return std::any_of(peers_.begin(), peers_.end(),
+                     [&](const auto& peer) { return &peer->place() == &place; });
 }
 
 bool Replicator::is_wanted(const Peer& peer) const {
-  const std::vector<std::string>& configured = context_->config.cluster_nodes;
-  const bool is_alias = std::find(aliases_.begin(), aliases_.end(), peer.address()) != aliases_.end();
-  if (is_alias) return false;
-  if (std::find(configured.begin(), configured.end(), peer.address()) != configured.end()) return true;
+  if (is_alias(peer.address())) return false;
+  if (is_configured(peer)) return true;
   if (peer.is_itself()) return false;
   if (peer.id() != 0 && home_.members().is_forgotten(peer.id())) return false;
   if (peer.id() != 0 && home_.members().find(peer.id()) != nullptr) return find(peer.id()) == &peer;
@@ -62,6 +83,17 @@ bool Replicator::is_wanted(const Peer& peer) const {
   const cluster::Member* there = home_.members().find_address(peer.address());
   if (there != nullptr && there->id != home_.id()) return find(there->id) == nullptr;
   return peer.failures() < kStrangersTries;
+}
+
+bool Replicator::is_configured(const Peer& peer) const {
+  const std::vector<std::string>& nodes = context_->config.cluster_nodes;
+  return std::find(nodes.begin(), nodes.end(), peer.address()) != nodes.end();
+}
+
+/// Neither configured nor a member.
+bool Replicator::is_stranger(const Peer& peer) const {
+  return !is_configured(peer) && home_.members().find(peer.id()) == nullptr &&
+         home_.members().find_address(peer.address()) == nullptr;
 }
 
 Peer* Replicator::add_peer(const std::string& address) {
@@ -75,9 +107,7 @@ Peer* Replicator::add_peer(const std::string& address) {
 shared::PeerPlace* Replicator::find_place(const std::string& address) const {
   shared::PeerPlace* free = nullptr;
   for (shared::PeerPlace& place : board_->peers) {
-    const bool in_use =
-        std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) { return &peer->place() == &place; });
-    if (in_use) continue;
+    if (is_in_use(place)) continue;
     const bool used = place.state.load(std::memory_order_acquire) != shared::PeerState::kNone;
     if (used && std::strncmp(place.address, address.c_str(), sizeof place.address - 1) == 0) return &place;
     if (!used && free == nullptr) free = &place;
@@ -90,21 +120,20 @@ void Replicator::take_introductions() {
   for (Introduction& place : board_->introductions) {
     if (place.state.load(std::memory_order_acquire) != Introduction::kThere) continue;
     const NodeId id = place.node_id;
-    const std::uint64_t epoch = place.epoch;
     const std::string address(place.address, ::strnlen(place.address, sizeof place.address));
     place.state.store(Introduction::kFree, std::memory_order_release);
     if (id == home_.id() || home_.members().is_forgotten(id)) continue;
     Peer* peer = find(id);
     if (peer != nullptr && peer->is_reachable()) {
-      // A new start of the node: what the lines to the old one say is over.
-      if (peer->epoch() != epoch) peer->close(now_ms_, "the node was started again");
       peer->expect(now_ms_);
       continue;
     }
     const auto there = std::find_if(peers_.begin(), peers_.end(),
                                     [&](const auto& each) { return each->address() == address; });
     if (peer == nullptr && there != peers_.end()) peer = there->get();
-    if (peer == nullptr) peer = add_peer(address);
+    const auto strangers =
+        std::count_if(peers_.begin(), peers_.end(), [this](const auto& each) { return is_stranger(*each); });
+    if (peer == nullptr && strangers < kMostStrangers) peer = add_peer(address);
     if (peer != nullptr) peer->expect(now_ms_);
   }
 }
@@ -120,7 +149,7 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
     if (other.get() == &peer || other->id() != hello.id) continue;
     if (other->is_reachable()) {
       // Names of one node are one node; which of them is called does not matter.
-      aliases_.push_back(peer.address());
+      aliases_.push_back({peer.address(), hello.id});
       return Objection::kKnownElsewhere;
     }
     other->close(now_ms_, "the node is called at another address now");
@@ -167,11 +196,10 @@ void Replicator::id_is_taken(const Peer& peer) {
 std::size_t Replicator::configured() const {
   std::size_t others = 0;
   for (const std::string& address : context_->config.cluster_nodes) {
-    const bool alias = std::find(aliases_.begin(), aliases_.end(), address) != aliases_.end();
     const bool itself = std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
       return peer->address() == address && peer->is_itself();
     });
-    if (!alias && !itself) ++others;
+    if (!is_alias(address) && !itself) ++others;
   }
   return others + 1;
 }

@@ -23,7 +23,8 @@ using shared::Role;
 struct Model {
   Config config;
   Goal goal{.phase = Phase::kStarting, .config = &config};
-  Fleet fleet{role_table()};
+  Fleet fleet{
+      role_table().first(2)};  ///< the checkpointer and the workers: the rest is like the one or the other
   std::uint64_t now_ms = 1'000'000;
   pid_t last_pid = 100;
   std::vector<Order> orders;  ///< all that were given since the test last cleared them

@@ -1,0 +1,66 @@
+// Goal: what counts as acknowledged, stable and usual is what a slow, obvious count says.
+
+#include "replicator/majority.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <algorithm>
+
+#include "tests/support/seed.h"
+
+namespace minivault::replicator {
+namespace {
+
+class MajorityTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(MajorityTest);
+  CPPUNIT_TEST(as_many_have_it_as_are_needed);
+  CPPUNIT_TEST(the_floor_is_what_everyone_holds_of_everyone);
+  CPPUNIT_TEST(the_median_counts_this_node);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void as_many_have_it_as_are_needed() {
+    CPPUNIT_ASSERT_EQUAL(cluster::Lsn{0}, quorum_of({}, 1));
+    CPPUNIT_ASSERT_EQUAL(cluster::Lsn{0}, quorum_of({50}, 2));
+    CPPUNIT_ASSERT_EQUAL(cluster::Lsn{50}, quorum_of({10, 50}, 1));
+    CPPUNIT_ASSERT_EQUAL(cluster::Lsn{10}, quorum_of({10, 50}, 2));
+    std::mt19937_64 random(test::seed());
+    for (int round = 0; round < 2'000; ++round) {
+      std::vector<cluster::Lsn> acked(random() % 8);
+      for (cluster::Lsn& lsn : acked) lsn = random() % 10;
+      const std::size_t needed = 1 + random() % 5;
+      const cluster::Lsn quorum = quorum_of(acked, needed);
+      const auto have = [&](cluster::Lsn lsn) {
+        return static_cast<std::size_t>(
+            std::count_if(acked.begin(), acked.end(), [lsn](cluster::Lsn each) { return each >= lsn; }));
+      };
+      CPPUNIT_ASSERT(quorum == 0 || have(quorum) >= needed);
+      CPPUNIT_ASSERT(have(quorum + 1) < needed);
+    }
+  }
+
+  void the_floor_is_what_everyone_holds_of_everyone() {
+    using cluster::Held;
+    const std::vector<Held> a = {{1, {9, 0, 100}}, {2, {9, 0, 70}}};
+    const std::vector<Held> b = {{1, {9, 0, 60}}, {2, {9, 0, 90}}};
+    const std::vector<Held> knows_one = {{2, {9, 0, 90}}};
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{60}, stable_floor(std::vector<Holdings>{{1, a}, {2, b}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor(std::vector<Holdings>{{1, a}, {2, knows_one}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor(std::vector<Holdings>{{1, a}, {2, {}}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, stable_floor(std::vector<Holdings>{{1, a}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor({}));
+  }
+
+  void the_median_counts_this_node() {
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, median_offset({}));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, median_offset({1'000}));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, median_offset({-5, 1'000}));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{900}, median_offset({900, 1'000}));
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(MajorityTest, "majority_test");
+
+}  // namespace
+}  // namespace minivault::replicator

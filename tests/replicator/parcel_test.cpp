@@ -1,0 +1,225 @@
+// Goal: parcels, one after the other, are this node's own records, all of them, once, in order; peers at one
+// place share them; what others wrote moves a position now and then, notes alone never do.
+// Method: a store with records of several origins; parcels taken apart again.
+
+#include "replicator/parcel.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "common/protocol/binary.h"
+#include "common/protocol/compression.h"
+#include "tests/store/engine.h"
+
+namespace minivault::replicator {
+namespace {
+
+using test::Engine;
+using test::in_turn;
+
+constexpr std::uint64_t kEpoch = 77;
+
+/// A parcel's frame, as its receiver sees it.
+struct Opened {
+  std::string message;
+  cluster::DecodedBatch batch;
+};
+
+std::unique_ptr<Opened> open_frame(std::string_view frame, NodeId origin) {
+  protocol::BinaryRequest request;
+  const auto parsed = protocol::parse_binary(frame, {1 << 28}, request);
+  CPPUNIT_ASSERT(parsed.kind == protocol::BinaryParse::Kind::kRequest && parsed.size == frame.size());
+  CPPUNIT_ASSERT_EQUAL(cluster::kBatch, request.key);
+  auto opened = std::make_unique<Opened>();
+  opened->message = request.compressed ? protocol::decompress_frame(request.value, 1 << 28).value()
+                                       : std::string(request.value);
+  auto batch = cluster::decode_batch(opened->message, origin);
+  CPPUNIT_ASSERT_MESSAGE(batch ? "" : batch.error().message, batch);
+  opened->batch = std::move(*batch);
+  return opened;
+}
+
+class ParcelTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(ParcelTest);
+  CPPUNIT_TEST(own_records_in_order_and_nothing_else);
+  CPPUNIT_TEST(peers_at_one_place_share_a_parcel);
+  CPPUNIT_TEST(a_large_record_goes_alone);
+  CPPUNIT_TEST(what_others_wrote_moves_a_position_when_asked);
+  CPPUNIT_TEST(notes_alone_move_nothing);
+  CPPUNIT_TEST(what_the_ring_lost_is_an_error);
+  CPPUNIT_TEST(records_of_an_answer_are_found);
+  CPPUNIT_TEST(compressed_where_it_pays);
+  CPPUNIT_TEST(an_opening_says_where);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void setUp() override {
+    engine_ = std::make_unique<Engine>();
+    engine_->start();
+    store_.emplace(engine_->open_store());
+    id_ = engine_->state().limits.node_id.load();
+    begin_ = engine_->state().marks.tail.load();
+    shelf_ = std::make_unique<Shelf>(*store_, id_, kEpoch);
+  }
+  void tearDown() override {
+    shelf_.reset();
+    store_.reset();
+    engine_.reset();
+  }
+
+  void own_records_in_order_and_nothing_else() {
+    std::vector<std::string> expected;
+    for (int i = 0; i < 3'000; ++i) {
+      const std::string key = "key " + std::to_string(i);
+      if (i % 3 == 0) foreign(key + "f", 5 + static_cast<std::uint64_t>(i));
+      if (i % 5 == 0) note("n" + key);
+      if (i % 7 == 0) {
+        test::remove(*store_, key);
+      } else {
+        test::put(*store_, key, std::string(300, 'v'));
+      }
+      expected.push_back(key);
+    }
+    std::vector<std::string> got;
+    Lsn at = begin_;
+    std::uint64_t hlc = 0;
+    while (const ParcelPtr parcel = next(at)) {
+      CPPUNIT_ASSERT_EQUAL(at, parcel->from);
+      const auto opened = open_frame(parcel->frame, id_);
+      CPPUNIT_ASSERT(opened->batch.head.epoch == kEpoch && !opened->batch.head.jump);
+      CPPUNIT_ASSERT(opened->batch.head.from == at && opened->batch.head.to == parcel->to);
+      CPPUNIT_ASSERT_EQUAL(parcel->records, opened->batch.records.size());
+      CPPUNIT_ASSERT(parcel->frame.size() < Shelf::kParcelBytes + 1'000);
+      for (const cluster::Record& record : opened->batch.records) {
+        got.emplace_back(record.key);
+        CPPUNIT_ASSERT(record.version.hlc > hlc);
+        hlc = record.version.hlc;
+      }
+      hlc = std::max(hlc, opened->batch.head.hlc);
+      at = parcel->to;
+    }
+    CPPUNIT_ASSERT(expected == got);
+    CPPUNIT_ASSERT_EQUAL(engine_->state().marks.tail.load(), shelf_->nothing_before(at));
+  }
+
+  void peers_at_one_place_share_a_parcel() {
+    test::put(*store_, "a", "1");
+    const ParcelPtr first = next(begin_);
+    test::put(*store_, "b", "2");
+    CPPUNIT_ASSERT(next(begin_) == first);
+    const ParcelPtr second = next(first->to);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, second->records);
+    CPPUNIT_ASSERT(next(second->to) == nullptr);
+  }
+
+  void a_large_record_goes_alone() {
+    test::put(*store_, "a", "1");
+    test::put(*store_, "large", std::string(2 << 20, 'x'));
+    test::put(*store_, "b", "2");
+    const ParcelPtr before = next(begin_);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, before->records);
+    const ParcelPtr large = next(before->to);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, large->records);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2 << 20}, open_frame(large->frame, id_)->batch.records[0].value.size());
+    CPPUNIT_ASSERT(next(before->to) == large);  // shared while somebody has it
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, next(large->to)->records);
+  }
+
+  void what_others_wrote_moves_a_position_when_asked() {
+    foreign("a", 5);
+    foreign("b", 6);
+    CPPUNIT_ASSERT(next(begin_) == nullptr);
+    CPPUNIT_ASSERT_EQUAL(engine_->state().marks.tail.load(), shelf_->nothing_before(begin_));
+    const ParcelPtr empty = next(begin_, true);
+    CPPUNIT_ASSERT(empty != nullptr && empty->records == 0);
+    CPPUNIT_ASSERT_EQUAL(engine_->state().marks.tail.load(), empty->to);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, open_frame(empty->frame, id_)->batch.head.hlc);
+    CPPUNIT_ASSERT(next(empty->to, true) == nullptr);
+  }
+
+  void notes_alone_move_nothing() {
+    note("position/1");
+    CPPUNIT_ASSERT(next(begin_, true) == nullptr);
+    note("position/2");
+    CPPUNIT_ASSERT(next(begin_, true) == nullptr);
+    test::put(*store_, "a", "1");
+    const ParcelPtr parcel = next(begin_);
+    CPPUNIT_ASSERT(parcel != nullptr && parcel->from == begin_ && parcel->records == 1);
+  }
+
+  void what_the_ring_lost_is_an_error() {
+    engine_->state().marks.window.store(begin_ + 8);
+    const auto lost = in_turn(*store_, [&] { return shelf_->next(begin_, false); });
+    CPPUNIT_ASSERT(!lost && lost.error().code == Code::kNotFound);
+  }
+
+  void records_of_an_answer_are_found() {
+    for (const char* key : {"a", "b", "c", "d"}) {
+      foreign(std::string(key) + "f", 5);
+      test::put(*store_, key, "value of " + std::string(key));
+    }
+    const ParcelPtr parcel = next(begin_);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{4}, parcel->records);
+    std::vector<std::string> seen;
+    const std::vector<cluster::Conflict> conflicts = {{1, {50, 9}}, {3, {60, 9}}};
+    const Status visited = in_turn(*store_, [&] {
+      return shelf_->visit(*parcel, conflicts,
+                           [&](const store::Change& record, const cluster::Conflict& conflict) {
+                             seen.push_back(std::string(record.key) + " " + std::string(record.value) + " " +
+                                            std::to_string(conflict.held.hlc));
+                           });
+    });
+    CPPUNIT_ASSERT(visited);
+    CPPUNIT_ASSERT((seen == std::vector<std::string>{"b value of b 50", "d value of d 60"}));
+  }
+
+  void compressed_where_it_pays() {
+    test::put(*store_, "a", std::string(10'000, 'x'));
+    const ParcelPtr good = next(begin_);
+    CPPUNIT_ASSERT(frame_of(*good, true).size() < good->frame.size() / 4);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, open_frame(frame_of(*good, true), id_)->batch.records.size());
+    CPPUNIT_ASSERT(frame_of(*good, false) == good->frame);
+    test::put(*store_, "b", "tiny");
+    const ParcelPtr tiny = next(good->to);
+    CPPUNIT_ASSERT(frame_of(*tiny, true) == tiny->frame);
+  }
+
+  void an_opening_says_where() {
+    const auto opened = open_frame(make_opening(kEpoch, 4'096, true)->frame, id_);
+    CPPUNIT_ASSERT(opened->batch.head.jump && opened->batch.records.empty());
+    CPPUNIT_ASSERT(opened->batch.head.from == 4'096 && opened->batch.head.to == 4'096);
+  }
+
+ private:
+  ParcelPtr next(Lsn from, bool even_empty = false) {
+    return in_turn(*store_, [&] {
+      auto parcel = shelf_->next(from, even_empty);
+      CPPUNIT_ASSERT_MESSAGE(parcel ? "" : parcel.error().message, parcel);
+      return *parcel;
+    });
+  }
+  void foreign(const std::string& key, std::uint64_t hlc) {
+    store::Write write;
+    write.key = key;
+    write.value = "foreign";
+    write.version = {hlc, 9};
+    test::commit_one(*store_, write);
+  }
+  void note(const std::string& name) {
+    store::Write write;
+    write.operation = store::Operation::kNote;
+    write.key = name;
+    test::commit_one(*store_, write);
+  }
+
+  std::unique_ptr<Engine> engine_;
+  std::optional<store::Store> store_;
+  std::unique_ptr<Shelf> shelf_;
+  NodeId id_ = 0;
+  Lsn begin_ = 0;
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(ParcelTest, "parcel_test");
+
+}  // namespace
+}  // namespace minivault::replicator

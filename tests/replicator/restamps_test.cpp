@@ -1,0 +1,153 @@
+// Goal: a write that nobody was told of is written again above what a peer holds, once, and acknowledged with
+// that; one that was told, given up or superseded is left alone.
+
+#include "replicator/restamps.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "tests/store/engine.h"
+
+namespace minivault::replicator {
+namespace {
+
+using test::Engine;
+using test::in_turn;
+
+class RestampsTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(RestampsTest);
+  CPPUNIT_TEST(a_later_write_gets_a_later_version);
+  CPPUNIT_TEST(the_quorum_waits_for_the_new_record);
+  CPPUNIT_TEST(once);
+  CPPUNIT_TEST(what_was_told_stays);
+  CPPUNIT_TEST(what_this_node_wrote_since_stays);
+  CPPUNIT_TEST(what_another_node_wrote_here_does_not_protect_it);
+  CPPUNIT_TEST(deletes_too);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void setUp() override {
+    engine_ = std::make_unique<Engine>();
+    engine_->config.cluster_nodes = {"peer:1"};  // tombstones are kept
+    engine_->start();
+    store_.emplace(engine_->open_store());
+    restamps_ = std::make_unique<Restamps>(*store_, engine_->state().limits.node_id.load());
+  }
+  void tearDown() override {
+    restamps_.reset();
+    store_.reset();
+    engine_.reset();
+  }
+
+  void a_later_write_gets_a_later_version() {
+    const store::Change written = put("k", "mine");
+    const store::Version held{written.version.hlc + (60'000ULL << 16U), 9};  // a clock a minute ahead
+    conflict(written, held, 0);
+    const store::Version now = version_of("k");
+    CPPUNIT_ASSERT(now > held);
+    CPPUNIT_ASSERT_EQUAL(written.version.origin, now.origin);
+    CPPUNIT_ASSERT_EQUAL(std::string("mine"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT(put("other", "x").version.hlc > now.hlc);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, engine_->state().cluster.restamped.load());
+  }
+
+  void the_quorum_waits_for_the_new_record() {
+    const store::Change written = put("k", "mine");
+    conflict(written, {written.version.hlc + 5, 9}, 0);
+    const Lsn tail = engine_->state().marks.tail.load();
+    CPPUNIT_ASSERT_EQUAL(written.lsn, restamps_->cap(tail - 1));
+    CPPUNIT_ASSERT_EQUAL(written.lsn - 8, restamps_->cap(written.lsn - 8));
+    CPPUNIT_ASSERT_EQUAL(tail, restamps_->cap(tail));
+    CPPUNIT_ASSERT_EQUAL(tail - 1, restamps_->cap(tail - 1));  // it is over
+  }
+
+  void once() {
+    const store::Change written = put("k", "mine");
+    conflict(written, {written.version.hlc + 5, 9}, 0);
+    const store::Version again = version_of("k");
+    const store::Change second = last();
+    CPPUNIT_ASSERT(second.version == again);
+    conflict(written, {again.hlc + 5, 9}, 0);
+    conflict(second, {again.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") == again);
+  }
+
+  void what_was_told_stays() {
+    const store::Change written = put("k", "mine");
+    conflict(written, {written.version.hlc + 5, 9}, written.end);
+    CPPUNIT_ASSERT(version_of("k") == written.version);
+    CPPUNIT_ASSERT_EQUAL(written.end, restamps_->cap(written.end));
+  }
+
+  void what_this_node_wrote_since_stays() {
+    const store::Change written = put("k", "mine");
+    const store::Change since = put("k", "since");
+    conflict(written, {since.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") == since.version);
+    CPPUNIT_ASSERT_EQUAL(written.end, restamps_->cap(written.end));
+  }
+
+  void what_another_node_wrote_here_does_not_protect_it() {
+    const store::Change written = put("k", "mine");
+    store::Write theirs;
+    theirs.key = "k";
+    theirs.value = "theirs";
+    theirs.condition = store::Condition::kNewerThanHeld;
+    theirs.version = {written.version.hlc + 5, 9};
+    CPPUNIT_ASSERT(test::commit_one(*store_, theirs).outcome == store::WriteResult::Outcome::kDone);
+    conflict(written, theirs.version, 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("mine"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT(version_of("k") > theirs.version);
+  }
+
+  void deletes_too() {
+    put("k", "mine");
+    test::remove(*store_, "k");
+    const store::Change erased = last();
+    conflict(erased, {erased.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") > erased.version);
+    CPPUNIT_ASSERT(!test::value_of(*store_, "k"));
+  }
+
+ private:
+  /// The newest record of the log; its texts are good until the store is closed.
+  store::Change last() {
+    store::Change found;
+    in_turn(*store_, [&] {
+      const Lsn from = engine_->state().marks.window.load();
+      return store_->read_changes(from, ~std::uint64_t{0}, [&](const store::Change& change) {
+        found = change;
+        return true;
+      });
+    });
+    return found;
+  }
+  store::Change put(std::string_view key, std::string_view value) {
+    test::put(*store_, key, value);
+    return last();
+  }
+  void conflict(const store::Change& record, const store::Version& held, Lsn told) {
+    in_turn(*store_, [&] {
+      restamps_->conflict(record, held, told);
+      return 0;
+    });
+    for (; restamps_->has_to_retry();) {
+      in_turn(*store_, [&] {
+        restamps_->retry();
+        return 0;
+      });
+    }
+  }
+  store::Version version_of(std::string_view key) {
+    return in_turn(*store_, [&] { return store_->get(key).value().version; });
+  }
+
+  std::unique_ptr<Engine> engine_;
+  std::optional<store::Store> store_;
+  std::unique_ptr<Restamps> restamps_;
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(RestampsTest, "restamps_test");
+
+}  // namespace
+}  // namespace minivault::replicator
