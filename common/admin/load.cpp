@@ -11,8 +11,8 @@
 #include "common/admin/commands.h"
 #include "common/admin/dump_line.h"
 #include "common/admin/guard.h"
-#include "common/admin/http_client.h"
 #include "common/admin/progress.h"
+#include "common/client/http_client.h"
 #include "common/protocol/http_response.h"
 
 namespace minivault::admin {
@@ -25,7 +25,7 @@ constexpr std::uint64_t kMostBytesInFlight = 8U << 20;
 /// refusal says why.
 class Loader {
  public:
-  explicit Loader(HttpClient client) : client_(std::move(client)) {}
+  explicit Loader(client::HttpClient client) : client_(std::move(client)) {}
 
   Status add(DumpLine line) {
     const std::uint64_t bytes = line.key.size() + line.value.size();
@@ -48,7 +48,7 @@ class Loader {
 
  private:
   void send(const DumpLine& line) {
-    const std::string target = target_of(line.key);
+    const std::string target = client::target_of(line.key);
     if (!line.is_json) {
       return client_.queue({"PUT", target, protocol::kBytesType, line.value});
     }
@@ -56,7 +56,7 @@ class Loader {
   }
 
   Status settle_one() {
-    const Result<HttpAnswer> answer = client_.receive();
+    const Result<client::HttpAnswer> answer = client_.receive();
     if (!answer) return tl::unexpected(answer.error());
     DumpLine line = std::move(in_flight_.front());
     in_flight_.pop_front();
@@ -74,7 +74,7 @@ class Loader {
     return {};
   }
 
-  HttpClient client_;
+  client::HttpClient client_;
   std::deque<DumpLine> in_flight_;
   std::uint64_t bytes_ = 0;
   std::uint64_t loaded_ = 0;
@@ -116,7 +116,8 @@ int run_load(const Arguments& arguments) {
     return not_done(address.error().message +
                     " (load fills a running node; for a directory there is restore)");
   }
-  Result<HttpClient> node = HttpClient::connect(*address, arguments.auth_key, arguments.time_out);
+  Result<client::HttpClient> node =
+      client::HttpClient::connect(*address, arguments.auth_key, arguments.time_out);
   if (!node) return not_done(node.error().message);
   std::ios::sync_with_stdio(false);
   Loader loader(std::move(*node));

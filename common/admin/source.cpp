@@ -7,8 +7,8 @@
 #include <cerrno>
 
 #include "common/admin/directory.h"
-#include "common/admin/http_client.h"
 #include "common/archive/reader.h"
+#include "common/client/http_client.h"
 
 namespace minivault::admin {
 namespace {
@@ -46,10 +46,11 @@ Status read_file(const std::string& path, const Begin& begin, const Visit& visit
 
 Status read_node(const client::Address& address, const Arguments& arguments, const Begin& begin,
                  const Visit& visit) {
-  Result<HttpClient> node = HttpClient::connect(address, arguments.auth_key, arguments.time_out);
+  Result<client::HttpClient> node =
+      client::HttpClient::connect(address, arguments.auth_key, arguments.time_out);
   if (!node) return tl::unexpected(node.error());
   node->queue({.method = "GET", .target = "/_/backup"});
-  const Result<HttpAnswer> answer = node->receive_head();
+  const Result<client::HttpAnswer> answer = node->receive_head();
   if (!answer) return about(address.text(), answer.error());
   if (answer->status != 200) return fail(Code::kUnavailable, address.text() + ": " + answer->error());
   return read_archive(

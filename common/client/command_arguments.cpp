@@ -35,6 +35,9 @@ Status apply_flag(Command& command, std::string_view name, std::string_view valu
     command.auth_key = value;
   } else if (name == "auth-file") {
     command.auth_file = value;
+  } else if (name == "consistency") {
+    if (value != "local" && value != "quorum") return wrong("-consistency: want local or quorum");
+    command.of_quorum = value == "quorum";
   } else if (name == "timeout") {
     const auto time_out = parse_duration(value);
     if (!time_out) return wrong("-timeout: " + time_out.error().message);
@@ -46,7 +49,8 @@ Status apply_flag(Command& command, std::string_view name, std::string_view valu
 }
 
 bool known_flag(std::string_view name) {
-  return name == "auth" || name == "auth-file" || name == "timeout" || name == "file";
+  return name == "auth" || name == "auth-file" || name == "timeout" || name == "file" ||
+         name == "consistency";
 }
 
 /// Takes the flags out of `arguments`, sets them, and returns the rest.
@@ -82,6 +86,7 @@ Result<std::vector<std::string_view>> take_flags(Command& command,
 Status check(const Command& command) {
   if (command.action != Action::kHealth && command.key.empty()) return wrong("the key is empty");
   if (command.value_file && command.action != Action::kSet) return wrong("-file is for set");
+  if (command.of_quorum && command.action != Action::kGet) return wrong("-consistency is for get");
   if (command.value_file && command.value) return wrong("a value and -file: want one of them");
   if (command.auth_file && !command.auth_key.empty()) return wrong("-auth and -auth-file: want one of them");
   return {};

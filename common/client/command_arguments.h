@@ -20,6 +20,7 @@ struct Command {
   std::string key;
   std::optional<std::string> value;       ///< set: from the command line
   std::optional<std::string> value_file;  ///< set: from this file; with neither, from standard input
+  bool of_quorum = false;                 ///< get: what a majority holds, not what the node holds
   std::string auth_key;
   std::optional<std::string> auth_file;
   std::chrono::milliseconds time_out{10'000};  ///< to connect, and again for the answer

@@ -12,6 +12,7 @@
 
 #include "common/client/command_arguments.h"
 #include "common/client/connection.h"
+#include "common/client/http_client.h"
 
 namespace minivault::client {
 namespace {
@@ -23,7 +24,8 @@ constexpr int kNotDone = 1;
 constexpr int kWrongUsage = 2;
 
 constexpr const char* kUsage =
-    "usage: minivault get ADDRESS KEY\n"
+    "usage: minivault get ADDRESS KEY [-consistency quorum]   the newest that a majority holds; else the "
+    "node's own\n"
     "       minivault set ADDRESS KEY [VALUE | -file PATH]   without either, the value is read from standard "
     "input\n"
     "       minivault del ADDRESS KEY\n"
@@ -70,16 +72,18 @@ Result<std::string> value_of(const Command& command) {
   return read_all(std::cin, "standard input");
 }
 
+Result<std::string> auth_key_of(const Command& command) {
+  if (command.auth_file) return read_auth_key(*command.auth_file);
+  return command.auth_key;
+}
+
 Result<Connection> connect(const Command& command) {
+  auto key = auth_key_of(command);
+  if (!key) return tl::unexpected(key.error());
   Options options;
   options.connect_timeout = command.time_out;
   options.request_timeout = command.time_out;
-  options.auth_key = command.auth_key;
-  if (command.auth_file) {
-    auto key = read_auth_key(*command.auth_file);
-    if (!key) return tl::unexpected(key.error());
-    options.auth_key = std::move(*key);
-  }
+  options.auth_key = std::move(*key);
   return Connection::open(command.address, options);
 }
 
@@ -101,6 +105,27 @@ std::string status_in(const std::string& json) {
 
 int run_get(Connection& connection, const Command& command) {
   const auto value = connection.get(command.key);
+  return value ? print(*value) : not_done(command.key + ": " + value.error().message);
+}
+
+/// Over HTTP: the binary protocol has no word for it.
+Result<std::string> get_of_quorum(const Command& command) {
+  auto key = auth_key_of(command);
+  if (!key) return key;
+  Result<HttpClient> node = HttpClient::connect(command.address, *key, command.time_out);
+  if (!node) return tl::unexpected(node.error());
+  const std::string target = target_of(command.key);
+  node->queue({.method = "GET",
+               .target = target,
+               .headers = "Accept: application/octet-stream\r\nX-Minivault-Consistency: quorum\r\n"});
+  Result<HttpAnswer> answer = node->receive();
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->status != 200) return fail(Code::kUnavailable, answer->error());
+  return std::move(answer->body);
+}
+
+int run_get_of_quorum(const Command& command) {
+  const auto value = get_of_quorum(command);
   return value ? print(*value) : not_done(command.key + ": " + value.error().message);
 }
 
@@ -130,6 +155,7 @@ int run(const Command& command) {
     if (!read) return not_done(read.error().message);
     value = std::move(*read);
   }
+  if (command.of_quorum) return run_get_of_quorum(command);
   auto connection = connect(command);
   if (!connection) return not_done(connection.error().message);
   switch (command.action) {

@@ -5,6 +5,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <array>
 #include <vector>
 
 #include "common/client/command_line.h"
@@ -68,6 +69,11 @@ class CommandArgumentsTest : public CppUnit::TestFixture {
     refused({"get", "h:1", "k", "-auth"}, "-auth needs a value");
     refused({"get", "h:1", "k", "-timeout", "5"}, "-timeout");
     refused({"get", "h:1", "k", "-file", "/f"}, "-file is for set");
+    CPPUNIT_ASSERT(!parse_command(std::array<std::string_view, 3>{"get", "h:1", "k"})->of_quorum);
+    const std::array<std::string_view, 5> quorum{"get", "-consistency", "quorum", "h:1", "k"};
+    CPPUNIT_ASSERT(parse_command(quorum)->of_quorum);
+    refused({"get", "h:1", "k", "-consistency=all"}, "-consistency: want local or quorum");
+    refused({"set", "h:1", "k", "v", "-consistency", "quorum"}, "-consistency is for get");
     refused({"set", "h:1", "k", "v", "-file", "/f"}, "want one of them");
     refused({"get", "h:1", "k", "-auth", "a", "-auth-file", "/f"}, "want one of them");
     refused({"set", "h:1", "k", "-5"}, "after --");

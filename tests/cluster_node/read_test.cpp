@@ -102,7 +102,7 @@ class ReadTest : public CppUnit::TestFixture {
     const Finished got =
         run({minivault_binary(), "get", "-consistency", "quorum", cluster.node(2).address(), "k"});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(got.err, 0, got.status);
-    CPPUNIT_ASSERT_EQUAL(std::string("new\n"), got.out);
+    CPPUNIT_ASSERT_EQUAL(std::string("new"), got.out);
   }
 };
 

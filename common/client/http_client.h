@@ -11,7 +11,7 @@
 #include "common/client/socket.h"
 #include "common/protocol/http_chunks.h"
 
-namespace minivault::admin {
+namespace minivault::client {
 
 struct HttpAnswer {
   int status = 0;
@@ -22,12 +22,12 @@ struct HttpAnswer {
   [[nodiscard]] std::string error() const;
 };
 
-/// HTTP/1.1 to a node, as far as the commands need it: requests may be pipelined, answers come in their
+/// HTTP/1.1 to a node, as far as the command lines need it: requests may be pipelined, answers come in their
 /// order; the body of one answer can be read piece by piece. One thread; nothing takes longer than the
 /// time-out without progress. Errors: kUnavailable (the connection is gone), kTimedOut, kCorrupt (not HTTP).
 class HttpClient {
  public:
-  [[nodiscard]] static Result<HttpClient> connect(const client::Address& address, std::string_view auth_key,
+  [[nodiscard]] static Result<HttpClient> connect(const Address& address, std::string_view auth_key,
                                                   std::chrono::milliseconds time_out);
 
   struct Request {
@@ -35,6 +35,7 @@ class HttpClient {
     std::string_view target;
     std::string_view content_type = {};
     std::string_view body = {};
+    std::string_view headers = {};  ///< whole lines, each with its CRLF
   };
   void queue(const Request& request);
 
@@ -46,14 +47,14 @@ class HttpClient {
   [[nodiscard]] Result<std::size_t> read_body(std::span<char> room);
 
  private:
-  HttpClient(client::Socket socket, std::string_view auth_key, std::chrono::milliseconds time_out);
+  HttpClient(Socket socket, std::string_view auth_key, std::chrono::milliseconds time_out);
 
   [[nodiscard]] Status exchange();
   [[nodiscard]] Result<HttpAnswer> read_head();
   [[nodiscard]] Status read_rest(std::string& body);
   [[nodiscard]] Status read_more_body();
 
-  client::Socket socket_;
+  Socket socket_;
   std::string authorization_;  ///< the header line, or nothing
   std::chrono::milliseconds time_out_;
   std::string outgoing_;
@@ -69,4 +70,4 @@ class HttpClient {
 /// A key as it stands in a target behind /_/kv/.
 [[nodiscard]] std::string target_of(std::string_view key);
 
-}  // namespace minivault::admin
+}  // namespace minivault::client

@@ -1,4 +1,4 @@
-#include "common/admin/http_client.h"
+#include "common/client/http_client.h"
 
 #include <rapidjson/document.h>
 
@@ -9,10 +9,8 @@
 #include <cstring>
 #include <limits>
 
-namespace minivault::admin {
+namespace minivault::client {
 namespace {
-
-using client::Deadline;
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr std::size_t kLargestHead = 64 * 1024;
@@ -52,14 +50,14 @@ std::string HttpAnswer::error() const {
   return "HTTP status " + std::to_string(status);
 }
 
-Result<HttpClient> HttpClient::connect(const client::Address& address, std::string_view auth_key,
+Result<HttpClient> HttpClient::connect(const Address& address, std::string_view auth_key,
                                        std::chrono::milliseconds time_out) {
-  Result<client::Socket> socket = client::Socket::connect(address, Deadline(time_out));
+  Result<Socket> socket = Socket::connect(address, Deadline(time_out));
   if (!socket) return tl::unexpected(socket.error());
   return HttpClient(std::move(*socket), auth_key, time_out);
 }
 
-HttpClient::HttpClient(client::Socket socket, std::string_view auth_key, std::chrono::milliseconds time_out)
+HttpClient::HttpClient(Socket socket, std::string_view auth_key, std::chrono::milliseconds time_out)
     : socket_(std::move(socket)), time_out_(time_out) {
   if (!auth_key.empty()) authorization_ = "Authorization: Bearer " + std::string(auth_key) + "\r\n";
 }
@@ -73,7 +71,7 @@ void HttpClient::queue(const Request& request) {
       .append(" ")
       .append(request.target)
       .append(" HTTP/1.1\r\nHost: minivault\r\n");
-  outgoing_.append(authorization_);
+  outgoing_.append(authorization_).append(request.headers);
   if (!request.content_type.empty()) {
     outgoing_.append("Content-Type: ").append(request.content_type).append("\r\nContent-Length: ");
     outgoing_.append(std::to_string(request.body.size())).append("\r\n");
@@ -195,4 +193,4 @@ std::string target_of(std::string_view key) {
   return target;
 }
 
-}  // namespace minivault::admin
+}  // namespace minivault::client
