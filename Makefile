@@ -9,7 +9,7 @@ BINARY := build/minivault
 SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
 
 .DEFAULT_GOAL := build
-.PHONY: help run test chaos bench bench-network build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
+.PHONY: help run test chaos soak bench bench-network build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -34,6 +34,10 @@ test: build ## Install what is missing, build, run all tests
 chaos: build ## A cluster under everything at random (MINIVAULT_CHAOS_SECONDS=120, MINIVAULT_SEED to repeat)
 	@MINIVAULT_BINARY=$(CURDIR)/$(BINARY) MINIVAULT_CHAOS_SECONDS=$${MINIVAULT_CHAOS_SECONDS:-120} \
 	  build/tests/test_cluster_node chaos_test
+
+soak: build ## A node under everything at random, ten minutes (MINIVAULT_SOAK_SECONDS=600, MINIVAULT_SEED to repeat)
+	@MINIVAULT_BINARY=$(CURDIR)/$(BINARY) MINIVAULT_SOAK_SECONDS=$${MINIVAULT_SOAK_SECONDS:-600} \
+	  build/tests/test_node soak_test
 
 bench: ## Measure the storage engine beside others, about 4 minutes (FULL=1: the targets' sizes, an hour)
 	@packaging/deps.sh bench

@@ -99,13 +99,34 @@ Result<std::shared_ptr<Environment>> Environment::open(const std::string& direct
   const auto map = choose_map(path, map_bytes);
   if (!map) return tl::unexpected(map.error());
 
+  if (*state != FileState::kSound) {
+    if (auto born = give_birth(directory, path, *map); !born) return tl::unexpected(born.error());
+  }
   const auto environment = std::make_shared<Environment>(path, access);
   if (auto opened = environment->open_files(*map); !opened) return tl::unexpected(opened.error());
   if (auto opened = environment->open_tables(); !opened) return tl::unexpected(opened.error());
-  if (*state != FileState::kSound) {
-    if (auto synced = sync_directory(directory); !synced) return tl::unexpected(synced.error());
-  }
   return environment;
+}
+
+/// Under another name until all of it is on disk: a power cut can leave half of LMDB's first pages, which is
+/// no base.
+Status Environment::give_birth(const std::string& directory, const std::string& path,
+                               std::uint64_t map_bytes) {
+  const std::string fresh = path + ".new";
+  ::unlink(fresh.c_str());
+  Status born;
+  {
+    Environment newborn(fresh, Access::kWrite);
+    born = newborn.open_files(map_bytes);
+    if (born) born = newborn.open_tables();
+  }
+  ::unlink((fresh + "-lock").c_str());
+  if (born && ::rename(fresh.c_str(), path.c_str()) != 0) born = fail_errno(path, errno);
+  if (!born) {
+    ::unlink(fresh.c_str());
+    return born;
+  }
+  return sync_directory(directory);
 }
 
 Status Environment::open_files(std::uint64_t map_bytes) {

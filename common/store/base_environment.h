@@ -63,6 +63,8 @@ class Environment {
     void operator()(MDB_env* env) const { ::mdb_env_close(env); }
   };
 
+  [[nodiscard]] static Status give_birth(const std::string& directory, const std::string& path,
+                                         std::uint64_t map_bytes);
   [[nodiscard]] Status open_files(std::uint64_t map_bytes);
   [[nodiscard]] Status open_tables();
   [[nodiscard]] int find_tables(unsigned transaction_flags, unsigned table_flags,

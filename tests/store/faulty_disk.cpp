@@ -30,16 +30,8 @@ struct Control {
 };
 
 Control* make_control() {
-  const char* path = std::getenv("MINIVAULT_FAULTY_DISK");
-  int fd = -1;
-  if (path != nullptr) fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0));
-  const int flags = fd >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS;
-  void* at = ::mmap(nullptr, sizeof(Control), PROT_READ | PROT_WRITE, flags, fd, 0);
+  void* at = ::mmap(nullptr, sizeof(Control), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) std::abort();
-  if (fd >= 0) {
-    ::close(fd);
-    return static_cast<Control*>(at);  // its maker wrote what it says
-  }
   return new (at) Control{};  // placement; lives as long as the process
 }
 
@@ -284,7 +276,10 @@ std::string_view DiskRecorder::name_in_directory(std::string_view path) const {
   const std::string_view directory = shared_->directory.data();
   if (!path.starts_with(directory) || path.size() <= directory.size() + 1) return {};
   const std::string_view name = path.substr(directory.size() + 1);
-  return name == "changes.log" || name == "changes.log.new" || name == "base.mdb" ? name : std::string_view();
+  for (const std::string_view recorded : {"changes.log", "changes.log.new", "base.mdb", "base.mdb.new"}) {
+    if (name == recorded) return name;
+  }
+  return {};
 }
 
 }  // namespace minivault::test

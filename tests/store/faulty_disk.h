@@ -13,9 +13,6 @@
 /// the C library that write, sync, allocate and tell the time are replaced for the whole test program,
 /// liblmdb in it and all processes that it forks (faulty_disk.cpp). Without a request they do what they
 /// always do.
-///
-/// The same source makes a library for LD_PRELOAD, for nodes: what they shall do is then in the file that
-/// MINIVAULT_FAULTY_DISK names.
 namespace minivault::test {
 
 /// What shall happen. Shared by all processes; a test changes it at any time.
@@ -71,7 +68,7 @@ class DiskRecorder {
   DiskRecorder& operator=(const DiskRecorder&) = delete;
   ~DiskRecorder();
 
-  /// Records from now on what happens to changes.log, changes.log.new and base.mdb in `directory`.
+  /// Records from now on what happens to the log and the base in `directory`.
   void start(const std::string& directory);
   void stop();
   /// Forgets everything.

@@ -139,15 +139,16 @@ void TracedDisk::rename(std::map<std::string, std::uint32_t>& names, const Name&
 
 TracedDisk::Files TracedDisk::cut(std::mt19937_64& random) const {
   std::map<std::string, std::uint32_t> names = names_;
-  const std::size_t kept = random() % (pending_names_.size() + 1);
-  for (std::size_t i = 0; i < kept; ++i) rename(names, pending_names_[i]);
+  for (const Name& change : pending_names_) {
+    if (random() % 2 == 0) rename(names, change);
+  }
   Files found;
   for (const auto& [name, file] : names) found[name] = survivors(files_.at(file), random);
   return found;
 }
 
 void TracedDisk::store(const Files& files, const std::string& directory) {
-  for (const char* name : {"changes.log", "changes.log.new", "base.mdb", "base.mdb-lock"}) {
+  for (const char* name : {"changes.log", "changes.log.new", "base.mdb", "base.mdb.new", "base.mdb-lock"}) {
     std::remove((directory + '/' + name).c_str());
   }
   for (const auto& [name, content] : files) {

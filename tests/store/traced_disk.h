@@ -11,7 +11,7 @@
 namespace minivault::test {
 
 /// What a disk may hold after a power cut at some moment of a recording: what was synced, for certain; of the
-/// rest any part, sector by sector in any order, and names up to any of those that were not synced.
+/// rest any part, sector by sector and name by name in any order.
 class TracedDisk {
  public:
   using Files = std::map<std::string, std::string>;  ///< content by name
