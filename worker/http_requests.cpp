@@ -147,7 +147,7 @@ Progress HttpSession::put(Client& client, const store::Write& write) {
     fail(client, 503, "another live node has this node's id; nothing was written (minivault new-id)");
     return finish(client);
   }
-  if (write.value.size() > services_->store.largest_value(write.key.size())) {
+  if (write.value.size() > services_->largest_value(write.key.size())) {
     fail(client, 413, "value too large");
     return finish(client);
   }
@@ -268,7 +268,7 @@ void HttpSession::answer_found(Client& client, const store::Found& found) {
   if (!unless.empty() && protocol::names_tag(unless, etag.tag())) {
     return protocol::append_not_modified(services_->scratch, client.http->form, etag.line());
   }
-  if (wants_bytes(client)) return answer_bytes(client, found.value, etag.line());
+  if (wants_bytes(client)) return answer_bytes(client, found.value, etag);
   answer_json(client, found, etag.line());
 }
 
@@ -277,16 +277,18 @@ bool HttpSession::wants_bytes(const Client& client) {
 }
 
 /// As protocol::append_bytes(), but a large body is not copied.
-void HttpSession::answer_bytes(Client& client, std::string_view value, std::string_view etag) {
+void HttpSession::answer_bytes(Client& client, std::string_view value, const protocol::EtagLine& etag) {
   const ResponseForm& form = client.http->form;
-  const std::string_view range = client.http->parser.request().range;
+  const HttpRequest& request = client.http->parser.request();
+  const std::string_view range =
+      protocol::may_continue(request.if_range, etag.tag()) ? request.range : std::string_view();
   const protocol::ByteRange part = protocol::parse_range(range, value.size());
   if (part.kind == protocol::ByteRange::Kind::kUnsatisfiable || form.head_only) {
-    return protocol::append_bytes(services_->scratch, value, range, form, etag);
+    return protocol::append_bytes(services_->scratch, value, range, form, etag.line());
   }
   ResponseForm head = form;
   head.head_only = true;
-  protocol::append_bytes(services_->scratch, value, range, head, etag);
+  protocol::append_bytes(services_->scratch, value, range, head, etag.line());
   flush(client);
   const bool whole = part.kind == protocol::ByteRange::Kind::kWhole;
   services_->append_borrowed(client, whole ? value : value.substr(part.offset, part.length));

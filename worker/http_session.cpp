@@ -110,8 +110,10 @@ Progress HttpSession::answer_expectation(Client& client) {
 
 Progress HttpSession::refuse_unparsed(Client& client, const HttpParse& parsed) {
   HttpState& http = *client.http;
+  client.connection.input().consume(parsed.consumed);  // blank lines before it, which its size does not count
   client.request_bytes = 0;
   client.skip_bytes = parsed.size;
+  http.gathered = 0;
   http.form = ResponseForm::of(http.parser.request());
   http.form.keep_alive = parsed.size != 0 && http.form.keep_alive && !services_->draining;
   services_->scratch.clear();

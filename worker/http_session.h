@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "common/protocol/http.h"
+#include "common/protocol/http_condition.h"
 #include "common/protocol/http_target.h"
 #include "worker/client.h"
 #include "worker/peer_reads.h"
@@ -42,7 +43,7 @@ class HttpSession {
   [[nodiscard]] bool set_condition(Client& client, store::Write& write);
   [[nodiscard]] bool reserve_answer(Client& client, const store::Found& found);
   void answer_found(Client& client, const store::Found& found);
-  void answer_bytes(Client& client, std::string_view value, std::string_view etag);
+  void answer_bytes(Client& client, std::string_view value, const protocol::EtagLine& etag);
   void answer_json(Client& client, const store::Found& record, std::string_view etag);
   void answer_health(Client& client);
 

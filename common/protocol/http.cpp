@@ -113,8 +113,7 @@ class HeadParser : public http::basic_parser<true> {
         if (!names_bytes_type(request_.accept)) request_.accept = view(value);
         return;
       case http::field::if_range:
-        has_if_range_ = true;
-        return;
+        return once(request_.if_range, value, error);
       case http::field::expect:
         request_.expect_continue = boost::beast::iequals(value, "100-continue");
         return;
@@ -138,10 +137,7 @@ class HeadParser : public http::basic_parser<true> {
     header = view(value);
   }
 
-  /// No answer has a validator, so none that If-Range names can still be right: the whole value, then.
-  void on_header_impl(error_code&) override {
-    if (has_if_range_) request_.range = {};
-  }
+  void on_header_impl(error_code&) override {}
   void on_response_impl(int, BeastView, int, error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(BeastView data, error_code&) override { return data.size(); }
@@ -151,7 +147,6 @@ class HeadParser : public http::basic_parser<true> {
 
   HttpRequest& request_;
   std::string_view host_;
-  bool has_if_range_ = false;
   bool unknown_coding_ = false;
 };
 
@@ -182,6 +177,10 @@ HttpParse HttpParser::parse(std::string_view input) try {
 
 void HttpParser::begin() {
   begun_ = true;
+  // A head that is refused before it is parsed must not be answered in the form that the one before asked
+  // for.
+  request_.method = HttpMethod::kOther;
+  request_.version = 11;
   continue_told_ = false;
   scanned_ = line_begin_ = first_line_bytes_ = head_bytes_ = 0;
   whole_bytes_ = 0;

@@ -26,6 +26,7 @@ struct HttpRequest {
   std::string_view content_type;
   std::string_view accept;
   std::string_view range;
+  std::string_view if_range;
   std::string_view if_match;
   std::string_view if_none_match;
   std::string_view x_minivault_consistency;
@@ -79,7 +80,8 @@ class HttpParser {
   /// use.
   [[nodiscard]] HttpParse parse(std::string_view input);
 
-  /// Complete after kRequest; all but the body after kContinue.
+  /// Complete after kRequest; all but the body after kContinue. After kError what was understood of it,
+  /// nothing of the request before.
   [[nodiscard]] const HttpRequest& request() const { return request_; }
 
   /// Whether a request has begun: an end of the connection now cuts one in two.

@@ -45,6 +45,12 @@ inline constexpr std::string_view kConditionFailed = "the condition does not hol
 /// If-None-Match that is not `*`, for a write could only mean "unless it is this one" by it.
 [[nodiscard]] Precondition parse_precondition(std::string_view if_match, std::string_view if_none_match);
 
+/// Whether a read's Range counts: there is no If-Range, or it names exactly this tag. Half of an old value
+/// must never be completed with half of a new one.
+[[nodiscard]] inline bool may_continue(std::string_view if_range, std::string_view tag) {
+  return if_range.empty() || if_range == tag;
+}
+
 /// Whether a read's If-None-Match names this tag (weakly or not, in a list or not) or says `*`.
 [[nodiscard]] bool names_tag(std::string_view if_none_match, std::string_view tag);
 

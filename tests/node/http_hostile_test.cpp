@@ -14,6 +14,7 @@ class HttpHostileTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(HttpHostileTest);
   CPPUNIT_TEST(refuses_what_can_be_read_in_two_ways);
   CPPUNIT_TEST(refuses_broken_requests);
+  CPPUNIT_TEST(refuses_with_a_body_behind_a_head);
   CPPUNIT_TEST(wants_a_length);
   CPPUNIT_TEST(refuses_too_large_a_body_and_goes_on);
   CPPUNIT_TEST(refuses_too_long_a_target);
@@ -79,6 +80,20 @@ class HttpHostileTest : public CppUnit::TestFixture {
     assert_serves(node);
   }
 
+  /// The answer to HEAD has no body; that of the refused request behind it does.
+  void refuses_with_a_body_behind_a_head() {
+    const Node node;
+    for (const std::string& broken :
+         {std::string("\x01\x02"), std::string("GET /k HTTP/1.1\n"), "GET /" + std::string(300'000, 'a')}) {
+      RawConnection connection(node.port());
+      connection.send(http_request("HEAD", "/k") + broken);
+      CPPUNIT_ASSERT_EQUAL(404, receive_http(connection, false).status);
+      const HttpResponse response = receive_http(connection);
+      CPPUNIT_ASSERT(response.status == 400 || response.status == 414);
+      assert_refused(response, response.status);
+    }
+  }
+
   void wants_a_length() {
     const Node node;
     assert_refused(http(node.port(), http_request("PUT", "/k")), 411);
@@ -90,8 +105,14 @@ class HttpHostileTest : public CppUnit::TestFixture {
     const Node node;
     const std::string large(5 << 20, 'x');  // -log 16 allows 4 MB
     RawConnection connection(node.port());
-    connection.send(http_upload("PUT", "/large", large, {std::string("Content-Type: ") + kOctets}));
-    assert_refused(receive_http(connection), 413);
+    const std::string upload = http_upload("PUT", "/large", large, {std::string("Content-Type: ") + kOctets});
+    // What is read past is exactly the request, whatever blank lines are in front of it: its last bytes must
+    // never pass for the next one.
+    for (const std::string before : {"", "\r\n", "\r\n\r\n"}) {
+      connection.send(before + upload + http_request("GET", "/large"));
+      assert_refused(receive_http(connection), 413);
+      assert_refused(receive_http(connection), 404);
+    }
     RawConnection chunked(node.port());
     std::string body;
     for (int i = 0; i < 80; ++i) body += "10000\r\n" + std::string(65'536, 'x') + "\r\n";

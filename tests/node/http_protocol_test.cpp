@@ -24,6 +24,7 @@ class HttpProtocolTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(gives_json_values_as_they_are);
   CPPUNIT_TEST(takes_and_gives_raw_bytes);
   CPPUNIT_TEST(honours_ranges);
+  CPPUNIT_TEST(never_joins_two_values_by_a_range);
   CPPUNIT_TEST(shares_values_with_the_binary_protocol);
   CPPUNIT_TEST(decodes_the_path);
   CPPUNIT_TEST(keeps_reserved_names_apart);
@@ -116,6 +117,24 @@ class HttpProtocolTest : public CppUnit::TestFixture {
     for (const char* ignored :
          {"bytes=x", "lines=1-2", "bytes=3-1"}) {  // not a range that can be read: the whole value
       CPPUNIT_ASSERT_EQUAL_MESSAGE(ignored, 200, ranged(node, ignored).status);
+    }
+  }
+
+  /// A download that goes on after the value has changed gets the new one, whole.
+  void never_joins_two_values_by_a_range() {
+    const Node node;
+    assert_done(http(node.port(), http_upload("PUT", "/range", "0123456789", kRawBody)));
+    const auto go_on = [&](const std::string& tag) {
+      return http(node.port(),
+                  http_request("GET", "/range", {kRawAnswer.front(), "Range: bytes=5-", "If-Range: " + tag}));
+    };
+    const std::string tag = ranged(node, "bytes=0-4").header("etag");
+    CPPUNIT_ASSERT_EQUAL(std::string("56789"), go_on(tag).body);
+    assert_done(http(node.port(), http_upload("PUT", "/range", "abcdefghij", kRawBody)));
+    for (const std::string& old : {tag, "W/" + tag, std::string("Sat, 21 Nov 2026 00:00:00 GMT")}) {
+      const HttpResponse whole = go_on(old);
+      CPPUNIT_ASSERT_EQUAL(200, whole.status);
+      CPPUNIT_ASSERT_EQUAL(std::string("abcdefghij"), whole.body);
     }
   }
 
