@@ -102,7 +102,8 @@ cluster::Pulse Home::pulse() const {
 
 std::vector<cluster::Held> Home::held() const {
   // The clock before the tail: whatever this node stamps later is above it.
-  const std::uint64_t hlc = state_->append.last_hlc.load(std::memory_order_acquire);
+  // Without everything it had once, it vouches for nothing.
+  const std::uint64_t hlc = is_complete() ? state_->append.last_hlc.load(std::memory_order_acquire) : 0;
   const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
   std::vector<cluster::Held> held{{id_, {epoch(), tail, hlc}}};
   for (const cluster::Member& member : members_.members()) {
@@ -175,6 +176,21 @@ Beginning Home::begin_stream(const cluster::Position& position) const {
   return {.from = tail, .jump = true, .waits = true};
 }
 
+bool Home::is_older_than(const cluster::Position& position) const {
+  const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
+  const bool remembers_all = epochs_.epochs().size() < cluster::EpochList::kKept;
+  return position.epoch != 0 && !epochs_.knows(position, tail) && (remembers_all || position.lsn > tail);
+}
+
+Status Home::become_incomplete() {
+  if (!is_complete()) return {};
+  if (Status written = write(cluster::kFilledNote, ""); !written) return written;
+  state_->cluster.complete.store(0, std::memory_order_release);
+  log_line(LogLevel::kWarning, "older_than_its_peers_know",
+           {{"node", cluster::id_text(id_)}, {"remedy", "what it has forgotten comes back by repair"}});
+  return {};
+}
+
 bool Home::is_complete() const {
   return state_->cluster.complete.load(std::memory_order_acquire) != 0;
 }
@@ -187,13 +203,22 @@ Status Home::become_complete() {
   return {};
 }
 
-bool Home::in_debt(NodeId peer) const {
-  const Result<std::string> note = read(cluster::debt_note(peer));
-  return note && !note->empty();
+store::Version Home::debt(NodeId peer) const {
+  const Result<store::Found> note = store_->note(cluster::debt_note(peer));
+  return note && !note->value.empty() ? note->version : store::Version();
 }
 
-Status Home::pay(NodeId peer) {
-  return in_debt(peer) ? write(cluster::debt_note(peer), "") : Status();
+Status Home::pay(NodeId peer, const store::Version& debt) {
+  if (debt == store::Version()) return {};
+  store::Batch batch;
+  const std::string name = cluster::debt_note(peer);
+  store::Write note;
+  note.operation = store::Operation::kNote;
+  note.key = name;
+  note.condition = store::Condition::kVersionIs;
+  note.expected = debt;
+  batch.add(note);
+  return store_->commit(batch);
 }
 
 Result<std::string> Home::read(std::string_view name) const {

@@ -54,8 +54,14 @@ class Home {
 
   [[nodiscard]] bool is_complete() const;
   [[nodiscard]] Status become_complete();
-  [[nodiscard]] bool in_debt(NodeId peer) const;
-  [[nodiscard]] Status pay(NodeId peer);
+  /// A peer holds more of this node's stream than this node ever sent as far as it remembers: its directory
+  /// was put back from an older copy. What it has forgotten it must not take for deleted.
+  [[nodiscard]] bool is_older_than(const cluster::Position& position) const;
+  [[nodiscard]] Status become_incomplete();
+  /// The repair that is owed to a peer, by the version of its note; zero: none is.
+  [[nodiscard]] store::Version debt(NodeId peer) const;
+  /// Unless a newer one was made since: what was jumped over meanwhile is still missing.
+  [[nodiscard]] Status pay(NodeId peer, const store::Version& debt);
 
  private:
   [[nodiscard]] Status draw_epoch();

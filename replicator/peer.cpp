@@ -107,7 +107,10 @@ void Peer::run(Link& link, std::uint64_t now_ms) {
   if (link.line.state() == Line::State::kClosed) return;
   const Status well =
       link.line.run([&](std::string_view message) { return answered(link, message, now_ms); });
-  if (!well) return end(link, now_ms, well.error().message);
+  if (!well) {
+    refused_ = refused_ || well.error().code == Code::kUnauthorized;
+    return end(link, now_ms, well.error().message);
+  }
   if (link.line.state() == Line::State::kOpen && !link.said_hello) greet(link);
 }
 
@@ -211,6 +214,9 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   complete_ = hello->complete;
   place_->node_id.store(id_, std::memory_order_relaxed);
   place_->epoch.store(epoch_, std::memory_order_release);
+  if (services_->home.is_older_than(hello->position)) {
+    if (Status noted = services_->home.become_incomplete(); !noted) return noted;
+  }
   if (link.greeted) return {};
   link.greeted = true;
   link.delay_ms = 0;

@@ -59,6 +59,7 @@ class Replicator final : private PeerOwner {
   [[nodiscard]] std::size_t configured() const;
   [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
   [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
+  [[nodiscard]] bool forget_replaced(const Peer& peer, NodeId id);
   void refused(Peer& peer, cluster::Reply reason) override;
   void id_is_taken(const Peer& peer);
 

@@ -46,7 +46,8 @@ void Replicator::keep_peers() {
     if (!is_alias(address) && !has_address(address)) add_peer(address);
   }
   for (const cluster::Member& member : home_.members().members()) {
-    if (member.id == home_.id() || find(member.id) != nullptr || has_address(member.address)) continue;
+    const bool here = member.id == home_.id() || member.address == context_->config.public_url;
+    if (here || find(member.id) != nullptr || has_address(member.address)) continue;
     add_peer(member.address);
   }
   drop_unwanted();
@@ -145,46 +146,56 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
     return Objection::kIdTaken;
   }
   if (home_.members().is_forgotten(hello.id)) return Objection::kForgotten;
+  if (!home_.merge(hello.members) || !forget_replaced(peer, hello.id)) return Objection::kNotStored;
   for (const auto& other : peers_) {
     if (other.get() == &peer || other->id() != hello.id) continue;
     if (other->is_reachable()) {
+      if (other->epoch() != hello.epoch) return Objection::kIdTaken;  // two nodes, one a copy of the other
       // Names of one node are one node; which of them is called does not matter.
       aliases_.push_back({peer.address(), hello.id});
       return Objection::kKnownElsewhere;
     }
     other->close(now_ms_, "the node is called at another address now");
   }
-  if (!home_.merge(hello.members)) return Objection::kNotStored;
   return take_in(peer, hello.id);
 }
 
-/// Makes a node that answered a member. A new one in the place of a member that is gone replaces it, or every
-/// replaced disk would leave a ghost that counts.
+/// Makes a node that answered a member.
 PeerOwner::Objection Replicator::take_in(Peer& peer, NodeId id) {
   if (home_.members().find(id) != nullptr) return Objection::kNone;
-  const cluster::Member* before = home_.members().find_address(peer.address());
-  const NodeId replaced = before == nullptr ? 0 : before->id;
-  const Status known = home_.introduce(id, peer.address());
-  if (!known) {
+  if (const Status known = home_.introduce(id, peer.address()); !known) {
     log_line(LogLevel::kWarning, "member_not_taken",
              {{"node", cluster::id_text(id)}, {"peer", peer.address()}, {"error", known.error().message}});
     return Objection::kNotStored;
   }
   log_line(LogLevel::kInfo, "member", {{"node", cluster::id_text(id)}, {"peer", peer.address()}});
-  const bool lives = find(replaced) != nullptr && find(replaced)->is_reachable();
-  if (replaced != 0 && replaced != home_.id() && !lives) {
+  return Objection::kNone;
+}
+
+/// A node that answers at the address of a member which is nowhere now has taken its place: else every
+/// replaced disk would leave a ghost that counts. False: that could not be stored.
+bool Replicator::forget_replaced(const Peer& peer, NodeId id) {
+  std::vector<NodeId> gone;
+  for (const cluster::Member& member : home_.members().members()) {
+    if (member.address != peer.address() || member.id == id || member.id == home_.id()) continue;
+    const Peer* elsewhere = find(member.id);
+    if (elsewhere == nullptr || !elsewhere->is_reachable()) gone.push_back(member.id);
+  }
+  return std::all_of(gone.begin(), gone.end(), [&](NodeId replaced) {
     log_line(LogLevel::kWarning, "member_replaced",
              {{"node", cluster::id_text(replaced)}, {"by", cluster::id_text(id)}, {"peer", peer.address()}});
-    if (!home_.forget(replaced)) return Objection::kNotStored;
-  }
-  return Objection::kNone;
+    return home_.forget(replaced).has_value();
+  });
 }
 
 void Replicator::refused(Peer& peer, cluster::Reply reason) {
   if (reason == cluster::Reply::kIdTaken) id_is_taken(peer);
 }
 
+/// Of two holders of one id, the one that reaches a majority was there first: the other is refused by it.
 void Replicator::id_is_taken(const Peer& peer) {
+  const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
+  if (needed != 0 && board_->reachable.load(std::memory_order_relaxed) >= needed) return;
   if (board_->id_taken.exchange(1) != 0) return;
   log_line(LogLevel::kError, "node_id_taken",
            {{"node", cluster::id_text(home_.id())},

@@ -45,7 +45,9 @@ std::string remote_host(int socket) {
     return is_loopback_name(host) ? std::string() : host;
   }
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-  if (IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr)) return {};
+  constexpr std::uint8_t kLoopbackNet = 127;
+  const bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == kLoopbackNet;
+  if (mapped || IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr)) return {};
   ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
   return '[' + std::string(text.data()) + ']';
 }
@@ -114,6 +116,7 @@ void SyncSession::hello(Client& client, std::string_view message) {
 
   SyncState& state = *client.sync;
   state.id = decoded->id != 0 ? decoded->id : own_id();  // whoever only asks may have no id yet
+  state.epoch = decoded->epoch;
   state.introduced = !decoded->dial_back;
   state.next.reset();
   if (state.introduced) introduce(client, *decoded);
@@ -146,6 +149,10 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
     const bool itself = hello.epoch == epoch;
     refuse(client, itself ? Reply::kItself : Reply::kIdTaken,
            itself ? "you are calling yourself" : "this node has that id: " + cluster::id_text(hello.id));
+    return false;
+  }
+  if (!hello.dial_back && hello.address.find(':') == std::string::npos) {
+    refuse(client, Reply::kMalformed, "the address of a hello is host:port");
     return false;
   }
   const Result<cluster::MemberSet> known = members(client);
@@ -193,7 +200,7 @@ void SyncSession::pulse(Client& client) {
   answer.floor_hlc = node.limits.tombstone_floor_hlc.load(std::memory_order_relaxed);
   answer.complete = board().complete.load(std::memory_order_acquire) != 0;
   // The clock value before the tail: every record of this node up to it lies below.
-  const std::uint64_t hlc = node.append.last_hlc.load(std::memory_order_acquire);
+  const std::uint64_t hlc = answer.complete ? node.append.last_hlc.load(std::memory_order_acquire) : 0;
   const shared::Lsn tail = node.marks.tail.load(std::memory_order_acquire);
   answer.held.push_back({answer.id, {answer.epoch, tail, hlc}});
   const Result<cluster::MemberSet> known = members(client);
