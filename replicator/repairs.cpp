@@ -19,7 +19,7 @@ void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, cons
   for (const bool owed : {true, false}) {
     for (const RepairPeer& peer : peers) {
       Account& account = accounts_.try_emplace(peer.id, Account{.last_ms = now_ms}).first->second;
-      if (peer.in_debt == owed && is_due(peer, account, now_ms)) return start(peer, account, now_ms);
+      if (peer.owed == owed && is_due(peer, account, now_ms)) return start(peer, account, now_ms);
     }
   }
 }
@@ -36,12 +36,13 @@ void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
     return;
   }
   account = {.last_ms = now_ms, .asked_seen = asked_at_start_};
-  when_done({peer_, state == Repair::State::kDoneWithComplete});
+  place_->repairs.fetch_add(1, std::memory_order_relaxed);
+  when_done({peer_, debt_, state == Repair::State::kDoneWithComplete});
 }
 
 bool Repairs::is_due(const RepairPeer& peer, Account& account, std::uint64_t now_ms) const {
   if (!peer.reachable || now_ms < account.not_before_ms) return false;
-  if (peer.in_debt || account.asked_seen < board_.repair_requested.load()) return true;
+  if (peer.owed || account.asked_seen < board_.repair_requested.load()) return true;
   const auto interval_ms = static_cast<std::uint64_t>(config_.repair_interval.count());
   return interval_ms > 0 && id_ < peer.id && now_ms - account.last_ms >= interval_ms;
 }
@@ -61,6 +62,8 @@ void Repairs::start(const RepairPeer& peer, Account& account, std::uint64_t now_
   }
   repair_ = std::move(*started);
   peer_ = peer.id;
+  place_ = peer.place;
+  debt_ = peer.debt;
 }
 
 }  // namespace minivault::replicator

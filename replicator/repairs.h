@@ -10,6 +10,7 @@
 #include "common/cluster/members.h"
 #include "common/config/config.h"
 #include "common/shared/cluster_board.h"
+#include "common/store/version.h"
 #include "replicator/repair.h"
 
 namespace minivault::replicator {
@@ -20,7 +21,8 @@ struct RepairPeer {
   client::Address address;
   shared::PeerPlace* place = nullptr;
   bool reachable = false;
-  bool in_debt = false;  ///< the note `debt/ID` stands
+  bool owed = false;    ///< at once, not when its time comes
+  store::Version debt;  ///< what is owed, for whoever pays it
 };
 
 /// Decides when this node repairs with whom, one after the other: whom it owes one, everyone when asked, and
@@ -29,6 +31,7 @@ class Repairs {
  public:
   struct Done {
     cluster::NodeId peer;
+    store::Version debt;  ///< as it was when the repair began
     bool peer_was_complete;
   };
   using WhenDone = std::function<void(const Done&)>;
@@ -59,7 +62,10 @@ class Repairs {
   shared::ClusterBoard& board_;
   std::map<cluster::NodeId, Account> accounts_;
   std::optional<Repair> repair_;
-  cluster::NodeId peer_ = 0;  ///< of the one under way
+  // Of the one under way.
+  cluster::NodeId peer_ = 0;
+  shared::PeerPlace* place_ = nullptr;
+  store::Version debt_;
   std::uint64_t asked_at_start_ = 0;
 };
 

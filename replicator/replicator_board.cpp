@@ -153,14 +153,15 @@ void Replicator::repair() {
     peer->show_repairing(repairs_->under_way(peer->id()));
     const Result<client::Address> address = client::parse_address(peer->address());
     if (!address || peer->id() == 0 || !peer->is_streaming()) continue;
-    const bool owed = home_.in_debt(peer->id()) || (!home_.is_complete() && peer->is_complete());
-    list.push_back({peer->id(), *address, &peer->place(), true, owed});
+    const store::Version debt = home_.debt(peer->id());
+    const bool owed = debt != store::Version() || (!home_.is_complete() && peer->is_complete());
+    list.push_back({peer->id(), *address, &peer->place(), true, owed, debt});
   }
   store_->end_turn();
   repairs_->tick(now_ms_, list, [this](const Repairs::Done& done) {
     store_->begin_turn();
     // Where there is no room the debt stays, and is paid once more.
-    const Status paid = home_.pay(done.peer);
+    const Status paid = home_.pay(done.peer, done.debt);
     if (paid && done.peer_was_complete) (void)home_.become_complete();
     store_->end_turn();
   });
