@@ -39,6 +39,14 @@ class InMemory {
   std::optional<std::string> before_;
 };
 
+struct Scenery {
+  InMemory in_memory;
+  DiskRecorder recorder{std::uint64_t{512} << 20};
+  SharedObject<Ledger> ledger;
+  Debt debt;
+  std::mt19937_64 random{seed()};
+};
+
 }  // namespace
 
 class PowerLossTest : public CppUnit::TestFixture {
@@ -52,13 +60,6 @@ class PowerLossTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(commit_that_only_the_page_cache_knows);
   CPPUNIT_TEST_SUITE_END();
 
-  struct Scenery {
-    InMemory in_memory;
-    DiskRecorder recorder{std::uint64_t{512} << 20};
-    SharedObject<Ledger> ledger;
-    Debt debt;
-    std::mt19937_64 random{seed()};
-  };
   std::optional<Scenery> scenery_;
 
   pid_t spawn_writer(Engine& engine, unsigned writer) {
