@@ -41,6 +41,7 @@ class RingTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(born_and_reopened);
   CPPUNIT_TEST(writes_around_the_end);
   CPPUNIT_TEST(more_pieces_than_one_write_takes);
+  CPPUNIT_TEST(nobody_stores_through_the_mapping);
   CPPUNIT_TEST(headers_that_are_refused);
   CPPUNIT_TEST(sizes_that_are_refused);
   CPPUNIT_TEST(header_is_rewritten);
@@ -117,6 +118,18 @@ class RingTest : public CppUnit::TestFixture {
     const store::Lsn lsn = 65'536 - 4'000;  // around the end as well
     CPPUNIT_ASSERT(ring.write(lsn, pieces).has_value());
     CPPUNIT_ASSERT(at(ring, lsn, bytes.size()) == bytes);
+  }
+
+  /// A stray pointer kills its process, and nothing else happens.
+  void nobody_stores_through_the_mapping() {
+    const Ring ring = made();
+    for (const std::uint64_t where : {std::uint64_t{0}, kBytes, 2 * kBytes - 8}) {
+      store::base_support::Child child([&](const auto&) {
+        *reinterpret_cast<volatile char*>(const_cast<std::byte*>(ring.at(0) + where)) = 'x';
+      });
+      CPPUNIT_ASSERT(child.wait() != 0);
+    }
+    CPPUNIT_ASSERT(at(ring, 0, kBytes) == std::string(kBytes, '\0'));
   }
 
   void headers_that_are_refused() {
