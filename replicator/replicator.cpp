@@ -115,6 +115,8 @@ void Replicator::look_around() {
   (void)home_.refresh();  // what went wrong goes wrong again, or right, at the next look
   keep_peers();
   publish_members();
+  const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
+  had_majority_ = had_majority_ || board_->reachable.load(std::memory_order_relaxed) >= needed;
   publish_floor();
   publish_clock();
   find_completeness();

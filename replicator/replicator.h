@@ -112,7 +112,7 @@ class Replicator final : private PeerOwner {
   std::uint64_t next_repair_look_ms_ = 0;
   std::uint64_t next_drift_note_ms_ = 0;
   Lsn seen_tail_ = 0;
-  std::uint32_t told_needed_ = 0;
+  bool had_majority_ = false;  ///< since this process began
   unsigned stop_requests_ = 0;
   std::uint64_t alone_since_ms_ = 0;  ///< of the drain: when the last worker had gone; 0: not yet
 };

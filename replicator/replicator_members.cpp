@@ -146,17 +146,19 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
     return Objection::kIdTaken;
   }
   if (home_.members().is_forgotten(hello.id)) return Objection::kForgotten;
-  if (!home_.merge(hello.members) || !forget_replaced(peer, hello.id)) return Objection::kNotStored;
+  if (!home_.merge(hello.members)) return Objection::kNotStored;
   for (const auto& other : peers_) {
     if (other.get() == &peer || other->id() != hello.id) continue;
     if (other->is_reachable()) {
       if (other->epoch() != hello.epoch) return Objection::kIdTaken;  // two nodes, one a copy of the other
+      if (!forget_replaced(peer, hello.id)) return Objection::kNotStored;
       // Names of one node are one node; which of them is called does not matter.
       aliases_.push_back({peer.address(), hello.id});
       return Objection::kKnownElsewhere;
     }
     other->close(now_ms_, "the node is called at another address now");
   }
+  if (!forget_replaced(peer, hello.id)) return Objection::kNotStored;
   return take_in(peer, hello.id);
 }
 
@@ -192,10 +194,10 @@ void Replicator::refused(Peer& peer, cluster::Reply reason) {
   if (reason == cluster::Reply::kIdTaken) id_is_taken(peer);
 }
 
-/// Of two holders of one id, the one that reaches a majority was there first: the other is refused by it.
+/// Of two holders of one id, the one that has reached a majority was there first: the other never will, for
+/// all that know the first refuse it.
 void Replicator::id_is_taken(const Peer& peer) {
-  const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
-  if (needed != 0 && board_->reachable.load(std::memory_order_relaxed) >= needed) return;
+  if (had_majority_) return;
   if (board_->id_taken.exchange(1) != 0) return;
   log_line(LogLevel::kError, "node_id_taken",
            {{"node", cluster::id_text(home_.id())},
