@@ -134,7 +134,7 @@ Progress BinarySession::synchronize(Client& client, const BinaryRequest& request
 
 Progress BinarySession::write(Client& client, const BinaryRequest& request, std::size_t size) {
   if (services_->quorum.forbids_writes()) return refuse(client, size);
-  const std::uint64_t largest = services_->store.largest_value(request.key.size());
+  const std::uint64_t largest = services_->largest_value(request.key.size());
   store::Write write;
   write.key = request.key;
   write.value = request.value;

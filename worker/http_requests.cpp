@@ -147,7 +147,7 @@ Progress HttpSession::put(Client& client, const store::Write& write) {
     fail(client, 503, "another live node has this node's id; nothing was written (minivault new-id)");
     return finish(client);
   }
-  if (write.value.size() > services_->store.largest_value(write.key.size())) {
+  if (write.value.size() > services_->largest_value(write.key.size())) {
     fail(client, 413, "value too large");
     return finish(client);
   }

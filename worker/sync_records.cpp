@@ -76,6 +76,12 @@ Progress SyncSession::batch(Client& client, std::string_view message) {
 bool SyncSession::follows(Client& client, const cluster::BatchHead& head) {
   const SyncState& state = *client.sync;
   const bool begins = head.from == head.to;
+  if (head.epoch != state.epoch || head.hlc >= kLargestHlc) {
+    refuse(client, Reply::kMalformed,
+           head.epoch != state.epoch ? "the batch is of another epoch than the hello"
+                                     : "the batch's clock is beyond the year 9999");
+    return false;
+  }
   if (!state.next && !begins) {
     refuse(client, Reply::kGap, "the stream has not begun on this connection, or a batch of it was refused");
     return false;

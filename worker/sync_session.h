@@ -16,7 +16,8 @@ namespace minivault::worker {
 
 /// What another node has said on a connection.
 struct SyncState {
-  cluster::NodeId id = 0;   ///< 0: no hello yet
+  cluster::NodeId id = 0;  ///< 0: no hello yet
+  std::uint64_t epoch = 0;
   bool introduced = false;  ///< its hello was more than a question: it may send its stream
   /// Where the next batch begins; none: the stream has not begun, or was refused in the middle.
   std::optional<shared::Lsn> next;

@@ -24,6 +24,8 @@ class OutputBufferTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_lower_mark_behind_a_higher_changes_nothing);
   CPPUNIT_TEST(holds_at_one_place_become_the_highest);
   CPPUNIT_TEST(what_is_before_a_hold_leaves);
+  CPPUNIT_TEST(nothing_passes_the_gate);
+  CPPUNIT_TEST(what_the_gate_keeps_can_be_changed);
   CPPUNIT_TEST(large_bytes_are_lent_and_small_ones_copied);
   CPPUNIT_TEST(keeping_copies_what_has_not_left);
   CPPUNIT_TEST(gathers_as_far_as_the_pieces_suffice);
@@ -87,6 +89,48 @@ class OutputBufferTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("wlater"), sendable());
     output_.release(10);
     CPPUNIT_ASSERT_EQUAL(std::string("wlaterlast"), sendable());
+  }
+
+  void nothing_passes_the_gate() {
+    append("now");
+    output_.set_gate(output_.end_place());
+    append("later");
+    CPPUNIT_ASSERT_EQUAL(std::string("now"), sendable());
+    output_.hold(5);
+    append("last");
+    output_.release(5);
+    CPPUNIT_ASSERT_EQUAL(std::string("now"), sendable());
+    output_.sent(3);
+    CPPUNIT_ASSERT_EQUAL(std::string(), sendable());
+    output_.set_gate(8);
+    CPPUNIT_ASSERT_EQUAL(std::string("later"), sendable());
+    output_.sent(2);
+    CPPUNIT_ASSERT_EQUAL(std::string("ter"), sendable());
+    output_.set_gate(OutputBuffer::kOpen);
+    CPPUNIT_ASSERT_EQUAL(std::string("terlast"), sendable());
+  }
+
+  void what_the_gate_keeps_can_be_changed() {
+    const std::string large(OutputBuffer::kBorrowFrom, 'L');
+    append("gone");
+    CPPUNIT_ASSERT_EQUAL(std::string("gone"), sendable());
+    output_.sent(4);
+    output_.set_gate(output_.end_place());
+    append("ab");
+    CPPUNIT_ASSERT(output_.append_borrowed(large));
+    append("cd");
+    CPPUNIT_ASSERT(output_.append_borrowed(large));
+    append("ef");
+    const std::uint64_t second = 4 + 2 + large.size();
+    const std::uint64_t third = second + 2 + large.size();
+    output_.replace(4, 'A');
+    output_.replace(second, 'C');
+    output_.replace(second + 1, 'D');
+    output_.replace(third + 1, 'F');
+    CPPUNIT_ASSERT(output_.keep());
+    output_.replace(third, 'E');
+    output_.set_gate(OutputBuffer::kOpen);
+    CPPUNIT_ASSERT("Ab" + large + "CD" + large + "EF" == sendable());
   }
 
   void large_bytes_are_lent_and_small_ones_copied() {

@@ -53,6 +53,7 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_was_refused_does_not_wait);
   CPPUNIT_TEST(the_disk_is_waited_for_too);
   CPPUNIT_TEST(a_taken_id_takes_no_writes);
+  CPPUNIT_TEST(a_value_must_fit_every_member);
   CPPUNIT_TEST(health_tells_of_the_quorum);
   CPPUNIT_TEST_SUITE_END();
 
@@ -217,6 +218,19 @@ class QuorumTest : public CppUnit::TestFixture {
     assert_refused(http(node.port(), http_upload("PUT", "/k", R"({"value":1})")), 503);
     CPPUNIT_ASSERT_EQUAL(tail, node.tail());
     CPPUNIT_ASSERT_EQUAL(503, http(node.port(), http_request("GET", "/health")).status);
+  }
+
+  void a_value_must_fit_every_member() {
+    const BoardNode node;
+    node.board().largest_value.store(1'000);
+    RawConnection client(node.port());
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", std::string(1'000, 'v')), 5));
+    CPPUNIT_ASSERT_EQUAL(kError, client.exchange(set_frame("k", std::string(1'001, 'v')), 5));
+    CPPUNIT_ASSERT_EQUAL(kError, client.exchange(set_frame("ke", std::string(1'000, 'v')), 5));
+    const std::string large = "{\"value\":\"" + std::string(1'000, 'x') + "\"}";
+    assert_refused(http(node.port(), http_upload("PUT", "/k", large)), 413);
+    node.board().largest_value.store(0);
+    assert_done(http(node.port(), http_upload("PUT", "/k", large)));
   }
 
   void health_tells_of_the_quorum() {

@@ -430,7 +430,11 @@ class SyncSessionTest : public CppUnit::TestFixture {
     future.add({store::Operation::kSet, 0, {UINT64_MAX - 5, peer.id()}, "bad", "value"});
     cluster::BatchWriter foreign(peer.id());
     foreign.add({store::Operation::kSet, 0, {hlc, 9}, "bad", "value"});
-    const cluster::BatchHead head{FakePeer::kEpoch, false, 0, 10, UINT64_MAX};
+    const cluster::BatchHead head{FakePeer::kEpoch, false, 0, 10, hlc};
+    const cluster::BatchHead never{FakePeer::kEpoch, false, 0, 10, UINT64_MAX};
+    const cluster::BatchHead elsewhen{FakePeer::kEpoch + 1, false, 0, 10, hlc};
+    cluster::Hello nowhere = peer.hello_message();
+    nowhere.address = "nowhere";
     const std::string good = writer.finish(head);
     std::vector<std::pair<std::string_view, std::string>> wrong;
     for (std::size_t size = 0; size < good.size(); ++size)
@@ -441,7 +445,10 @@ class SyncSessionTest : public CppUnit::TestFixture {
     for (std::size_t size = 0; size < push_message.size(); ++size)
       wrong.push_back({cluster::kPush, push_message.substr(0, size)});
     wrong.push_back({cluster::kBatch, good + '\0'});
-    wrong.push_back({cluster::kBatch, future.finish(head)});
+    wrong.push_back({cluster::kBatch, writer.finish(never)});
+    wrong.push_back({cluster::kBatch, writer.finish(elsewhen)});
+    wrong.push_back({cluster::kBatch, future.finish(never)});
+    wrong.push_back({cluster::kHello, cluster::encode(nowhere)});
     wrong.push_back({cluster::kBatch, foreign.finish(head)});
     wrong.push_back({cluster::kPush, push_message + "x"});
     wrong.push_back({cluster::kPush, future.finish_push()});
