@@ -1,6 +1,7 @@
 #include "worker/binary_session.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace minivault::worker {
@@ -40,6 +41,7 @@ void finish_request(Client& client, std::size_t size) {
 
 Progress BinarySession::step(Client& client) {
   if (client.skip_bytes > 0) return skip(client);
+  if (get_many(client)) return Progress::kGoOn;
   const std::string_view input = client.connection.input().unread();
   BinaryRequest request;
   // The key's own length is judged with the whole request in hand (carry_out).
@@ -60,6 +62,16 @@ Progress BinarySession::step(Client& client) {
   answer_error(client);
   client.closing = true;
   return Progress::kGoOn;
+}
+
+void BinarySession::look_ahead(std::span<Client* const> clients) const {
+  std::array<std::string_view, store::Store::kMostAtOnce> keys;
+  std::size_t count = 0;
+  for (Client* client : clients) {
+    const std::string_view key = protocol::get_key_in_front(client->connection.input().unread());
+    if (!key.empty()) keys[count++] = key;
+  }
+  services_->store.look_ahead(std::span(keys).first(count));
 }
 
 Progress BinarySession::skip(Client& client) {
@@ -181,6 +193,57 @@ Progress BinarySession::get(Client& client, std::string_view key) {
     answer_error(client);
   }
   return Progress::kGoOn;
+}
+
+/// The usual case in a few steps: GETs that stand in a row at the front are looked up together. False:
+/// nothing was done, because the first request there is another, or its answer is not a small value or none.
+bool BinarySession::get_many(Client& client) {
+  if (client.pending_writes > 0 || !services_->admits_all(access_of(Opcode::kGet), client.authorized)) {
+    return false;
+  }
+  std::string_view input = client.connection.input().unread();
+  std::array<std::string_view, store::Store::kMostAtOnce> keys;
+  std::size_t count = 0;
+  while (count < keys.size()) {
+    keys[count] = protocol::get_key_in_front(input);
+    if (keys[count].empty()) break;
+    input.remove_prefix(protocol::kBinaryPrefixBytes + keys[count++].size());
+  }
+  if (count == 0) return false;
+  std::array<store::Found, store::Store::kMostAtOnce> found;
+  const std::size_t looked = services_->store.get_many(std::span(keys).first(count), found);
+  const std::size_t answered = answer_many(client, std::span(found).first(looked));
+  if (answered == 0) return false;
+  const std::string_view last = keys[answered - 1];
+  finish_request(client, static_cast<std::size_t>(last.end() - client.connection.input().unread().begin()));
+  return true;
+}
+
+/// Answers from the front as long as values are small, and not much more than one of the largest small ones
+/// together. Returns how many.
+std::size_t BinarySession::answer_many(Client& client, std::span<const store::Found> found) {
+  net::OutputBuffer& output = client.connection.output();
+  const std::size_t enough = output.backlog() + kSmallBytes;
+  std::size_t answered = 0;
+  std::uint64_t errors = 0;
+  for (const store::Found& one : found) {
+    if (one.value.size() > kSmallBytes || output.backlog() > enough) break;
+    if (one.answer_after != 0 && !services_->will_leave(one.answer_after)) break;
+    if (one.answer_after != 0) services_->hold(client, one.answer_after);
+    char* to = output.extend(protocol::kResponseHeadBytes + one.value.size());
+    client.broken = to == nullptr;
+    if (client.broken) break;
+    if (one.present) {
+      protocol::write_value(to, one.value);
+    } else {
+      protocol::write_error(to);
+      ++errors;
+    }
+    ++answered;
+  }
+  services_->count(services_->counters.gets, answered);
+  if (errors > 0) services_->count(services_->counters.errors, errors);
+  return answered;
 }
 
 void BinarySession::authenticate(Client& client, std::string_view key) {

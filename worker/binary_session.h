@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "common/protocol/binary.h"
 #include "worker/client.h"
 #include "worker/peer_reads.h"
@@ -19,6 +21,8 @@ class BinarySession {
 
   /// Deals with the request at the front of the client's input. REQUIRES: in a turn of the store.
   [[nodiscard]] Progress step(Client& client);
+  /// Fetches what the first requests of several clients will look at. At most Store::kMostAtOnce clients.
+  void look_ahead(std::span<Client* const> clients) const;
   void write_settled(Client& client, const WriteOutcome& outcome);
   /// The time of these answers' quorum is up: they become FF. They were appended, and have not left.
   static void quorum_missed(Client& client, const QuorumWait& wait);
@@ -32,6 +36,8 @@ class BinarySession {
   [[nodiscard]] Progress carry_out(Client& client, const protocol::BinaryRequest& request, std::size_t size);
   [[nodiscard]] Progress write(Client& client, const protocol::BinaryRequest& request, std::size_t size);
   [[nodiscard]] Progress get(Client& client, std::string_view key);
+  [[nodiscard]] bool get_many(Client& client);
+  [[nodiscard]] std::size_t answer_many(Client& client, std::span<const store::Found> found);
   void authenticate(Client& client, std::string_view key);
   [[nodiscard]] Progress synchronize(Client& client, const protocol::BinaryRequest& request,
                                      std::size_t size);

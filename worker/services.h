@@ -49,9 +49,9 @@ struct Services {
   std::string body;     ///< and its JSON
   bool draining = false;
 
-  /// One more of an event that this process alone counts in its slot.
-  static void count(std::atomic<std::uint64_t>& counter) {
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  /// More of an event that this process alone counts in its slot.
+  static void count(std::atomic<std::uint64_t>& counter, std::uint64_t more = 1) {
+    counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }
 
   // Answers. Running out of memory breaks the client's stream, and the client is dropped for it.
@@ -76,6 +76,10 @@ struct Services {
   /// May this request happen? Asked once a request, however often it is tried.
   enum class Admission { kGranted, kUnauthorized, kRateLimited };
   [[nodiscard]] Admission admit(Client& client, Access needed, bool has_key);
+  /// It may, and so may all that follow: nobody counts them.
+  [[nodiscard]] bool admits_all(Access needed, bool has_key) const {
+    return !rate.limited() && (has_key || !access.needs_key(needed));
+  }
 };
 
 }  // namespace minivault::worker

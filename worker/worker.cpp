@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <utility>
 
@@ -102,18 +103,31 @@ void Worker::notice(const net::Event& event) {
   }
 }
 
+/// A few clients are read before the first of them is served: what they ask for is then fetched into the
+/// processor's caches for all at once.
 void Worker::serve_ready() {
-  while (!ready_.empty() && !turn_is_long()) serve(*ready_.pop_front());
+  while (!ready_.empty() && !turn_is_long()) {
+    std::array<Client*, kServedTogether> together;
+    std::size_t count = 0;
+    while (count < together.size() && !ready_.empty()) {
+      Client& client = *ready_.pop_front();
+      if (receive(client)) together[count++] = &client;
+    }
+    const std::span<Client* const> clients = std::span(together).first(count);
+    if (count > 1) binary_.look_ahead(clients);
+    for (Client* client : clients) advance(*client);
+  }
 }
 
-void Worker::serve(Client& client) {
+/// One read, if the client may be read now. Returns whether it is to be served.
+bool Worker::receive(Client& client) {
   touch(client);
   net::Connection& connection = client.connection;
   if (client.lingering) {
     const net::Connection::Received received = connection.discard();
     client.broken =
         received == net::Connection::Received::kEnd || received == net::Connection::Received::kBroken;
-    return;
+    return false;
   }
   const bool may_read =
       client.stopped_at == Progress::kNeedBytes && !client.closing && !client.input_pinned();
@@ -121,7 +135,7 @@ void Worker::serve(Client& client) {
     const auto request_bytes = static_cast<std::size_t>(client.request_bytes);
     if (connection.receive(request_bytes) == net::Connection::Received::kBroken) client.broken = true;
   }
-  if (may_read || client.stopped_at == Progress::kGoOn) advance(client);
+  return may_read || client.stopped_at == Progress::kGoOn;
 }
 
 /// Deals with requests until the client must wait for something, and puts it where it will be found then.

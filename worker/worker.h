@@ -36,11 +36,13 @@ class Worker {
   [[nodiscard]] Status run();
 
  private:
+  static constexpr std::size_t kServedTogether = store::Store::kMostAtOnce;
+
   // Turns (worker.cpp).
   void turn(std::span<const net::Event> events);
   void notice(const net::Event& event);
   void serve_ready();
-  void serve(Client& client);
+  [[nodiscard]] bool receive(Client& client);
   void advance(Client& client);
   [[nodiscard]] Progress step(Client& client);
   void settle_writes();

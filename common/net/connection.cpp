@@ -10,6 +10,15 @@ namespace {
 
 constexpr std::size_t kPiecesASend = 128;
 
+ssize_t send_pieces(int fd, std::span<iovec> pieces) {
+  // The usual case: the kernel has less to look at.
+  if (pieces.size() == 1) return ::send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = pieces.size();
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 void Connection::note(const Event& event) {
@@ -57,10 +66,7 @@ Connection::Sent Connection::send(std::uint64_t reached) {
   const std::span<iovec> filled = output_.gather(pieces);
   std::size_t asked = 0;
   for (const iovec& piece : filled) asked += piece.iov_len;
-  msghdr message{};
-  message.msg_iov = filled.data();
-  message.msg_iovlen = filled.size();
-  const ssize_t taken = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+  const ssize_t taken = send_pieces(socket_.get(), filled);
   if (taken < 0 && errno != EAGAIN && errno != EINTR) return Sent::kBroken;
   const std::size_t bytes = taken < 0 ? 0 : static_cast<std::size_t>(taken);
   output_.sent(bytes);

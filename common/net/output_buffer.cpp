@@ -9,9 +9,9 @@
 namespace minivault::net {
 
 bool OutputBuffer::append(std::string_view bytes) {
-  if (bytes.size() > room() && !make_room(bytes.size())) return false;
-  if (!bytes.empty()) std::memcpy(storage() + end_, bytes.data(), bytes.size());
-  end_ += bytes.size();
+  char* to = extend(bytes.size());
+  if (to == nullptr) return false;
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   return true;
 }
 
@@ -131,10 +131,6 @@ void OutputBuffer::settle() {
   }
   if (size == 0 && borrowed_.capacity() > 16) std::vector<Borrowed>().swap(borrowed_);
   if (!held() && holds_.capacity() > 16) std::vector<Hold>().swap(holds_);
-}
-
-std::size_t OutputBuffer::room() const {
-  return (block_.capacity() > 0 ? block_.capacity() : kInsideBytes) - end_;
 }
 
 bool OutputBuffer::make_room(std::size_t bytes) {

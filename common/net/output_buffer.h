@@ -8,6 +8,7 @@
 #include <limits>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/net/block.h"
@@ -30,7 +31,13 @@ class OutputBuffer {
 
   explicit OutputBuffer(BlockPool& pool) : pool_(&pool) {}
 
-  /// Copies the bytes in. False: no memory; the stream is broken and the connection must end.
+  /// Room for that many more bytes, which the caller fills in at once. nullptr: no memory; the stream is
+  /// broken and the connection must end.
+  [[nodiscard]] char* extend(std::size_t bytes) {
+    if (bytes > room() && !make_room(bytes)) return nullptr;
+    return storage() + std::exchange(end_, end_ + bytes);
+  }
+  /// Copies the bytes in. False: no memory, as for extend().
   [[nodiscard]] bool append(std::string_view bytes);
   /// As append(), but large bytes are only looked at: they must stay put until keep() or until they are sent.
   [[nodiscard]] bool append_borrowed(std::string_view bytes);
@@ -80,7 +87,9 @@ class OutputBuffer {
 
   [[nodiscard]] char* storage() { return block_.capacity() > 0 ? block_.data() : inside_.data(); }
   [[nodiscard]] const char* storage() const { return block_.capacity() > 0 ? block_.data() : inside_.data(); }
-  [[nodiscard]] std::size_t room() const;
+  [[nodiscard]] std::size_t room() const {
+    return (block_.capacity() > 0 ? block_.capacity() : kInsideBytes) - end_;
+  }
   [[nodiscard]] bool make_room(std::size_t bytes);
 
   BlockPool* pool_;

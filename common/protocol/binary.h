@@ -108,6 +108,15 @@ inline void store(std::string& out, Integer value) {
   return {key_bytes == 0 ? Kind::kSkip : Kind::kRequest, head};
 }
 
+/// The key of a whole GET at the front of `input`, which takes kBinaryPrefixBytes and the key; empty: that is
+/// not what stands there.
+[[nodiscard]] inline std::string_view get_key_in_front(std::string_view input) {
+  if (input.size() < kBinaryPrefixBytes || input[0] != static_cast<char>(Opcode::kGet)) return {};
+  const auto key_bytes = detail::load<std::uint16_t>(input, 1);
+  if (input.size() - kBinaryPrefixBytes < key_bytes) return {};
+  return {input.data() + kBinaryPrefixBytes, key_bytes};
+}
+
 // Responses, as a node writes them.
 
 inline void append_ok(std::string& out) {
@@ -122,6 +131,19 @@ inline void append_error(std::string& out) {
 inline void append_value_header(std::string& out, std::uint32_t length) {
   out.push_back(static_cast<char>(kStatusOk));
   detail::store(out, length);
+}
+
+/// The response to a request that failed, kResponseHeadBytes, at `to`.
+inline void write_error(char* to) {
+  std::memcpy(to, "\xFF\0\0\0\0", kResponseHeadBytes);
+}
+
+/// The response to a GET that found `value`, kResponseHeadBytes more than it, at `to`.
+inline void write_value(char* to, std::string_view value) {
+  const auto length = static_cast<std::uint32_t>(value.size());
+  *to = static_cast<char>(kStatusOk);
+  std::memcpy(to + 1, &length, sizeof length);
+  std::memcpy(to + kResponseHeadBytes, value.data(), value.size());
 }
 
 // Requests, as clients write them. REQUIRES: 1 to 65,535 bytes of key, less than 4 GiB of value.

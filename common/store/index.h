@@ -56,6 +56,11 @@ class Index {
     return shared::kNoLsn;
   }
 
+  /// The record that find() would look at first, or kNoLsn: for a look ahead of it.
+  [[nodiscard]] Lsn candidate(std::uint64_t hash, Lsn window) const {
+    return find(hash, window, [](Lsn) { return true; });
+  }
+
   /// Where a record of this key can go.
   struct Place {
     std::uint64_t word = kNoWord;   ///< kNoWord: no slot is free

@@ -3,6 +3,13 @@
 #include "common/core/assert.h"
 
 namespace minivault::store {
+namespace {
+
+Newest as_newest(const RecordView& record) {
+  return {true, record.header.operation, record.header.flags, record.version(), record.value, record.end()};
+}
+
+}  // namespace
 
 Reader::Reader(shared::State& state, shared::ChildSlot& slot, const Ring& ring, const Index& index,
                const Base& base)
@@ -32,6 +39,26 @@ void Reader::end_turn() {
   slot_.pin.store(shared::kNoLsn, std::memory_order_release);
 }
 
+void Reader::trace(std::span<const std::string_view> keys, std::span<Trace> traces) const {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    traces[i].hash = index_.hash(keys[i], false);
+    index_.prefetch(traces[i].hash);
+  }
+  for (Trace& trace : traces.first(keys.size())) {
+    trace.lsn = index_.candidate(trace.hash, state_.marks.window.load(std::memory_order_acquire));
+    if (trace.lsn != shared::kNoLsn) ring_.prefetch(trace.lsn);
+  }
+}
+
+Newest Reader::newest_in_log(std::string_view key, const Trace& trace) const {
+  RecordView record;
+  // It was the key's newest when it was traced, and the pin keeps it. Another key's record with the same tag
+  // says nothing of this key.
+  const bool found = trace.lsn != shared::kNoLsn && ring_.view(trace.lsn, record) && record.key == key &&
+                     record.header.operation != Operation::kNote;
+  return found ? as_newest(record) : newest_in_log(key, trace.hash);
+}
+
 Newest Reader::newest_in_log(std::string_view key, std::uint64_t hash, bool is_note) const {
   // Acquire, and before the slots are looked at: see Index::find.
   const Lsn window = state_.marks.window.load(std::memory_order_acquire);
@@ -41,7 +68,7 @@ Newest Reader::newest_in_log(std::string_view key, std::uint64_t hash, bool is_n
            (record.header.operation == Operation::kNote) == is_note;
   });
   if (lsn == shared::kNoLsn) return {};
-  return {true, record.header.operation, record.header.flags, record.version(), record.value, record.end()};
+  return as_newest(record);
 }
 
 Status Reader::see(Lsn window) {

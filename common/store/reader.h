@@ -40,8 +40,18 @@ class Reader {
   void end_turn();
   [[nodiscard]] bool in_turn() const { return in_turn_; }
 
+  /// Where a key may be: what newest() needs that can be found out ahead.
+  struct Trace {
+    std::uint64_t hash = 0;
+    Lsn lsn = shared::kNoLsn;  ///< of a record that may be the key's
+  };
+  /// Looks ahead for several keys, so that their cache misses overlap. `traces` is as long as `keys`.
+  void trace(std::span<const std::string_view> keys, std::span<Trace> traces) const;
+
   /// Index, then base. `hash`: of the key, by the index.
   [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
+  /// The same in the log alone, for a traced key; known is false where the base has to be asked.
+  [[nodiscard]] Newest newest_in_log(std::string_view key, const Trace& trace) const;
   /// The index alone: known is false on a miss.
   [[nodiscard]] Newest newest_in_log(std::string_view key, std::uint64_t hash, bool is_note = false) const;
   /// The base alone, seen at a checkpoint at or above the window as it is now. With a miss in the index

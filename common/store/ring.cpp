@@ -174,6 +174,7 @@ Result<Ring> Ring::open(const std::string& path, Access access) {
   Result<RingHeader> header = read_header(ring.file_.get(), path);
   if (!header) return tl::unexpected(header.error());
   ring.header_ = *header;
+  ring.inverse_ = std::numeric_limits<std::uint64_t>::max() / header->ring_bytes;
   Result<Mapping> view = map_twice(ring.file_.get(), header->ring_bytes, path);
   if (!view) return tl::unexpected(view.error());
   ring.view_ = std::move(*view);
@@ -183,7 +184,7 @@ Result<Ring> Ring::open(const std::string& path, Access access) {
 Status Ring::write(Lsn lsn, std::span<iovec> pieces) {
   std::vector<iovec> cut;  // stays empty but for a write around the end of the ring
   while (!pieces.empty()) {
-    const std::uint64_t offset = lsn % size();
+    const std::uint64_t offset = offset_of(lsn);
     std::span<const iovec> now = pieces;
     if (now.size() > kMostPieces || total_bytes(now) > size() - offset) {
       cut = leading(pieces, size() - offset);
@@ -208,7 +209,7 @@ Status Ring::sync() {
 
 void Ring::start_writeback(Lsn from, Lsn to) const {
   while (from < to) {
-    const std::uint64_t offset = from % size();
+    const std::uint64_t offset = offset_of(from);
     const std::uint64_t piece = std::min(to - from, size() - offset);
     ::sync_file_range(file_.get(), static_cast<off_t>(kHeaderBytes + offset), static_cast<off_t>(piece),
                       SYNC_FILE_RANGE_WRITE);
@@ -217,7 +218,7 @@ void Ring::start_writeback(Lsn from, Lsn to) const {
 }
 
 void Ring::read_ahead(Lsn from, std::uint64_t bytes) const {
-  const std::uint64_t offset = from % size();
+  const std::uint64_t offset = offset_of(from);
   const std::uint64_t piece = std::min(bytes, size() - offset);
   ::posix_fadvise(file_.get(), static_cast<off_t>(kHeaderBytes + offset), static_cast<off_t>(piece),
                   POSIX_FADV_WILLNEED);

@@ -64,7 +64,13 @@ class Ring {
   [[nodiscard]] std::uint64_t largest_record() const { return size() / 4; }
 
   /// size() readable bytes from `lsn` on.
-  [[nodiscard]] const std::byte* at(Lsn lsn) const { return view_.data() + lsn % size(); }
+  [[nodiscard]] const std::byte* at(Lsn lsn) const { return view_.data() + offset_of(lsn); }
+  /// Fetches a small record's cache lines ahead of a look at it.
+  void prefetch(Lsn lsn) const {
+    constexpr std::size_t kLines = 3;
+    const std::byte* record = at(lsn);
+    for (std::size_t i = 0; i < kLines; ++i) __builtin_prefetch(record + i * shared::kCacheLine);
+  }
   [[nodiscard]] bool view(Lsn lsn, RecordView& out) const {
     return view_record(at(lsn), lsn, largest_record(), out);
   }
@@ -91,9 +97,19 @@ class Ring {
   [[nodiscard]] Status write_hlc_ceiling(std::uint64_t hlc);
 
  private:
+  /// lsn % size(), by multiplying with the inverse: a division of 64 bits takes as long as a cache miss. The
+  /// estimated quotient is at most one too small.
+  [[nodiscard]] std::uint64_t offset_of(Lsn lsn) const {
+    const auto quotient = static_cast<std::uint64_t>((static_cast<Wide>(lsn) * inverse_) >> 64U);
+    const std::uint64_t rest = lsn - quotient * size();
+    return rest < size() ? rest : rest - size();
+  }
+  __extension__ using Wide = unsigned __int128;
+
   UniqueFd file_;
   std::string path_;
   RingHeader header_;
+  std::uint64_t inverse_ = 0;  ///< of the ring's size: 2^64 / size
   Mapping view_;
 };
 

@@ -1,6 +1,7 @@
 #include "common/store/store.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "common/core/assert.h"
@@ -25,6 +26,7 @@ struct Store::Impl {
         writer(region, slot, ring, index, reader, config.sync) {}
 
   [[nodiscard]] Result<Found> found(const Result<Newest>& newest) const;
+  [[nodiscard]] Found as_found(const Newest& newest) const;
 
   shared::Region& region;
   shared::State& state;
@@ -63,6 +65,21 @@ void Store::end_turn() {
   impl_->reader.end_turn();
 }
 
+Found Store::Impl::as_found(const Newest& newest) const {
+  Found found;
+  // In `always` nobody sees what a power cut can still take back (ENGINE.md rule 8).
+  if (sync_always && newest.end > state.marks.durable.load(std::memory_order_acquire)) {
+    found.answer_after = newest.end;
+  }
+  found.known = newest.known;
+  found.version = newest.version;
+  if (!newest.present()) return found;
+  found.present = true;
+  found.value = newest.value;
+  found.flags = newest.flags;
+  return found;
+}
+
 Result<Found> Store::get(std::string_view key) {
   MV_ASSERT(impl_->reader.in_turn());
   return impl_->found(impl_->reader.newest(key, impl_->index.hash(key, false)));
@@ -76,17 +93,29 @@ Result<Found> Store::note(std::string_view name) {
 
 Result<Found> Store::Impl::found(const Result<Newest>& newest) const {
   if (!newest) return tl::unexpected(newest.error());
-  Found found;
-  // In `always` nobody sees what a power cut can still take back (ENGINE.md rule 8).
-  const Lsn durable = state.marks.durable.load(std::memory_order_acquire);
-  if (sync_always && newest->end > durable) found.answer_after = newest->end;
-  found.known = newest->known;
-  found.version = newest->version;
-  if (!newest->present()) return found;
-  found.present = true;
-  found.value = newest->value;
-  found.flags = newest->flags;
-  return found;
+  return as_found(*newest);
+}
+
+std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Found> found) {
+  MV_ASSERT(impl_->reader.in_turn() && keys.size() <= kMostAtOnce && keys.size() <= found.size());
+  std::array<Reader::Trace, kMostAtOnce> traces;
+  impl_->reader.trace(keys, traces);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Newest newest = impl_->reader.newest_in_log(keys[i], traces[i]);
+    if (!newest.known) {
+      Result<Newest> in_base = impl_->reader.newest_in_base(keys[i]);
+      if (!in_base) return i;
+      newest = *in_base;
+    }
+    found[i] = impl_->as_found(newest);
+  }
+  return keys.size();
+}
+
+void Store::look_ahead(std::span<const std::string_view> keys) const {
+  MV_ASSERT(keys.size() <= kMostAtOnce);
+  std::array<Reader::Trace, kMostAtOnce> traces;
+  impl_->reader.trace(keys, traces);
 }
 
 Status Store::commit(Batch& batch) {

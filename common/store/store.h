@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -58,6 +59,14 @@ class Store {
 
   /// The newest value of `key`. REQUIRES: in a turn. Errors: kCorrupt, kIo, kUnavailable.
   [[nodiscard]] Result<Found> get(std::string_view key);
+
+  static constexpr std::size_t kMostAtOnce = 32;
+  /// get() of up to kMostAtOnce keys whose cache misses overlap. Returns how many were found out before an
+  /// error; what the error is, get() of that key says. REQUIRES: in a turn; `found` is as long as `keys`.
+  [[nodiscard]] std::size_t get_many(std::span<const std::string_view> keys, std::span<Found> found);
+  /// Fetches what lookups of these keys will look at into the processor's caches. At most kMostAtOnce keys.
+  /// REQUIRES: in a turn.
+  void look_ahead(std::span<const std::string_view> keys) const;
 
   /// The newest note of that name. REQUIRES: in a turn. Errors: as get().
   [[nodiscard]] Result<Found> note(std::string_view name);

@@ -3,6 +3,10 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <random>
+#include <string>
+#include <vector>
+
 #include "tests/support/bytes.h"
 #include "tests/support/frames.h"
 #include "tests/support/http.h"
@@ -46,6 +50,7 @@ class BinaryProtocolTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(keeps_values_of_every_shape);
   CPPUNIT_TEST(keeps_keys_of_every_length);
   CPPUNIT_TEST(answers_a_pipeline_in_order);
+  CPPUNIT_TEST(answers_gets_of_all_sizes_in_a_row);
   CPPUNIT_TEST(a_get_sees_the_set_before_it);
   CPPUNIT_TEST(takes_one_byte_at_a_time);
   CPPUNIT_TEST(unpacks_a_zstd_frame);
@@ -117,6 +122,29 @@ class BinaryProtocolTest : public CppUnit::TestFixture {
         requests += delete_frame(key) + get_frame(key);
         answers += kOk + kError;
       }
+    }
+    expect(connection, requests, answers);
+  }
+
+  /// Runs of GETs, absent keys and other requests in between; some values too large to be answered in a row.
+  void answers_gets_of_all_sizes_in_a_row() {
+    const Node node;
+    RawConnection connection(node.port());
+    const std::vector<std::size_t> sizes = {0, 1, 100, 5'000, 16'384, 16'385, 40'000, 300'000};
+    std::vector<std::string> values;
+    for (const std::size_t size : sizes) {
+      values.emplace_back(size, static_cast<char>('a' + values.size()));
+      expect(connection, set_frame("k" + std::to_string(size), values.back()), kOk);
+    }
+    std::mt19937_64 random(seed());
+    std::string requests;
+    std::string answers;
+    for (int i = 0; i < 2'000; ++i) {
+      const std::size_t which = random() % (random() % 8 == 0 ? sizes.size() : 3);
+      const std::string key = "k" + std::to_string(sizes[which]);
+      const std::uint64_t kind = random() % 20;
+      requests += kind == 0 ? delete_frame("nobody") : get_frame(kind == 1 ? "no" + key : key);
+      answers += kind == 0 ? kOk : kind == 1 ? kError : value_answer(values[which]);
     }
     expect(connection, requests, answers);
   }

@@ -24,6 +24,7 @@ class BinaryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_documented_responses);
   CPPUNIT_TEST(test_writers_match_documented_bytes);
   CPPUNIT_TEST(test_sync_and_health);
+  CPPUNIT_TEST(test_whole_get_in_front);
   CPPUNIT_TEST(test_empty_value_is_a_value);
   CPPUNIT_TEST(test_longest_key);
   CPPUNIT_TEST(test_every_cut_needs_more);
@@ -94,6 +95,26 @@ class BinaryTest : public CppUnit::TestFixture {
     out.clear();
     append_auth(out, "secretkey");
     CPPUNIT_ASSERT_EQUAL(from_hex("06 0900 7365637265746b6579"), out);
+  }
+
+  void test_whole_get_in_front() {
+    std::string input;
+    append_get(input, "mykey");
+    for (std::size_t cut = 0; cut < input.size(); ++cut) {
+      const ExactCopy copy(std::string_view(input).substr(0, cut));
+      CPPUNIT_ASSERT(get_key_in_front(copy.view()).empty());
+    }
+    append_delete(input, "other");
+    const ExactCopy copy(input);
+    CPPUNIT_ASSERT(get_key_in_front(copy.view()) == "mykey");
+    CPPUNIT_ASSERT(get_key_in_front(from_hex("01 0000 6d79")).empty());
+    CPPUNIT_ASSERT(get_key_in_front(from_hex("03 0200 6d79")).empty());
+
+    std::string answer(9, 'x');
+    write_value(answer.data(), "abc");
+    CPPUNIT_ASSERT_EQUAL(from_hex("00 03000000 616263 78"), answer);
+    write_error(answer.data());
+    CPPUNIT_ASSERT_EQUAL(from_hex("ff 00000000 616263 78"), answer);
   }
 
   void test_sync_and_health() {

@@ -40,6 +40,7 @@ class RingTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RingTest);
   CPPUNIT_TEST(born_and_reopened);
   CPPUNIT_TEST(writes_around_the_end);
+  CPPUNIT_TEST(positions_of_large_lsns);
   CPPUNIT_TEST(more_pieces_than_one_write_takes);
   CPPUNIT_TEST(nobody_stores_through_the_mapping);
   CPPUNIT_TEST(headers_that_are_refused);
@@ -105,6 +106,21 @@ class RingTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(at(open(), lsn, kBytes) == image.substr(lsn % kBytes) + image.substr(0, lsn % kBytes));
     CPPUNIT_ASSERT(read_bytes(path_, Ring::kHeaderBytes, kBytes) == image);
     CPPUNIT_ASSERT(ring.sync().has_value());
+  }
+
+  /// Where an LSN lies is its rest by the ring's size, which is found without dividing.
+  void positions_of_large_lsns() {
+    std::mt19937_64 random(seed());
+    for (const std::uint64_t pages : {4U, 5U, 7U, 255U, 1'000U}) {
+      const Ring ring = made(pages * 4'096);
+      for (int i = 0; i < 20'000; ++i) {
+        const std::uint64_t lap = ring.size() * (random() >> (random() % 64) >> 22);
+        for (const store::Lsn lsn : {random(), random() >> (random() % 64), lap, lap - 1}) {
+          const auto at = static_cast<std::uint64_t>(ring.at(lsn) - ring.at(0));
+          CPPUNIT_ASSERT_EQUAL_MESSAGE(std::to_string(lsn), lsn % ring.size(), at);
+        }
+      }
+    }
   }
 
   void more_pieces_than_one_write_takes() {

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <random>
+#include <vector>
 
 #include "tests/store/engine.h"
 #include "tests/support/seed.h"
@@ -42,6 +43,7 @@ class Run {
     for (unsigned i = 0; i < count; ++i) {
       if (random_() % 3 == 0) {
         check(store, some_key(random_, keys_));
+        check_many(store);
       } else {
         write_batch(store);
       }
@@ -52,6 +54,7 @@ class Run {
   void check_all() {
     store::Store store = engine_.open_store();
     for (unsigned i = 0; i < keys_ * 3; ++i) check(store, some_key(random_, keys_));
+    for (unsigned i = 0; i < keys_ / 8; ++i) check_many(store);
     for (const auto& [key, value] : model_) check(store, key);
   }
 
@@ -82,6 +85,21 @@ class Run {
     const std::optional<std::string> found = value_of(store, key);
     CPPUNIT_ASSERT_EQUAL_MESSAGE(key, expected != model_.end(), found.has_value());
     if (found) CPPUNIT_ASSERT_MESSAGE(key, *found == expected->second);
+  }
+
+  void check_many(store::Store& store) {
+    std::vector<std::string> names(random_() % (store::Store::kMostAtOnce + 1));
+    for (std::string& name : names) name = some_key(random_, keys_);
+    const std::vector<std::string_view> keys(names.begin(), names.end());
+    std::vector<store::Found> found(keys.size());
+    store.begin_turn();
+    CPPUNIT_ASSERT_EQUAL(keys.size(), store.get_many(keys, found));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto expected = model_.find(names[i]);
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(names[i], expected != model_.end(), found[i].present);
+      if (found[i].present) CPPUNIT_ASSERT_MESSAGE(names[i], found[i].value == expected->second);
+    }
+    store.end_turn();
   }
 
   Engine& engine_;
