@@ -198,7 +198,8 @@ Progress BinarySession::get(Client& client, std::string_view key) {
 /// The usual case in a few steps: GETs that stand in a row at the front are looked up together. False:
 /// nothing was done, because the first request there is another, or its answer is not a small value or none.
 bool BinarySession::get_many(Client& client) {
-  if (client.pending_writes > 0 || !services_->admits_all(access_of(Opcode::kGet), client.authorized)) {
+  if (client.pending_writes > 0 || client.peer_read ||
+      !services_->admits_all(access_of(Opcode::kGet), client.authorized)) {
     return false;
   }
   std::string_view input = client.connection.input().unread();
@@ -224,15 +225,17 @@ bool BinarySession::get_many(Client& client) {
 std::size_t BinarySession::answer_many(Client& client, std::span<const store::Found> found) {
   net::OutputBuffer& output = client.connection.output();
   const std::size_t enough = output.backlog() + kSmallBytes;
+  const bool filling = services_->quorum.is_filling();
   std::size_t answered = 0;
   std::uint64_t errors = 0;
   for (const store::Found& one : found) {
     if (one.value.size() > kSmallBytes || output.backlog() > enough) break;
+    if (!one.present && filling) break;
     if (one.answer_after != 0 && !services_->will_leave(one.answer_after)) break;
     if (one.answer_after != 0) services_->hold(client, one.answer_after);
     char* to = output.extend(protocol::kResponseHeadBytes + one.value.size());
-    client.broken = to == nullptr;
-    if (client.broken) break;
+    if (to == nullptr) client.broken = true;
+    if (to == nullptr) break;
     if (one.present) {
       protocol::write_value(to, one.value);
     } else {
@@ -253,12 +256,18 @@ void BinarySession::authenticate(Client& client, std::string_view key) {
 }
 
 void BinarySession::write_settled(Client& client, const WriteOutcome& outcome) {
-  if (outcome.outcome != store::WriteResult::Outcome::kDone) return answer_error(client);
-  if (services_->quorum.is_needed()) {
-    services_->quorum.park(client, protocol::kResponseHeadBytes, outcome.end, outcome.since_ms);
+  const std::size_t bytes = outcome.count * protocol::kResponseHeadBytes;
+  const bool done = outcome.outcome == store::WriteResult::Outcome::kDone;
+  if (!done) services_->count(services_->counters.errors, outcome.count);
+  if (done && services_->quorum.is_needed()) {
+    services_->quorum.park(client, bytes, outcome.end, outcome.since_ms);
   }
-  services_->hold(client, outcome.answer_after);
-  answer_ok(client);
+  if (done) services_->hold(client, outcome.answer_after);
+  char* to = client.connection.output().extend(bytes);
+  if (to == nullptr) client.broken = true;
+  for (std::size_t i = 0; i < outcome.count && to != nullptr; ++i, to += protocol::kResponseHeadBytes) {
+    done ? protocol::write_ok(to) : protocol::write_error(to);
+  }
 }
 
 void BinarySession::quorum_missed(Client& client, const QuorumWait& wait) {

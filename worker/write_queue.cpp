@@ -61,9 +61,15 @@ void WriteQueue::tell(const Error* error, std::uint64_t now_ms) {
   }
   while (part.told < part.batch.settled()) {
     Client& client = *part.clients[part.told];
-    const store::WriteResult& result = part.batch.result(part.told++);
-    --client.pending_writes;
-    settled_(client, {result.outcome, answer_after, end, now_ms, error});
+    const store::WriteResult::Outcome outcome = part.batch.result(part.told).outcome;
+    const std::size_t first = part.told;
+    const auto goes_on = [&] {
+      return part.told < part.batch.settled() && part.clients[part.told] == &client &&
+             part.batch.result(part.told).outcome == outcome;
+    };
+    while (goes_on()) ++part.told;
+    client.pending_writes -= static_cast<unsigned>(part.told - first);
+    settled_(client, {outcome, answer_after, end, now_ms, error, part.told - first});
   }
 }
 
@@ -91,7 +97,7 @@ void WriteQueue::give_up(std::uint64_t now_ms) {
   while (part.told < part.clients.size()) {
     Client& client = *part.clients[part.told++];
     --client.pending_writes;
-    settled_(client, {store::WriteResult::Outcome::kFailed, 0, 0, now_ms, &error});
+    settled_(client, {store::WriteResult::Outcome::kFailed, 0, 0, now_ms, &error, 1});
   }
   blocked_ = false;
 }

@@ -20,6 +20,7 @@ struct WriteOutcome {
   shared::Lsn end;           ///< what a quorum must have; kDone only
   std::uint64_t since_ms;    ///< when the turn that wrote it began
   const Error* error;        ///< kFailed only
+  std::size_t count;         ///< of writes in a row that became the same; over HTTP 1
 };
 
 /// The writes of all clients on their way into the store: one batch is being committed, another is filling.

@@ -133,7 +133,12 @@ inline void append_value_header(std::string& out, std::uint32_t length) {
   detail::store(out, length);
 }
 
-/// The response to a request that failed, kResponseHeadBytes, at `to`.
+/// The response to a SET or DELETE that was done, kResponseHeadBytes, at `to`.
+inline void write_ok(char* to) {
+  std::memset(to, 0, kResponseHeadBytes);
+}
+
+/// The response to a request that failed, as long.
 inline void write_error(char* to) {
   std::memcpy(to, "\xFF\0\0\0\0", kResponseHeadBytes);
 }

@@ -15,8 +15,11 @@
 namespace minivault::store {
 namespace {
 
-constexpr std::size_t kMostPlanned =
-    1024;  // few beside the bits of planned_groups_, so that a search of the plan is rare
+constexpr std::size_t kMostPlanned = 1024;
+// How far ahead of the entry being planned what others will look at is fetched: an old record this far, the
+// index group that names it twice as far.
+constexpr std::size_t kAhead = 8;
+constexpr std::size_t kUsualKey = 32;
 constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for longer than this takes to copy
 // A ticket counts while its owner keeps asking, each ms or so: a stopped process must not hold up the others
 // for ever.
@@ -92,9 +95,24 @@ void LogWriter::hash_entries(Batch& batch) {
     Batch::Entry& entry = batch.entries_[batch.hashed_];
     const std::string_view key = batch.key_of(entry);
     entry.key_hash = index_.hash(key, entry.header.operation == Operation::kNote);
-    index_.prefetch(entry.key_hash);
+    if (batch.hashed_ - batch.settled_ < 2 * kAhead) index_.prefetch(entry.key_hash);
     entry.header.payload_hash = hash_payload(key, batch.value_of(entry), secret);
   }
+  for (std::size_t i = 0; i < kAhead; ++i) prefetch_old(batch, batch.settled_ + i);
+}
+
+/// The record that the entry's key has now, where there is one.
+void LogWriter::prefetch_old(const Batch& batch, std::size_t at) const {
+  if (at >= batch.entries_.size()) return;
+  const Lsn window = state_.marks.window.load(std::memory_order_relaxed);
+  const Lsn old = index_.candidate(batch.entries_[at].key_hash, window);
+  if (old != shared::kNoLsn) ring_.prefetch(old, sizeof(RecordHeader) + kUsualKey);
+}
+
+void LogWriter::look_ahead(const Batch& batch, std::size_t at) const {
+  prefetch_old(batch, at + kAhead);
+  const std::size_t further = at + 2 * kAhead;
+  if (further < batch.entries_.size()) index_.prefetch(batch.entries_[further].key_hash);
 }
 
 /// Looks up in the base, without the lock, what conditions will ask for when the index knows nothing.
@@ -123,14 +141,13 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
     take_ticket();
     return Stop::kNoRoom;
   }
-  plan_.clear();
-  pieces_.clear();
-  planned_groups_.reset();
+  forget_plan();
   Lsn next = state_.marks.tail.load(std::memory_order_relaxed);
   const Lsn begin = next;
   Stop stop = Stop::kAtEnd;
   for (std::size_t at = batch.settled_; at < batch.entries_.size() && stop == Stop::kAtEnd; ++at) {
     const bool full = plan_.size() == kMostPlanned || (next > begin && next - begin >= kChunkBytes);
+    look_ahead(batch, at);
     stop = full ? Stop::kChunkFull : plan_entry(batch, at, next);
     if (stop == Stop::kAtEnd) batch.settled_ = at + 1;
   }
@@ -187,8 +204,9 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
 
   stamp(batch, entry, next);
   add_pieces(batch, entry);
-  plan_.push_back({at, place.word, next, end});
-  planned_groups_.set(index_.group(entry.key_hash) % planned_groups_.size());
+  std::uint16_t& chain = chain_of(entry.key_hash);
+  plan_.push_back({at, place.word, next, end, entry.key_hash, chain});
+  chain = static_cast<std::uint16_t>(plan_.size());
   next = end;
   return Stop::kAtEnd;
 }
@@ -198,11 +216,13 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
 Index::Place LogWriter::find_place(const Batch& batch, const Batch::Entry& entry) {
   const std::string_view key = batch.key_of(entry);
   const bool is_note = entry.header.operation == Operation::kNote;
-  const bool crowded = planned_groups_.test(index_.group(entry.key_hash) % planned_groups_.size());
+  const std::uint16_t chain = chain_of(entry.key_hash);
   const auto is_key = [&](Lsn lsn) { return is_record_of(ring_, lsn, key, is_note); };
   const auto is_taken = [&](std::uint64_t word) {
-    return crowded &&
-           std::any_of(plan_.begin(), plan_.end(), [&](const Planned& other) { return other.word == word; });
+    for (std::uint16_t at = chain; at != 0; at = plan_[at - 1U].before) {
+      if (plan_[at - 1U].word == word) return true;
+    }
+    return false;
   };
   while (true) {
     const Lsn window = state_.marks.window.load(std::memory_order_relaxed);
@@ -213,16 +233,24 @@ Index::Place LogWriter::find_place(const Batch& batch, const Batch::Entry& entry
   }
 }
 
-const LogWriter::Planned* LogWriter::planned_for(const Batch& batch, const Batch::Entry& entry) const {
-  if (!planned_groups_.test(index_.group(entry.key_hash) % planned_groups_.size())) return nullptr;
+void LogWriter::forget_plan() {
+  for (const Planned& planned : plan_) chain_of(planned.key_hash) = 0;
+  plan_.clear();
+  pieces_.clear();
+}
+
+std::uint16_t& LogWriter::chain_of(std::uint64_t key_hash) {
+  return chains_[index_.group(key_hash) % chains_.size()];
+}
+
+const LogWriter::Planned* LogWriter::planned_for(const Batch& batch, const Batch::Entry& entry) {
   const bool is_note = entry.header.operation == Operation::kNote;
-  const std::string_view key = batch.key_of(entry);
-  for (auto it = plan_.rbegin(); it != plan_.rend(); ++it) {
-    const Batch::Entry& other = batch.entries_[it->entry];
-    if (other.key_hash == entry.key_hash && batch.key_of(other) == key &&
-        (other.header.operation == Operation::kNote) == is_note) {
-      return &*it;
-    }
+  for (std::uint16_t at = chain_of(entry.key_hash); at != 0; at = plan_[at - 1U].before) {
+    const Planned& planned = plan_[at - 1U];
+    if (planned.key_hash != entry.key_hash) continue;
+    const Batch::Entry& other = batch.entries_[planned.entry];
+    const bool same_kind = (other.header.operation == Operation::kNote) == is_note;
+    if (same_kind && batch.key_of(other) == batch.key_of(entry)) return &planned;
   }
   return nullptr;
 }
@@ -353,7 +381,7 @@ Status LogWriter::write_and_publish(Batch& batch, Lsn end) {
   if (Status written = ring_.write(plan_.front().lsn, pieces_); !written) return written;
   MV_FAULT_POINT("append.before_slots");
   for (const Planned& planned : plan_) {
-    index_.publish(planned.word, batch.entries_[planned.entry].key_hash, planned.lsn);
+    index_.publish(planned.word, planned.key_hash, planned.lsn);
     MV_FAULT_POINT("append.between_slots");
   }
   MV_FAULT_POINT("append.before_tail");
@@ -361,10 +389,11 @@ Status LogWriter::write_and_publish(Batch& batch, Lsn end) {
   state_.marks.tail.store(end, std::memory_order_release);
   MV_FAULT_POINT("append.after_tail");
   note_unsynced();
+  const bool wait = answers_wait();
   for (const Planned& planned : plan_) {
     Batch::Entry& entry = batch.entries_[planned.entry];
     entry.result = {WriteResult::Outcome::kDone,
-                    answer_after(planned.end),
+                    wait ? planned.end : 0,
                     planned.end,
                     {entry.header.hlc, entry.header.origin}};
   }
@@ -409,12 +438,13 @@ void LogWriter::ask_for_sync() {
   ::syscall(SYS_futex, &state_.bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
-Lsn LogWriter::answer_after(Lsn end) const {
+/// Whether answers wait until their records are on disk.
+bool LogWriter::answers_wait() const {
   switch (sync_.kind) {
     case SyncMode::Kind::kAlways:
-      return end;
+      return true;
     case SyncMode::Kind::kNone:
-      return 0;
+      return false;
     case SyncMode::Kind::kInterval:
       break;
   }
@@ -422,7 +452,7 @@ Lsn LogWriter::answer_after(Lsn end) const {
   const std::uint64_t syncing = state_.bell.syncing_since_ns.load(std::memory_order_acquire);
   const std::uint64_t oldest = syncing != 0 ? syncing : waiting;
   const auto interval_ns = static_cast<std::uint64_t>(sync_.interval.count()) * 1'000'000U;
-  return oldest != 0 && monotonic_ns() - oldest > interval_ns ? end : 0;
+  return oldest != 0 && monotonic_ns() - oldest > interval_ns;
 }
 
 /// From a half full ring on, each commit makes the next one wait, the longer the fuller: writers meet the

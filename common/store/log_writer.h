@@ -1,6 +1,6 @@
 #pragma once
 
-#include <bitset>
+#include <array>
 #include <vector>
 
 #include "common/config/config.h"
@@ -31,6 +31,8 @@ class LogWriter {
     std::uint64_t word;
     Lsn lsn;
     Lsn end;
+    std::uint64_t key_hash;
+    std::uint16_t before;  ///< the next of its chain: 1 + its place in the plan; 0: none
   };
   /// Why planning stopped before the end of the batch.
   enum class Stop { kAtEnd, kChunkFull, kNeedsJudgement, kNoRoom, kNoVersion, kFailed };
@@ -43,12 +45,16 @@ class LogWriter {
   };
 
   void hash_entries(Batch& batch);
+  void prefetch_old(const Batch& batch, std::size_t at) const;
+  void look_ahead(const Batch& batch, std::size_t at) const;
+  void forget_plan();
+  [[nodiscard]] std::uint16_t& chain_of(std::uint64_t key_hash);
   [[nodiscard]] Status judge_by_base(Batch& batch);
   [[nodiscard]] Stop append_some(Batch& batch);
   [[nodiscard]] Stop plan_entry(Batch& batch, std::size_t at, Lsn& next);
   /// Where the entry's record goes; kNoWord: nowhere now.
   [[nodiscard]] Index::Place find_place(const Batch& batch, const Batch::Entry& entry);
-  [[nodiscard]] const Planned* planned_for(const Batch& batch, const Batch::Entry& entry) const;
+  [[nodiscard]] const Planned* planned_for(const Batch& batch, const Batch::Entry& entry);
   [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
                           Lsn replaces) const;
   void refuse(Batch::Entry& entry, const Held& held) const;
@@ -64,7 +70,7 @@ class LogWriter {
   void note_unsynced();
   void wake_sleepers();
   void ask_for_sync();
-  [[nodiscard]] Lsn answer_after(Lsn end) const;
+  [[nodiscard]] bool answers_wait() const;
   void pace(Lsn tail);
 
   shared::Region& region_;
@@ -80,7 +86,8 @@ class LogWriter {
   // Of the commit under way; kept for their memory.
   std::vector<Planned> plan_;
   std::vector<iovec> pieces_;
-  std::bitset<32'768> planned_groups_;  ///< index groups, modulo, that plan_ touches
+  /// The newest planned record of each index group, modulo: 1 + its place in the plan; 0: none.
+  std::array<std::uint16_t, 4'096> chains_{};
 };
 
 }  // namespace minivault::store

@@ -5,6 +5,9 @@
 namespace minivault::store {
 namespace {
 
+/// What is fetched ahead of a record; the processor itself follows a longer one.
+constexpr std::size_t kUsualRecord = 192;
+
 Newest as_newest(const RecordView& record) {
   return {true, record.header.operation, record.header.flags, record.version(), record.value, record.end()};
 }
@@ -46,7 +49,7 @@ void Reader::trace(std::span<const std::string_view> keys, std::span<Trace> trac
   }
   for (Trace& trace : traces.first(keys.size())) {
     trace.lsn = index_.candidate(trace.hash, state_.marks.window.load(std::memory_order_acquire));
-    if (trace.lsn != shared::kNoLsn) ring_.prefetch(trace.lsn);
+    if (trace.lsn != shared::kNoLsn) ring_.prefetch(trace.lsn, kUsualRecord);
   }
 }
 

@@ -65,11 +65,11 @@ class Ring {
 
   /// size() readable bytes from `lsn` on.
   [[nodiscard]] const std::byte* at(Lsn lsn) const { return view_.data() + offset_of(lsn); }
-  /// Fetches a small record's cache lines ahead of a look at it.
-  void prefetch(Lsn lsn) const {
-    constexpr std::size_t kLines = 3;
-    const std::byte* record = at(lsn);
-    for (std::size_t i = 0; i < kLines; ++i) __builtin_prefetch(record + i * shared::kCacheLine);
+  /// Fetches the cache lines of the first `bytes` from `lsn` on ahead of a look at them.
+  void prefetch(Lsn lsn, std::size_t bytes) const {
+    const std::byte* first = at(lsn);
+    for (std::size_t i = 0; i < bytes; i += shared::kCacheLine) __builtin_prefetch(first + i);
+    __builtin_prefetch(first + bytes - 1);
   }
   [[nodiscard]] bool view(Lsn lsn, RecordView& out) const {
     return view_record(at(lsn), lsn, largest_record(), out);
