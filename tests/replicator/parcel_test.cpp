@@ -25,9 +25,9 @@ struct Opened {
   cluster::DecodedBatch batch;
 };
 
-std::unique_ptr<Opened> open_frame(std::string_view frame, NodeId origin) {
+std::unique_ptr<Opened> open_frame(std::string_view frame, cluster::NodeId origin) {
   protocol::BinaryRequest request;
-  const auto parsed = protocol::parse_binary(frame, {1 << 28}, request);
+  const auto parsed = protocol::parse_binary(frame, {1 << 28, 1 << 28}, request);
   CPPUNIT_ASSERT(parsed.kind == protocol::BinaryParse::Kind::kRequest && parsed.size == frame.size());
   CPPUNIT_ASSERT_EQUAL(cluster::kBatch, request.key);
   auto opened = std::make_unique<Opened>();
@@ -215,7 +215,7 @@ class ParcelTest : public CppUnit::TestFixture {
   std::unique_ptr<Engine> engine_;
   std::optional<store::Store> store_;
   std::unique_ptr<Shelf> shelf_;
-  NodeId id_ = 0;
+  cluster::NodeId id_ = 0;
   Lsn begin_ = 0;
 };
 
