@@ -20,15 +20,15 @@ class Chaos {
 
   void strike() {
     const std::uint64_t dice = random_() % 100;
-    if (dice < 20) return kill_child();
-    if (dice < 30) return kill_node();
-    if (dice < 35) return restart_node();
-    if (dice < 38) return kill_all();
-    if (dice < 50) return disconnect();
-    if (dice < 60) return black_hole();
-    if (dice < 70) return slow_line();
-    if (dice < 85) return half_message();
-    if (dice < 90 && skews_) return jump();
+    if (dice < 15) return kill_child();
+    if (dice < 25) return kill_node();
+    if (dice < 30) return restart_node();
+    if (dice < 33) return kill_all();
+    if (dice < 41) return disconnect();
+    if (dice < 49) return black_hole();
+    if (dice < 57) return slow_line();
+    if (dice < 67) return half_message();
+    if (dice < 73 && skews_) return jump();
     cluster_.heal();
     say("heal");
   }

@@ -45,7 +45,10 @@ class PartitionTest : public CppUnit::TestFixture {
   }
 
   void a_node_falls_into_a_black_hole() {
-    survive([](Cluster& cluster) { cluster.isolate(0); });
+    survive([](Cluster& cluster) {
+      cluster.isolate(0);
+      cluster.await_reachable(1, 2);  // the silence was noticed
+    });
   }
 
   // The minority's write was answered "unknown" and lies there with an older version than what the majority
