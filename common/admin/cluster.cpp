@@ -71,9 +71,12 @@ void show(const rapidjson::Value& health) {
   std::printf("%-24s  %-16s  %-11s  %12s  %8s  %s\n", "PEER", "ID", "STATE", "LAG BYTES", "LAG MS",
               "LAST ERROR");
   for (const rapidjson::Value& peer : health["peers"].GetArray()) {
+    const std::string state = text_of(peer, "state");
+    // What went wrong before all was well again is for the log.
+    const std::string error = state == "streaming" ? "" : text_of(peer, "last_error");
     std::printf("%-24s  %-16s  %-11s  %12" PRIu64 "  %8" PRIu64 "  %s\n", text_of(peer, "address").c_str(),
-                text_of(peer, "id").c_str(), text_of(peer, "state").c_str(), number_of(peer, "lag_bytes"),
-                number_of(peer, "lag_ms"), text_of(peer, "last_error").c_str());
+                text_of(peer, "id").c_str(), state.c_str(), number_of(peer, "lag_bytes"),
+                number_of(peer, "lag_ms"), error.c_str());
   }
 }
 
