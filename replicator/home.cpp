@@ -127,6 +127,15 @@ Status Home::refresh() {
   return {};
 }
 
+Status Home::catch_up(std::uint64_t hlc) {
+  constexpr std::uint64_t kWorthIt = 1'000ULL << store::kHlcCounterBits;
+  constexpr std::uint64_t kNoClock = 253'402'300'800'000ULL
+                                     << store::kHlcCounterBits;  // beyond the year 9999
+  const bool late = hlc >= state_->append.last_hlc.load(std::memory_order_acquire) + kWorthIt;
+  if (!late || hlc >= kNoClock) return {};
+  return write(cluster::kMembersNote, members_.encode(), hlc);
+}
+
 Status Home::merge(const cluster::MemberSet& other) {
   cluster::MemberSet next = members_;
   if (!next.merge(other)) return {};
@@ -227,12 +236,13 @@ Result<std::string> Home::read(std::string_view name) const {
   return std::string(found->value);
 }
 
-Status Home::write(std::string_view name, std::string_view value) {
+Status Home::write(std::string_view name, std::string_view value, std::uint64_t above_hlc) {
   store::Batch batch;
   store::Write note;
   note.operation = store::Operation::kNote;
   note.key = name;
   note.value = value;
+  note.version.hlc = above_hlc;
   batch.add(note);
   Status done = store_->commit(batch);
   if (!done && done.error().code == Code::kNoSpace) store_->cancel_wait();

@@ -45,6 +45,9 @@ class Home {
 
   /// Takes over what somebody else wrote into the note of members (`cluster forget`).
   [[nodiscard]] Status refresh();
+  /// Whatever is stamped here from now on is above `hlc`, which others have reached: a node whose clock is
+  /// late must not stamp below what all others take for settled. Does nothing for less than a second.
+  [[nodiscard]] Status catch_up(std::uint64_t hlc);
   [[nodiscard]] Status merge(const cluster::MemberSet& other);
   [[nodiscard]] Status introduce(NodeId id, const std::string& address);
   [[nodiscard]] Status forget(NodeId id);
@@ -67,7 +70,7 @@ class Home {
   [[nodiscard]] Status draw_epoch();
   [[nodiscard]] Status note_birth(std::uint64_t epoch_begin);
   [[nodiscard]] Result<std::string> read(std::string_view name) const;
-  [[nodiscard]] Status write(std::string_view name, std::string_view value);
+  [[nodiscard]] Status write(std::string_view name, std::string_view value, std::uint64_t above_hlc = 0);
   [[nodiscard]] Status store_members(cluster::MemberSet members);
   void publish();
 

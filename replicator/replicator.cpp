@@ -83,7 +83,7 @@ void Replicator::notice(const net::Event& event) {
 
 void Replicator::serve() {
   if (home_.epoch() == 0 || services_ == nullptr) {
-    if (Status opened = home_.open(); !opened) return;  // tried again in the next turn
+    if (Status opened = home_.open(); !opened) return complain(opened.error());  // the next turn tries again
     shelf_ = std::make_unique<Shelf>(*store_, home_.id(), home_.epoch());
     services_ =
         std::make_unique<PeerServices>(PeerServices{context_->config, home_, *shelf_, poller_, pool_, *this});
@@ -97,6 +97,7 @@ void Replicator::serve() {
   }
   take_introductions();
   for (const auto& peer : peers_) peer->run(now_ms_);
+  publish_quorum();  // whoever waits for these answers does not wait for what follows
   if (now_ms_ >= next_look_ms_) look_around();
   if (home_.is_open()) {
     for (const auto& peer : peers_) peer->tick(now_ms_);
@@ -105,6 +106,12 @@ void Replicator::serve() {
     for (const auto& peer : peers_) peer->fill(now_ms_);
   }
   publish_quorum();
+}
+
+/// No room for a note is no news: the workers say so. Anything else is said once.
+void Replicator::complain(const Error& error) {
+  if (error.code == Code::kNoSpace || std::exchange(complained_, true)) return;
+  log_line(LogLevel::kError, "cannot_replicate", {{"error", error.message}});
 }
 
 /// What needs no hurry.

@@ -36,6 +36,7 @@ class Replicator final : private PeerOwner {
   void turn(std::span<const net::Event> events);
   void notice(const net::Event& event);
   void serve();
+  void complain(const Error& error);
   void look_around();
   [[nodiscard]] int sleep_ms();
   [[nodiscard]] bool may_sleep();
@@ -113,6 +114,7 @@ class Replicator final : private PeerOwner {
   std::uint64_t next_drift_note_ms_ = 0;
   Lsn seen_tail_ = 0;
   bool had_majority_ = false;  ///< since this process began
+  bool complained_ = false;
   unsigned stop_requests_ = 0;
   std::uint64_t alone_since_ms_ = 0;  ///< of the drain: when the last worker had gone; 0: not yet
 };

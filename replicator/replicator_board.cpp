@@ -114,6 +114,13 @@ void Replicator::publish_clock() {
   for (const auto& peer : peers_) {
     if (peer->is_reachable()) offsets.push_back(peer->clock_offset_us());
   }
+  std::uint64_t hlc = 0;
+  for (const auto& peer : peers_) {
+    for (const cluster::Held& held : peer->held()) {
+      if (held.origin == peer->id()) hlc = std::max(hlc, held.position.hlc);
+    }
+  }
+  (void)home_.catch_up(hlc);
   const std::int64_t median = median_offset(std::move(offsets));
   board_->median_offset_us.store(median, std::memory_order_relaxed);
   const std::int64_t allowed_us = std::chrono::microseconds(context_->config.max_drift).count();
