@@ -50,6 +50,7 @@ Progress HttpSession::parse(Client& client) {
       return await_bytes(client, parsed);
     case HttpParse::Kind::kContinue:
       keep_by_parser(client, parsed.consumed);
+      client.request_bytes = parsed.size;
       return answer_expectation(client);
     case HttpParse::Kind::kError:
       return refuse_unparsed(client, parsed);
@@ -63,19 +64,24 @@ Progress HttpSession::parse(Client& client) {
   return carry_out(client);
 }
 
-/// The parser has copied this much of the request.
+/// The parser needs these bytes no more. Those it has copied count; blank lines before a request are
+/// nobody's: who sends nothing else must not hold memory for it, least of all without a time-out.
 void HttpSession::keep_by_parser(Client& client, std::size_t bytes) {
+  HttpState& http = *client.http;
   client.connection.input().consume(bytes);
-  client.http->gathered += bytes;
+  http.gathered = http.parser.gathers() ? http.gathered + bytes : 0;
 }
 
 Progress HttpSession::await_bytes(Client& client, const HttpParse& parsed) {
   HttpState& http = *client.http;
   keep_by_parser(client, parsed.consumed);
+  // The head is looked at when it has just been parsed: later the input may have moved under its views.
+  const bool head_is_new = parsed.size > 0 && client.request_bytes == 0;
   client.request_bytes = parsed.size;
   std::uint64_t needed =
       std::max<std::uint64_t>(parsed.size, http.gathered + client.connection.input().unread().size());
   if (needed <= kSmallBytes) return Progress::kNeedBytes;
+  if ((head_is_new || http.parser.gathers()) && lacks_key(client)) return refuse_unread(client, parsed.size);
   // Where the end is not known the next rung is taken: the largest head, a few chunks, the largest body.
   if (parsed.size == 0) {
     const std::uint64_t largest = services_->store.largest_value(1) + kJsonMargin;
@@ -85,41 +91,60 @@ Progress HttpSession::await_bytes(Client& client, const HttpParse& parsed) {
   return reserved ? Progress::kNeedBytes : Progress::kAwaitMemory;
 }
 
+/// Of a request whose head is there.
+bool HttpSession::lacks_key(const Client& client) const {
+  const HttpRequest& request = client.http->parser.request();
+  const HttpTarget target = protocol::parse_target(request.target, client.http->key_scratch);
+  if (target.kind == HttpTarget::Kind::kBad) return false;
+  return services_->access.needs_key(access_of(target.kind, request.method)) &&
+         !services_->access.is_key(protocol::bearer_key(request.authorization));
+}
+
 /// The client asks before it sends a body: a request that would be refused is refused now, unread.
 Progress HttpSession::answer_expectation(Client& client) {
   HttpState& http = *client.http;
   const HttpRequest& request = http.parser.request();
-  http.form = {.keep_alive = false, .head_only = false, .version = request.version};
   const HttpTarget target = protocol::parse_target(request.target, http.key_scratch);
-  const Access needed = access_of(target.kind, request.method);
-  const bool has_key = services_->access.is_key(protocol::bearer_key(request.authorization));
-  services_->scratch.clear();
-  if (target.kind == HttpTarget::Kind::kBad) {
-    fail(client, target.status, target.error);
-  } else if (services_->access.needs_key(needed) && !has_key) {
-    services_->count(services_->counters.errors);
-    protocol::append_unauthorized(services_->scratch, http.form);
-  } else {
+  if (lacks_key(client)) return refuse_unread(client, 0);
+  if (target.kind != HttpTarget::Kind::kBad) {
     services_->append(client, protocol::kHttpContinue);
     return Progress::kGoOn;
   }
-  flush(client);
-  client.closing = true;
-  return Progress::kGoOn;
+  http.form = {.keep_alive = false, .head_only = false, .version = request.version};
+  services_->scratch.clear();
+  fail(client, target.status, target.error);
+  return read_past(client, 0);
+}
+
+/// Who may not do this shall not make the node keep what it sends. `size` 0: where it ends is unknown.
+Progress HttpSession::refuse_unread(Client& client, std::uint64_t size) {
+  HttpState& http = *client.http;
+  http.form = ResponseForm::of(http.parser.request());
+  http.form.keep_alive = size != 0 && http.form.keep_alive && !services_->draining;
+  services_->scratch.clear();
+  services_->count(services_->counters.errors);
+  protocol::append_unauthorized(services_->scratch, http.form);
+  http.parser.abandon();
+  return read_past(client, size);
 }
 
 Progress HttpSession::refuse_unparsed(Client& client, const HttpParse& parsed) {
   HttpState& http = *client.http;
   client.connection.input().consume(parsed.consumed);  // blank lines before it, which its size does not count
-  client.request_bytes = 0;
-  client.skip_bytes = parsed.size;
-  http.gathered = 0;
   http.form = ResponseForm::of(http.parser.request());
   http.form.keep_alive = parsed.size != 0 && http.form.keep_alive && !services_->draining;
   services_->scratch.clear();
   fail(client, parsed.status, parsed.error);
+  return read_past(client, parsed.size);
+}
+
+/// Of a request that was answered before it was whole.
+Progress HttpSession::read_past(Client& client, std::uint64_t size) {
+  client.request_bytes = 0;
+  client.skip_bytes = size;
+  client.http->gathered = 0;
   flush(client);
-  client.closing = !http.form.keep_alive;
+  client.closing = !client.http->form.keep_alive;
   return Progress::kGoOn;
 }
 

@@ -30,7 +30,10 @@ class HttpSession {
   static void keep_by_parser(Client& client, std::size_t bytes);
   [[nodiscard]] Progress await_bytes(Client& client, const protocol::HttpParse& parsed);
   [[nodiscard]] Progress answer_expectation(Client& client);
+  [[nodiscard]] bool lacks_key(const Client& client) const;
+  [[nodiscard]] Progress refuse_unread(Client& client, std::uint64_t size);
   [[nodiscard]] Progress refuse_unparsed(Client& client, const protocol::HttpParse& parsed);
+  [[nodiscard]] Progress read_past(Client& client, std::uint64_t size);
 
   // Requests (http_requests.cpp).
   [[nodiscard]] Progress carry_out(Client& client);

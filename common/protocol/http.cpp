@@ -189,6 +189,11 @@ void HttpParser::begin() {
   body_.clear();
 }
 
+void HttpParser::abandon() {
+  finish();
+  chunks_.reset();
+}
+
 HttpParse HttpParser::parse_from_first_byte(std::string_view input) {
   if (chunks_) return take_chunks(input);
   if (input.size() < whole_bytes_) return need_more(whole_bytes_);

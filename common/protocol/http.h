@@ -84,6 +84,13 @@ class HttpParser {
   /// nothing of the request before.
   [[nodiscard]] const HttpRequest& request() const { return request_; }
 
+  /// Gives up the request under way: its caller has answered it, and reads past the rest or closes.
+  void abandon();
+
+  /// Whether this object keeps the request under way: its body comes in chunks. request() is then all but the
+  /// body.
+  [[nodiscard]] bool gathers() const { return chunks_.has_value(); }
+
   /// Whether a request has begun: an end of the connection now cuts one in two.
   [[nodiscard]] bool in_request() const { return begun_; }
 

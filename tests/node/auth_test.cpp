@@ -44,6 +44,7 @@ class AuthTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(guards_the_binary_protocol);
   CPPUNIT_TEST(sync_always_needs_the_key);
   CPPUNIT_TEST(a_refused_write_is_read_past);
+  CPPUNIT_TEST(an_upload_without_the_key_is_read_past_and_not_kept);
   CPPUNIT_TEST(reads_the_key_from_a_file);
   CPPUNIT_TEST(never_shows_the_key);
   CPPUNIT_TEST(wants_a_key_for_a_mode_that_needs_one);
@@ -119,6 +120,34 @@ class AuthTest : public CppUnit::TestFixture {
     const std::string answers = kError + kError + kOk + kOk;
     connection.send(set_frame("k", large) + delete_frame("k") + auth_frame(kKey) + set_frame("k", large));
     CPPUNIT_ASSERT_EQUAL(to_hex(answers), to_hex(connection.receive(answers.size())));
+  }
+
+  void an_upload_without_the_key_is_read_past_and_not_kept() {
+    NodeOptions options = mode("writes");
+    options.flags.insert(options.flags.end(), {"-procs", "1"});
+    const Node node(options);
+    const std::string large(3'000'000, 'v');
+    const Headers bytes = {std::string("Content-Type: ") + kOctets};
+    const Headers chunks = {bytes.front(), "Transfer-Encoding: chunked"};
+    RawConnection connection(node.port());
+    const std::string get = http_request("GET", "/k");
+    connection.send(get + "\r\n" + http_upload("PUT", "/k", large, bytes) + get);
+    for (const int status : {404, 401, 404}) assert_refused(receive_http(connection), status);
+    RawConnection chunked(node.port());
+    (void)chunked.send_until_stuck(http_request("PUT", "/k", chunks) + "2dc6c0\r\n" + large,
+                                   milliseconds(100));
+    assert_refused(receive_http(chunked), 401);
+
+    // Together they claim more than the node keeps for all; whoever has the key does not wait for them.
+    std::vector<std::unique_ptr<RawConnection>> strangers;
+    for (int i = 0; i < 100; ++i) {
+      strangers.push_back(std::make_unique<RawConnection>(node.port()));
+      strangers.back()->send(http_upload("PUT", "/k", large, bytes).substr(0, 100'000));
+      assert_refused(receive_http(*strangers.back()), 401);
+    }
+    assert_done(
+        http(node.port(),
+             http_upload("PUT", "/k", large, {bytes.front(), "Authorization: Bearer " + std::string(kKey)})));
   }
 
   void reads_the_key_from_a_file() {

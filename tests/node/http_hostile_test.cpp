@@ -17,6 +17,7 @@ class HttpHostileTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(refuses_with_a_body_behind_a_head);
   CPPUNIT_TEST(wants_a_length);
   CPPUNIT_TEST(refuses_too_large_a_body_and_goes_on);
+  CPPUNIT_TEST(blank_lines_hold_no_memory);
   CPPUNIT_TEST(refuses_too_long_a_target);
   CPPUNIT_TEST(refuses_too_large_headers);
   CPPUNIT_TEST(refuses_broken_json);
@@ -124,6 +125,26 @@ class HttpHostileTest : public CppUnit::TestFixture {
     assert_refused(receive_http(chunked), 413);
     assert_refused(http(node.port(), http_request("GET", "/large")), 404);
     assert_serves(node);
+  }
+
+  /// They may stand before a request, so nothing is wrong with them, and no time-out ends who sends nothing
+  /// else.
+  void blank_lines_hold_no_memory() {
+    const Node node({.flags = {"-procs", "1"}});
+    std::string blank;
+    for (int i = 0; i < 600'000; ++i) blank += "\r\n";
+    std::vector<std::unique_ptr<RawConnection>> idle;
+    for (int i = 0; i < 60; ++i) {  // 256 MB in all if each were granted the largest request
+      idle.push_back(std::make_unique<RawConnection>(node.port()));
+      idle.back()->send(http_request("GET", "/none"));
+      assert_refused(receive_http(*idle.back()), 404);
+      idle.back()->send(blank);
+    }
+    const std::string large(3 << 20, 'x');
+    assert_done(
+        http(node.port(), http_upload("PUT", "/large", large, {std::string("Content-Type: ") + kOctets})));
+    idle.front()->send(http_request("GET", "/none"));
+    assert_refused(receive_http(*idle.front()), 404);
   }
 
   void refuses_too_long_a_target() {
