@@ -25,6 +25,9 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(older_base_that_the_ring_still_follows);
   CPPUNIT_TEST(older_base_after_laps_of_the_ring);
   CPPUNIT_TEST(older_base_of_an_earlier_start);
+  CPPUNIT_TEST(older_base_than_the_ring);
+  CPPUNIT_TEST(missing_base_and_damaged_header);
+  CPPUNIT_TEST(orderly_end_that_is_not_there);
   CPPUNIT_TEST_SUITE_END();
 
   /// Starts with -accept-loss; LSNs must go on above `highest`.
@@ -197,6 +200,62 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     assert_refused(engine, "copies of different times");
     accept_loss(engine, end);
     assert_holds(engine, 1, 5);
+  }
+
+  void older_base_than_the_ring() {
+    Engine engine;
+    const std::string kept = engine.directory() + "/kept.mdb";
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    copy_over(base_of(engine), kept);
+    engine.config.log_bytes *= 2;  // a new ring, which begins where the base stands
+    engine.start();
+    const store::Lsn end = fill(engine, 6, 9);
+    engine.kill();
+    engine.start();
+    fill(engine, 10, 12);
+    engine.config.log_bytes /= 2;
+    engine.kill();
+    engine.start();
+    engine.kill();
+    copy_over(kept, base_of(engine));
+    assert_refused(engine, "the base is older than the beginning of the log");
+    accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+  }
+
+  void missing_base_and_damaged_header() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    std::filesystem::remove(base_of(engine));
+    flip_bit(log_of(engine), 33);
+    for (const bool accept : {false, true}) {
+      engine.config.accept_loss = accept;
+      assert_refused(engine, "base.mdb) is missing");
+    }
+  }
+
+  void orderly_end_that_is_not_there() {
+    Engine engine;
+    const std::string kept = engine.directory() + "/kept.mdb";
+    engine.start();
+    fill(engine, 1, 5);
+    engine.checkpoint_now();
+    engine.suspend_checkpointer();
+    copy_over(base_of(engine), kept);
+    engine.resume_checkpointer();
+    const store::Lsn damaged = engine.state().marks.tail.load() + 20;
+    const store::Lsn end = fill(engine, 6, 9);
+    engine.stop();
+    copy_over(kept, base_of(engine));
+    flip_bit(log_of(engine), offset_of(damaged, engine.config.log_bytes));
+    assert_refused(engine, "stopped in order, but its end is not there");
+    accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+    assert_absent(engine, 6);
   }
 };
 
