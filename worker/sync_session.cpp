@@ -160,16 +160,37 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
     refuse(client, Reply::kForgotten, cluster::id_text(hello.id) + " was removed from the cluster");
     return false;
   }
+  const OtherHolder other = other_holder(hello);
+  if (other == OtherHolder::kMayBeGone) {
+    refuse(client, Reply::kBusy, "your last life may not be over: its connections are not");
+  } else if (other == OtherHolder::kLives) {
+    refuse(client, Reply::kIdTaken, "another live node has the id " + cluster::id_text(hello.id));
+  }
+  return other == OtherHolder::kNone;
+}
+
+/// A node that was killed and starts again may be back before its old connections are known to be dead. Only
+/// who is heard from long after the newcomer came lives beside it.
+SyncSession::OtherHolder SyncSession::other_holder(const cluster::Hello& hello) {
   const std::uint64_t now_ms = monotonic_ms();
+  const auto is_contest = [&](const Contest& contest) {
+    return contest.id == hello.id && contest.epoch == hello.epoch;
+  };
   for (const shared::PeerPlace& peer : board().peers) {
     if (hello.id == 0 || peer.node_id.load(std::memory_order_relaxed) != hello.id) continue;
     const std::uint64_t other = peer.epoch.load(std::memory_order_acquire);
-    const bool alive = now_ms < peer.last_heard_ms.load(std::memory_order_relaxed) + kAliveMs;
-    if (other == 0 || other == hello.epoch || !alive) continue;
-    refuse(client, Reply::kIdTaken, "another live node has the id " + cluster::id_text(hello.id));
-    return false;
+    const std::uint64_t heard_ms = peer.last_heard_ms.load(std::memory_order_relaxed);
+    if (other == 0 || other == hello.epoch || now_ms >= heard_ms + kAliveMs) continue;
+    const auto contest = std::find_if(contests_.begin(), contests_.end(), is_contest);
+    if (contest != contests_.end()) {
+      return heard_ms >= contest->since_ms + kAliveMs ? OtherHolder::kLives : OtherHolder::kMayBeGone;
+    }
+    if (contests_.size() == kMostContests) contests_.erase(contests_.begin());
+    contests_.push_back({hello.id, hello.epoch, now_ms});
+    return OtherHolder::kMayBeGone;
   }
-  return true;
+  std::erase_if(contests_, is_contest);
+  return OtherHolder::kNone;
 }
 
 void SyncSession::introduce(Client& client, const cluster::Hello& hello) const {

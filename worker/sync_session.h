@@ -34,7 +34,7 @@ struct SyncState {
 };
 
 /// The answering side of what nodes say to each other (common/cluster/message.h, README.md) over a Client.
-/// Holds nothing of its own: all state is the client's.
+/// All state is the client's, but for who claims whose id.
 ///
 /// A batch, or a push, goes into the log as it comes, past the queue of writes: it is a group of its own. Its
 /// answer leaves once the log is durable up to what was appended for it, and to whatever newer record made it
@@ -58,6 +58,9 @@ class SyncSession {
  private:
   void hello(Client& client, std::string_view message);
   [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello);
+  /// A node that answers at another connection with the id of the caller, but of another start.
+  enum class OtherHolder { kNone, kMayBeGone, kLives };
+  [[nodiscard]] OtherHolder other_holder(const cluster::Hello& hello);
   void introduce(Client& client, const cluster::Hello& hello) const;
   void pulse(Client& client);
   void read(Client& client, std::string_view key);
@@ -87,7 +90,16 @@ class SyncSession {
     return services_->state.limits.node_id.load(std::memory_order_relaxed);
   }
 
+  /// An id that somebody claims while somebody else was just heard under it, and since when.
+  struct Contest {
+    cluster::NodeId id;
+    std::uint64_t epoch;
+    std::uint64_t since_ms;
+  };
+  static constexpr std::size_t kMostContests = 64;
+
   Services* services_;
+  std::vector<Contest> contests_;
 };
 
 }  // namespace minivault::worker

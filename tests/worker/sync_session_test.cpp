@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/cluster/notes.h"
+#include "common/core/clock.h"
 #include "tests/support/bytes.h"
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
@@ -122,7 +123,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
     node.write_note(cluster::kMembersNote, members.encode());
     node.set_peer(0, 42, "127.0.0.1:1");
     node.board().peers[0].epoch.store(1);
-    node.board().peers[0].last_heard_ms.store(UINT64_MAX / 2);
+    node.board().peers[0].last_heard_ms.store(monotonic_ms());
     const auto reply_to = [&](std::uint64_t id, std::uint64_t epoch, std::uint32_t version) {
       FakePeer peer(node.port(), id, epoch);
       cluster::Hello hello = peer.hello_message();
@@ -134,6 +135,8 @@ class SyncSessionTest : public CppUnit::TestFixture {
     assert_reply(Reply::kItself, reply_to(node.id(), 5, cluster::kProtocolVersion));
     assert_reply(Reply::kIdTaken, reply_to(node.id(), 6, cluster::kProtocolVersion));
     assert_reply(Reply::kForgotten, reply_to(666, 1, cluster::kProtocolVersion));
+    assert_reply(Reply::kBusy, reply_to(42, 2, cluster::kProtocolVersion));  // the last life of the same?
+    node.board().peers[0].last_heard_ms.store(monotonic_ms() + 2'000);
     assert_reply(Reply::kIdTaken, reply_to(42, 2, cluster::kProtocolVersion));
     assert_reply(Reply::kOk, reply_to(42, 1, cluster::kProtocolVersion));
     node.board().peers[0].last_heard_ms.store(0);  // the other holder is gone
