@@ -46,6 +46,20 @@ void gets(const Rounds& rounds) {
   for (std::size_t i = 0; i < rounds.count; ++i) get_all(engine, rounds.keys);
 }
 
+void gets_together(const Rounds& rounds) {
+  Minivault engine{Setting{}};
+  put_all(engine, all_keys(kKeys), 1'000);
+  constexpr std::size_t kTogether = 16;
+  static_assert(kKeys % kTogether == 0);
+  for (std::size_t i = 0; i < rounds.count; ++i) {
+    for (std::size_t at = 0; at < kKeys; at += kTogether) {
+      if (at % kGetsATurn == 0) engine.begin();
+      benchmark::DoNotOptimize(engine.get_together(std::span(rounds.keys).subspan(at, kTogether)));
+      if ((at + kTogether) % kGetsATurn == 0 || at + kTogether == kKeys) engine.end();
+    }
+  }
+}
+
 void gets_from_base(const Rounds& rounds) {
   Minivault engine{Setting{}};
   put_all(engine, all_keys(kKeys), 1'000);
@@ -63,6 +77,7 @@ void sets(const Rounds& rounds, std::size_t batch) {
 int count(const std::string& what, std::size_t rounds) {
   const std::map<std::string, std::function<void(const Rounds&)>> known = {
       {"get", gets<Minivault>},
+      {"get-by-16", gets_together},
       {"get-base", gets_from_base},
       {"get-lmdb", gets<Lmdb>},
       {"set-by-64", [](const Rounds& rounds) { sets(rounds, 64); }},

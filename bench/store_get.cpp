@@ -1,3 +1,6 @@
+#include <span>
+#include <type_traits>
+
 #include "bench/store_bench.h"
 #include "bench/store_leveldb.h"
 #include "bench/store_lmdb.h"
@@ -33,7 +36,10 @@ void fill(Engine& engine, const Data& data) {
   engine.settle();
 }
 
-template <typename Engine>
+constexpr std::size_t kTogether = 16;
+
+/// One after the other, or where the engine can, several looked up together.
+template <typename Engine, bool kIsTogether = false>
 void get_loop(benchmark::State& state, Engine& engine, const std::vector<Key>& order) {
   Meter meter(engine.process());
   std::size_t at = 0;
@@ -42,8 +48,13 @@ void get_loop(benchmark::State& state, Engine& engine, const std::vector<Key>& o
   meter.start();
   for (auto _ : state) {
     engine.begin();
-    for (std::size_t i = at; i < at + kGetsATurn; ++i) {
-      if (engine.get(order[i].view()) == 0) ++absent;
+    const std::span<const Key> turn = std::span(order).subspan(at, kGetsATurn);
+    if constexpr (kIsTogether) {
+      for (std::size_t i = 0; i < kGetsATurn; i += kTogether) {
+        absent += kTogether - engine.get_together(turn.subspan(i, kTogether));
+      }
+    } else {
+      for (const Key& key : turn) absent += engine.get(key.view()) == 0 ? 1 : 0;
     }
     engine.end();
     at += kGetsATurn;
@@ -68,6 +79,10 @@ void measure(Bench& bench, Engine& engine, const Data& data, const char* suffix)
                [&](benchmark::State& state) { get_loop(state, engine, order); });
   };
   add("uniform", uniform);
+  if constexpr (std::is_same_v<Engine, Minivault>) {
+    bench.loop(data.row(("uniform, 16 together" + std::string(suffix)).c_str()), Engine::kName,
+               [&](benchmark::State& state) { get_loop<Engine, true>(state, engine, uniform); });
+  }
   if (data.from_base) add("Zipf 0.99", zipf);
   bench.run();
 }

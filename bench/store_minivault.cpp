@@ -1,5 +1,6 @@
 #include "bench/store_minivault.h"
 
+#include <array>
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -18,6 +19,18 @@ SyncMode mode_of(const Setting& setting) {
 }
 
 }  // namespace
+
+std::size_t Client::get_together(std::span<const Key> keys) {
+  std::array<std::string_view, store::Store::kMostAtOnce> names;
+  std::array<store::Found, store::Store::kMostAtOnce> found;
+  for (std::size_t i = 0; i < keys.size(); ++i) names[i] = keys[i].view();
+  std::size_t present = 0;
+  const std::size_t looked = store_.get_many(std::span(names).first(keys.size()), found);
+  for (const store::Found& one : std::span(found).first(looked)) {
+    if (one.present && touch(one.value) != 0) ++present;
+  }
+  return present;
+}
 
 void Client::put(std::span<const Key> keys, std::string_view value) {
   for (const Key& key : keys) {

@@ -24,6 +24,9 @@ class Client {
     return found && found->present ? touch(found->value) : 0;
   }
 
+  /// Looked up together; returns how many are there.
+  std::size_t get_together(std::span<const Key> keys);
+
   void put(std::span<const Key> keys, std::string_view value);
 
  private:
@@ -45,6 +48,7 @@ class Minivault {
   void begin() { client_->begin(); }
   void end() { client_->end(); }
   std::size_t get(std::string_view key) { return client_->get(key); }
+  std::size_t get_together(std::span<const Key> keys) { return client_->get_together(keys); }
   void put(std::span<const Key> keys, std::string_view value) { client_->put(keys, value); }
   void settle();
   /// Until the log's file has no page left that was never written: that costs once in a ring's life.

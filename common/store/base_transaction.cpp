@@ -40,7 +40,8 @@ class TableWriter {
       outcome.before = held->operation;
       if (record.version < held->version) return Outcome{outcome.before, outcome.before};
       room = {base::record_bytes(key, record), nullptr};
-      code = ::mdb_cursor_put(cursor_, &stored_under, &room, MDB_RESERVE);
+      // The cursor is there: no second walk.
+      code = ::mdb_cursor_put(cursor_, &stored_under, &room, MDB_CURRENT | MDB_RESERVE);
     }
     if (code != 0) return environment_.write_failure(kWriting, code);
     base::encode_record(key, record, static_cast<char*>(room.mv_data));

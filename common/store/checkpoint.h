@@ -35,13 +35,16 @@ class Checkpoint {
 
  private:
   struct Item {
-    std::uint64_t prefix;  ///< first eight bytes of the key, big-endian: most comparisons end here
+    /// Eight bytes of the key, big-endian, from the first on in which keys differ: most comparisons end here.
+    std::uint64_t prefix;
     std::string_view key;
     Lsn lsn;
     bool is_note;
   };
 
   [[nodiscard]] Result<Lsn> collect(Lsn from, Lsn until);
+  [[nodiscard]] Result<Lsn> collect_some(Lsn from, Lsn end, Lsn window);
+  void sort();
   [[nodiscard]] Status apply(Lsn end);
   [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
   void publish(Lsn end);
