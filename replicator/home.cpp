@@ -42,10 +42,11 @@ Status Home::open() {
     if (known.error().code != Code::kUnauthorized) return known;
     log_line(LogLevel::kError, "this_node_was_removed_from_the_cluster", {{"node", cluster::id_text(id_)}});
   }
-  const Result<std::string> filled = read(cluster::kFilledNote);
+  const Result<store::Found> filled = store_->note(cluster::kFilledNote);
   if (!filled) return tl::unexpected(filled.error());
+  has_forgotten_ = filled->present && filled->value.empty();
   const bool alone = context_->config.cluster_nodes.empty() && members_.members().size() <= 1;
-  if (!filled->empty()) {
+  if (!filled->value.empty()) {
     state_->cluster.complete.store(1, std::memory_order_release);
   } else if (alone) {
     if (Status complete = become_complete(); !complete) return complete;
@@ -195,6 +196,7 @@ Status Home::become_incomplete() {
   if (!is_complete()) return {};
   if (Status written = write(cluster::kFilledNote, ""); !written) return written;
   state_->cluster.complete.store(0, std::memory_order_release);
+  has_forgotten_ = true;
   log_line(LogLevel::kWarning, "older_than_its_peers_know",
            {{"node", cluster::id_text(id_)}, {"remedy", "what it has forgotten comes back by repair"}});
   return {};
@@ -208,6 +210,7 @@ Status Home::become_complete() {
   if (is_complete()) return {};
   if (Status written = write(cluster::kFilledNote, "1"); !written) return written;
   state_->cluster.complete.store(1, std::memory_order_release);
+  has_forgotten_ = false;
   log_line(LogLevel::kInfo, "complete");
   return {};
 }

@@ -130,7 +130,8 @@ void Replicator::publish_clock() {
 }
 
 /// Nobody who is born with others knows whether they hold more than it does. When all of them are as empty as
-/// it is, or a majority for a while, then nobody does. Else a repair tells (repair()).
+/// it is, or a majority for a while, then nobody does. Else a repair tells (repair()). A node that has
+/// forgotten something is not born: its peers, though not complete, may hold what it lacks.
 void Replicator::find_completeness() {
   if (home_.is_complete() || !home_.is_open()) return;
   std::size_t empty = 1;
@@ -147,6 +148,7 @@ void Replicator::find_completeness() {
   }
   const std::size_t needed = board_->needed.load(std::memory_order_relaxed) + std::size_t{1};
   const bool patient = now_ms_ >= started_ms_ + kBirthPatienceMs;
+  if (home_.has_forgotten() && !patient) return;
   if (empty >= needed && (all || patient)) (void)home_.become_complete();
 }
 
