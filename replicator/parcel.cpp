@@ -41,7 +41,7 @@ bool Shelf::is_own(const store::Change& change) const {
   return change.operation != store::Operation::kNote && change.version.origin == origin_;
 }
 
-Result<ParcelPtr> Shelf::next(Lsn from, bool even_empty) {
+Result<ParcelPtr> Shelf::next(Lsn from, Empty empty) {
   if (const auto kept = parcels_.find(from); kept != parcels_.end()) return kept->second;
   if (ParcelPtr large = large_.lock(); large && large->from == from) return large;
   Stretch stretch{.to = from};
@@ -63,7 +63,8 @@ Result<ParcelPtr> Shelf::next(Lsn from, bool even_empty) {
   const Result<Lsn> read = store_->read_changes(stretch.to, scan_to - stretch.to, visit);
   if (!read) return tl::unexpected(read.error());
 
-  const bool worth_it = (even_empty && stretch.has_others) || stretch.to - from >= kMostUnsaid;
+  const bool said = (empty == Empty::kIfOthers && stretch.has_others) || empty == Empty::kAll;
+  const bool worth_it = stretch.to > from && (said || stretch.to - from >= kMostUnsaid);
   if (writer_.records() > 0 || worth_it) {
     stretches_.erase(from);
     return finish(from, stretch);

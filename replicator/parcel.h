@@ -34,7 +34,7 @@ using ParcelPtr = std::shared_ptr<const Parcel>;
 /// Cuts the log into parcels and keeps the newest for the peers that come behind.
 ///
 /// Records of other origins, and notes, are passed over. Where only these are left, the position is worth
-/// sending now and then (`even_empty`), or a node that only receives would fall off its own ring, and the
+/// sending now and then (Empty), or a node that only receives would fall off its own ring, and the
 /// stable floor would stand still. Notes alone are not worth it: the receiver's note of a position would
 /// cause the next one, for ever.
 class Shelf {
@@ -46,9 +46,16 @@ class Shelf {
   Shelf(store::Store& store, cluster::NodeId origin, std::uint64_t epoch)
       : store_(&store), origin_(origin), epoch_(epoch) {}
 
+  /// What is sent when there is no record to send.
+  enum class Empty {
+    kNothing,
+    kIfOthers,  ///< a position, if others wrote
+    kAll,       ///< a position, whatever moved the log: the last words of a node that stops
+  };
+
   /// The parcel that begins at `from`; nullptr: there is nothing to send yet. REQUIRES: in a turn.
   /// Errors: kNotFound (the ring no longer holds it), kCorrupt.
-  [[nodiscard]] Result<ParcelPtr> next(Lsn from, bool even_empty);
+  [[nodiscard]] Result<ParcelPtr> next(Lsn from, Empty empty);
 
   /// No record to send lies between `from` and this; as far as next() has looked.
   [[nodiscard]] Lsn nothing_before(Lsn from) const;

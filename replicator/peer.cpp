@@ -318,7 +318,7 @@ bool Peer::has_window() const {
   return in_flight_bytes_ < kWindowBytes && in_flight_.size() < kWindowParcels;
 }
 
-void Peer::fill(std::uint64_t now_ms) {
+void Peer::fill(std::uint64_t now_ms, bool last_words) {
   may_have_more_ = false;
   if (!streaming_) return;
   const std::uint64_t sent_us = now_us();
@@ -327,8 +327,11 @@ void Peer::fill(std::uint64_t now_ms) {
       may_have_more_ = true;
       return;
     }
-    const bool even_empty = now_ms >= next_empty_ms_;
-    Result<ParcelPtr> parcel = services_->shelf.next(cursor_, even_empty);
+    using Empty = Shelf::Empty;
+    const Empty empty = last_words                 ? Empty::kAll
+                        : now_ms >= next_empty_ms_ ? Empty::kIfOthers
+                                                   : Empty::kNothing;
+    Result<ParcelPtr> parcel = services_->shelf.next(cursor_, empty);
     if (!parcel) {
       // Overrun: the hello that follows finds out where the stream goes on.
       end(stream_, now_ms, parcel.error().message);

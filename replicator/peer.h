@@ -81,7 +81,7 @@ class Peer {
   /// Dials, pulses, gives up on silence. REQUIRES: in a turn.
   void tick(std::uint64_t now_ms);
   /// Queues parcels as far as its window allows. REQUIRES: in a turn.
-  void fill(std::uint64_t now_ms);
+  void fill(std::uint64_t now_ms, bool last_words);
   void flush();
 
   /// There is something to do that no event will tell.

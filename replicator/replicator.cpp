@@ -103,7 +103,7 @@ void Replicator::serve() {
     for (const auto& peer : peers_) peer->tick(now_ms_);
     seen_tail_ = context_->region.state().marks.tail.load(std::memory_order_acquire);
     restamps_.retry();
-    for (const auto& peer : peers_) peer->fill(now_ms_);
+    for (const auto& peer : peers_) peer->fill(now_ms_, alone_since_ms_ != 0);
   }
   publish_quorum();
 }

@@ -46,6 +46,7 @@ class ParcelTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_large_record_goes_alone);
   CPPUNIT_TEST(what_others_wrote_moves_a_position_when_asked);
   CPPUNIT_TEST(notes_alone_move_nothing);
+  CPPUNIT_TEST(the_last_words_of_a_node_move_it_whatever_there_was);
   CPPUNIT_TEST(what_the_ring_lost_is_an_error);
   CPPUNIT_TEST(records_of_an_answer_are_found);
   CPPUNIT_TEST(compressed_where_it_pays);
@@ -130,26 +131,34 @@ class ParcelTest : public CppUnit::TestFixture {
     foreign("b", 6);
     CPPUNIT_ASSERT(next(begin_) == nullptr);
     CPPUNIT_ASSERT_EQUAL(engine_->state().marks.tail.load(), shelf_->nothing_before(begin_));
-    const ParcelPtr empty = next(begin_, true);
+    const ParcelPtr empty = next(begin_, Shelf::Empty::kIfOthers);
     CPPUNIT_ASSERT(empty != nullptr && empty->records == 0);
     CPPUNIT_ASSERT_EQUAL(engine_->state().marks.tail.load(), empty->to);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, open_frame(empty->frame, id_)->batch.head.hlc);
-    CPPUNIT_ASSERT(next(empty->to, true) == nullptr);
+    CPPUNIT_ASSERT(next(empty->to, Shelf::Empty::kIfOthers) == nullptr);
   }
 
   void notes_alone_move_nothing() {
     note("position/1");
-    CPPUNIT_ASSERT(next(begin_, true) == nullptr);
+    CPPUNIT_ASSERT(next(begin_, Shelf::Empty::kIfOthers) == nullptr);
     note("position/2");
-    CPPUNIT_ASSERT(next(begin_, true) == nullptr);
+    CPPUNIT_ASSERT(next(begin_, Shelf::Empty::kIfOthers) == nullptr);
     test::put(*store_, "a", "1");
     const ParcelPtr parcel = next(begin_);
     CPPUNIT_ASSERT(parcel != nullptr && parcel->from == begin_ && parcel->records == 1);
   }
 
+  void the_last_words_of_a_node_move_it_whatever_there_was() {
+    note("position/1");
+    const Lsn tail = engine_->state().marks.tail.load();
+    const ParcelPtr last = next(begin_, Shelf::Empty::kAll);
+    CPPUNIT_ASSERT(last != nullptr && last->to == tail && last->records == 0);
+    CPPUNIT_ASSERT(next(tail, Shelf::Empty::kAll) == nullptr);
+  }
+
   void what_the_ring_lost_is_an_error() {
     engine_->state().marks.window.store(begin_ + 8);
-    const auto lost = in_turn(*store_, [&] { return shelf_->next(begin_, false); });
+    const auto lost = in_turn(*store_, [&] { return shelf_->next(begin_, Shelf::Empty::kNothing); });
     CPPUNIT_ASSERT(!lost && lost.error().code == Code::kNotFound);
   }
 
@@ -191,9 +200,9 @@ class ParcelTest : public CppUnit::TestFixture {
   }
 
  private:
-  ParcelPtr next(Lsn from, bool even_empty = false) {
+  ParcelPtr next(Lsn from, Shelf::Empty empty = Shelf::Empty::kNothing) {
     return in_turn(*store_, [&] {
-      auto parcel = shelf_->next(from, even_empty);
+      auto parcel = shelf_->next(from, empty);
       CPPUNIT_ASSERT_MESSAGE(parcel ? "" : parcel.error().message, parcel);
       return *parcel;
     });
