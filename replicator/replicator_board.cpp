@@ -76,7 +76,8 @@ void Replicator::note_given_up() {
 void Replicator::conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) {
   const bool waits = board_->needed.load(std::memory_order_relaxed) != 0 && !context_->config.async;
   if (!waits) return;
-  const Lsn told = std::max(board_->quorum.load(std::memory_order_relaxed), given_up_);
+  const Lsn told = std::max({board_->quorum.load(std::memory_order_relaxed), given_up_,
+                             board_->given_up.load(std::memory_order_acquire)});
   if (parcel.to <= told) return;
   const Status visited =
       shelf_->visit(parcel, conflicts, [&](const store::Change& record, const cluster::Conflict& conflict) {

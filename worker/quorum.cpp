@@ -49,11 +49,17 @@ void Quorum::settle() {
 
 void Quorum::settle(Client& client, shared::Lsn reached, std::uint64_t now_ms) {
   std::vector<QuorumWait>& waits = client.quorum_waits;
-  const auto still_waits = [&](const QuorumWait& wait) {
-    return now_ms < wait.deadline_ms && wait.lsn > reached;
+  // A write that the replicator may take for given up must not be told done: it is not stamped again then.
+  const auto given_up = [&](const QuorumWait& wait) {
+    return now_ms >= wait.deadline_ms || wait.lsn <= board_->given_up.load(std::memory_order_acquire);
   };
+  const auto still_waits = [&](const QuorumWait& wait) { return wait.lsn > reached && !given_up(wait); };
   const auto end = std::find_if(waits.begin(), waits.end(), still_waits);
-  for (auto wait = waits.begin(); wait != end; ++wait) settled_(client, *wait, now_ms < wait->deadline_ms);
+  for (auto wait = waits.begin(); wait != end; ++wait) {
+    const bool missed = given_up(*wait);
+    if (missed) shared::raise(board_->given_up, wait->lsn);
+    settled_(client, *wait, !missed);
+  }
   waits.erase(waits.begin(), end);
   if (waits.empty()) {
     client.connection.output().set_gate(net::OutputBuffer::kOpen);

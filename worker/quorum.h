@@ -66,7 +66,7 @@ class Quorum {
   const Config* config_;
   shared::Region* region_;
   unsigned slot_;
-  const shared::ClusterBoard* board_;
+  shared::ClusterBoard* board_;
   Settled settled_;
   net::List<Client, QuorumTag> line_;
   shared::Lsn lowest_ = shared::kNoLsn;

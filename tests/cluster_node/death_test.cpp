@@ -18,6 +18,7 @@ class DeathTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(checkpointers_are_killed);
   CPPUNIT_TEST(a_node_that_was_away_takes_up_where_it_was);
   CPPUNIT_TEST(the_last_copy_of_a_dead_node_spreads);
+  CPPUNIT_TEST(what_a_node_took_before_it_died_is_old);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -112,6 +113,20 @@ class DeathTest : public CppUnit::TestFixture {
     assert_write(cluster, history_, 0, "k", "last");
     assert_write(cluster, history_, 0, "deleted", std::nullopt);
     cluster.kill(0);
+    (void)assert_converges(cluster, history_);
+  }
+
+  // Taken alone and never acknowledged; while the node was away others acknowledged something newer.
+  void what_a_node_took_before_it_died_is_old() {
+    Cluster cluster({.flags = {"-write-timeout", "500ms"}});
+    cluster.await_quorum();
+    cluster.isolate(0);
+    CPPUNIT_ASSERT(write(cluster, history_, 0, "k", "old") == Outcome::kUnknown);
+    cluster.kill(0);
+    cluster.heal();
+    std::this_thread::sleep_for(milliseconds(30));  // versions are milliseconds
+    assert_write(cluster, history_, 1, "k", "new");
+    cluster.start(0);
     (void)assert_converges(cluster, history_);
   }
 
