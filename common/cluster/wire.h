@@ -56,7 +56,8 @@ class Reader {
     return 0;
   }
 
-  /// A number that says how many things of at least `each` bytes follow: more than there is room for is wrong.
+  /// A number that says how many things of at least `each` bytes follow: more than there is room for is
+  /// wrong.
   std::uint64_t count(std::size_t each) {
     const std::uint64_t value = number();
     if (good_ && value > left_.size() / each) good_ = false;
