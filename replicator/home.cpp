@@ -70,7 +70,6 @@ Status Home::draw_epoch() {
   next.begin(random_u64(), begin);
   if (Status written = write(cluster::kEpochsNote, next.encode()); !written) return written;
   epochs_ = std::move(next);
-  shared::raise(state_->cluster.given_up, begin);
   state_->cluster.epoch.store(epochs_.current(), std::memory_order_release);
   return {};
 }
