@@ -60,13 +60,17 @@ Status sync_directory(const std::string& directory) {
 }
 
 /// Readers take their places in a mapping of it: a hole that finds no room on a full disk would kill them.
-Status fill_lock_file(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  struct stat state {};
-  if (!file || ::fstat(file.get(), &state) != 0) return fail_errno(path, errno);
-  const int full = ::posix_fallocate(file.get(), 0, state.st_size);
-  if (full == ENOSPC) return fail(Code::kNoSpace, path + ": no space left on the device");
-  if (full != 0) return fail_errno(path, full);
+/// Before LMDB opens it: LMDB's locks on the file are those of the process, and end when any descriptor of it
+/// is closed.
+Status reserve_lock_file(const std::string& path) {
+  constexpr off_t kBytes = (kMaxReaders + 64) * 64;  // a line for each reader, and what stands before them
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
+  if (!file) return fail_errno(path, errno);
+  // How long it is, is LMDB's business. A file system that cannot reserve has to do without.
+  if (::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, kBytes) == 0) return {};
+  if (errno == ENOSPC || errno == EDQUOT) {
+    return fail(Code::kNoSpace, path + ": no space left on the device");
+  }
   return {};
 }
 
@@ -130,6 +134,9 @@ Status Environment::give_birth(const std::string& directory, const std::string& 
 }
 
 Status Environment::open_files(std::uint64_t map_bytes) {
+  if (access_ == Access::kWrite) {
+    if (auto reserved = reserve_lock_file(path_ + "-lock"); !reserved) return reserved;
+  }
   MDB_env* env = nullptr;
   if (const int code = ::mdb_env_create(&env)) return failure(kOpening, code);
   env_.reset(env);
@@ -144,9 +151,6 @@ Status Environment::open_files(std::uint64_t map_bytes) {
   keep_map_out_of_dumps();
   witness_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   if (!witness_) return fail_errno(path_, errno);
-  if (access_ == Access::kWrite) {
-    if (auto filled = fill_lock_file(path_ + "-lock"); !filled) return filled;
-  }
   int dead = 0;
   if (access_ == Access::kWrite) code = ::mdb_reader_check(env, &dead);
   if (code != 0) return failure(kOpening, code);

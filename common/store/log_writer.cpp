@@ -128,6 +128,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
     if (reader_.newest_in_log(key, entry.key_hash, is_note).known) continue;
     Result<Newest> found = is_note ? reader_.note_in_base(key) : reader_.newest_in_base(key);
     if (!found) return tl::unexpected(found.error());
+    MV_FAULT_POINT("append.judged");
     entry.judgement = {tail, found->known, found->present(), found->version};
   }
   return {};

@@ -68,6 +68,8 @@ class BackPressureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(nobody_blocks_and_all_go_on);
   CPPUNIT_TEST(room_is_granted_in_the_order_of_arrival);
   CPPUNIT_TEST(who_stops_asking_does_not_hold_up_the_others);
+  CPPUNIT_TEST(slowed_down_from_half_full_on);
+  CPPUNIT_TEST(the_largest_record_is_a_quarter);
   CPPUNIT_TEST(crowded_index_groups);
   CPPUNIT_TEST(full_disk);
   CPPUNIT_TEST_SUITE_END();
@@ -157,6 +159,48 @@ class BackPressureTest : public CppUnit::TestFixture {
     ::kill(first, SIGCONT);
     CPPUNIT_ASSERT_EQUAL(0, engine.reap(first));
     CPPUNIT_ASSERT(queue->end[0] > queue->end[1]);
+  }
+
+  /// Not at all before, and the more the fuller.
+  void slowed_down_from_half_full_on() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    engine.suspend_checkpointer();
+    std::array<unsigned, 10> refusals{};
+    const std::string value(kValueBytes, 'v');
+    const auto filled = [&] {
+      const shared::Watermarks& marks = engine.state().marks;
+      return (marks.tail.load() - marks.checkpoint.load()) * 10 / engine.config.log_bytes;
+    };
+    for (std::uint64_t tenth = 0; tenth < 9; tenth = filled()) {
+      store::Batch batch;
+      store::Write write;
+      write.key = "key";
+      write.value = value;
+      batch.add(write);
+      while (!in_turn(store, [&] { return store.commit(batch); })) {
+        ++refusals[tenth];
+        std::this_thread::sleep_for(milliseconds(1));
+      }
+    }
+    for (unsigned tenth = 0; tenth < 5; ++tenth) CPPUNIT_ASSERT_EQUAL(0U, refusals[tenth]);
+    CPPUNIT_ASSERT(refusals[8] > refusals[6] && refusals[8] > 50);
+    engine.resume_checkpointer();
+  }
+
+  void the_largest_record_is_a_quarter() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    const std::string value(store.largest_value(3) + store::kRecordAlignment, 'v');
+    store::Write write;
+    write.key = "key";
+    write.value = value;
+    CPPUNIT_ASSERT(commit_one(store, write).outcome == store::WriteResult::Outcome::kFailed);
+    write.value = std::string_view(value).substr(store::kRecordAlignment);
+    CPPUNIT_ASSERT(commit_one(store, write).outcome == store::WriteResult::Outcome::kDone);
+    CPPUNIT_ASSERT(value_of(store, "key").value() == write.value);
   }
 
   /// An index of four groups: batches of more keys than it has slots.

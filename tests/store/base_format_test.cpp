@@ -1,13 +1,13 @@
 // Goal: the bytes are those of SCHEMA.md. Method: the dumps are read from that page.
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <vector>
 
 #include "common/store/base_format.h"
 #include "tests/store/base_support.h"
+#include "tests/support/source_directory.h"
 
 namespace minivault::store {
 namespace {
@@ -16,8 +16,7 @@ using base_support::must;
 
 /// The `hex` blocks of the page, as bytes.
 std::vector<std::string> dumps_of_schema() {
-  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-  std::ifstream page(root / "common/store/SCHEMA.md");
+  std::ifstream page(test::source_directory() / "common/store/SCHEMA.md");
   std::vector<std::string> dumps;
   bool inside = false;
   for (std::string line; std::getline(page, line);) {

@@ -7,10 +7,13 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <csignal>
 #include <thread>
 
+#include "common/core/fault_point.h"
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
+#include "tests/support/wait.h"
 
 namespace minivault::test {
 namespace {
@@ -51,6 +54,7 @@ class ConditionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(refusals_wait_for_what_was_in_the_way);
   CPPUNIT_TEST(older_version_never_hides_a_newer_one);
   CPPUNIT_TEST(notes_and_keys_do_not_meet);
+  CPPUNIT_TEST(judged_again_when_the_window_moved);
   CPPUNIT_TEST(one_creator_wins_each_key);
   CPPUNIT_TEST(increments_are_never_lost);
   CPPUNIT_TEST_SUITE_END();
@@ -214,6 +218,39 @@ class ConditionsTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::string("key"), value_of(store, "name").value());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, engine.state().totals.keys.load());
+  }
+
+  /// A writer looks the key up in the base and stands still; another writes the key, and the index forgets
+  /// that too. What the first one saw is worth nothing then.
+  void judged_again_when_the_window_moved() {
+    for (const Condition condition : {Condition::kAbsent, Condition::kVersionIs}) {
+      Engine engine;
+      engine.start();
+      store::Version first;
+      {
+        store::Store store = engine.open_store();
+        put(store, "other", "1");
+        if (condition == Condition::kVersionIs) first = commit_one(store, set("key", "1")).version;
+      }
+      move_to_base(engine);
+      fault_plan().arm("append.judged", FaultPlan::Action::kStop);
+      const pid_t writer = engine.spawn(2, [&](store::Store& store) {
+        store::Write write = set("key", "mine", condition);
+        write.expected = first;
+        return commit_one(store, write).outcome == Outcome::kRefused ? 0 : 1;
+      });
+      eventually("it has judged", [] { return fault_plan().acted.load() == 1; });
+      fault_plan().disarm();
+      {
+        store::Store store = engine.open_store();
+        put(store, "key", "2");
+      }
+      move_to_base(engine);
+      ::kill(writer, SIGCONT);
+      CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
+      store::Store store = engine.open_store();
+      CPPUNIT_ASSERT_EQUAL(std::string("2"), value_of(store, "key").value());
+    }
   }
 
   /// With the window racing ahead, so that judgements go stale all the time.

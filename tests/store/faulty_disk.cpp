@@ -114,7 +114,8 @@ int sync_file(int fd, long call) {
     recorder->lock();
     const std::uint64_t begin = recorder->append(DiskEvent::Kind::kSyncBegin, file, 0, {});
     recorder->unlock();
-    if (const std::uint32_t us = faults.sync_us.load()) ::usleep(us + static_cast<unsigned>(now_ns() % us));
+    const std::uint32_t us = faults.log_sync_us.load();
+    if (us != 0 && recorder->is_log(file)) ::usleep(us + static_cast<unsigned>(now_ns() % us));
     recorder->lock();
     recorder->append(error == 0 ? DiskEvent::Kind::kSyncEnd : DiskEvent::Kind::kSyncFail, file, begin, {});
     recorder->unlock();
@@ -160,7 +161,7 @@ int open_file(const char* path, int flags, mode_t mode) {
   if (fd >= 0) {
     std::uint32_t file = existed ? recorder->find(fd) : DiskRecorder::kNoFile;
     if (file == DiskRecorder::kNoFile) {
-      file = recorder->add(fd);
+      file = recorder->add(fd, name.starts_with("changes.log"));
       recorder->append(existed ? DiskEvent::Kind::kAdopt : DiskEvent::Kind::kCreate, file, 0, name);
     }
     if (existed && (flags & O_TRUNC) != 0) recorder->append(DiskEvent::Kind::kTruncate, file, 0, {});
@@ -256,11 +257,11 @@ std::uint32_t DiskRecorder::find(int fd) const {
   return kNoFile;
 }
 
-std::uint32_t DiskRecorder::add(int fd) {
+std::uint32_t DiskRecorder::add(int fd, bool is_log) {
   struct stat file {};
   const std::uint32_t index = shared_->files.load();
   if (::fstat(fd, &file) != 0 || index >= shared_->file.size()) std::abort();
-  shared_->file[index] = {file.st_dev, file.st_ino};
+  shared_->file[index] = {file.st_dev, file.st_ino, is_log};
   shared_->files.store(index + 1);
   return index;
 }

@@ -25,8 +25,8 @@ struct DiskFaults {
   std::atomic<std::uint32_t> full{0};
   /// Counted down by whatever needs a new block; `full` when it reaches 0. -1: never.
   std::atomic<std::int64_t> blocks_until_full{-1};
-  /// Each fdatasync of a recorded file takes so long, up to twice as long.
-  std::atomic<std::uint32_t> sync_us{0};
+  /// Each fdatasync of a recorded log takes so long, up to twice as long.
+  std::atomic<std::uint32_t> log_sync_us{0};
   /// Kills the process between a synchronous write (O_DSYNC) of a recorded file and its sync, once counted
   /// down to 0. -1: never.
   std::atomic<std::int64_t> synced_writes_until_death{-1};
@@ -112,6 +112,7 @@ class DiskRecorder {
     struct File {
       std::uint64_t device;
       std::uint64_t inode;
+      bool is_log;
     };
     std::array<File, 256> file;
     std::array<char, 256> directory;
@@ -124,7 +125,8 @@ class DiskRecorder {
   std::uint64_t append(DiskEvent::Kind kind, std::uint32_t file, std::uint64_t offset,
                        std::string_view bytes);
   [[nodiscard]] std::uint32_t find(int fd) const;
-  std::uint32_t add(int fd);
+  std::uint32_t add(int fd, bool is_log);
+  [[nodiscard]] bool is_log(std::uint32_t file) const { return shared_->file[file].is_log; }
   [[nodiscard]] bool is_directory(int fd) const;
   /// The name of a recorded file, or nothing.
   [[nodiscard]] std::string_view name_in_directory(std::string_view path) const;

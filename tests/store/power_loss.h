@@ -24,7 +24,6 @@ inline constexpr unsigned kWriters = 3;
 inline constexpr unsigned kKeysEach = 8;
 inline constexpr unsigned kKeys = kWriters * kKeysEach;
 inline constexpr std::uint64_t kRingBytes = 256 << 10;
-inline constexpr std::uint64_t kOfABirth = 40;  // events, about
 inline constexpr milliseconds kInterval{40};
 inline constexpr milliseconds kSlack{120};  // between a promise and its note on a busy machine
 

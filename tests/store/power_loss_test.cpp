@@ -52,6 +52,7 @@ struct Scenery {
 class PowerLossTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(PowerLossTest);
   CPPUNIT_TEST(always);
+  CPPUNIT_TEST(while_it_is_born);
   CPPUNIT_TEST(interval);
   CPPUNIT_TEST(interval_with_a_slow_disk);
   CPPUNIT_TEST(none);
@@ -107,7 +108,7 @@ class PowerLossTest : public CppUnit::TestFixture {
     Engine engine(kRingBytes, sync);
     scenery_->recorder.clear();
     scenery_->recorder.start(engine.directory());
-    disk_faults().sync_us.store(200);
+    disk_faults().log_sync_us.store(200);
     engine.start();
     load(engine, 4 * kRingBytes, [&] {
       kill_checkpointer(engine);
@@ -126,19 +127,16 @@ class PowerLossTest : public CppUnit::TestFixture {
     load(engine, kRingBytes);
     kill_all(engine);
     scenery_->recorder.stop();
-    disk_faults().sync_us.store(0);
+    disk_faults().log_sync_us.store(0);
     CPPUNIT_ASSERT(!scenery_->recorder.overflowed());
   }
 
-  /// Of the recording, in order. `early_of` 8: one in eight while the engine is born.
-  std::vector<std::uint64_t> random_moments(std::uint64_t count, std::uint64_t early_of) {
+  /// Of the recording, in order.
+  std::vector<std::uint64_t> random_moments(std::uint64_t count) {
     std::uint64_t events = 0;
     scenery_->recorder.replay([&](std::uint64_t, const DiskEvent&, std::string_view) { ++events; });
     std::vector<std::uint64_t> moments(count);
-    for (std::uint64_t& moment : moments) {
-      const bool early = early_of != 0 && scenery_->random() % early_of == 0;
-      moment = scenery_->random() % (early ? std::min(events, kOfABirth) : events);
-    }
+    for (std::uint64_t& moment : moments) moment = scenery_->random() % events;
     std::sort(moments.begin(), moments.end());
     moments.back() = events - 1;
     std::cerr << count << " power cuts in " << events << " events, " << (scenery_->recorder.bytes() >> 20)
@@ -173,12 +171,12 @@ class PowerLossTest : public CppUnit::TestFixture {
   }
 
   void cut_power(Mode mode, std::uint64_t cuts = environment_number("MINIVAULT_POWER_CUTS", 400)) {
-    cut_power(mode, random_moments(cuts, 8));
+    cut_power(mode, random_moments(cuts));
   }
 
   /// A hundred times at the end of the recording.
   void cut_power_at_the_end(Mode mode) {
-    cut_power(mode, std::vector<std::uint64_t>(100, random_moments(1, 0).back()));
+    cut_power(mode, std::vector<std::uint64_t>(100, random_moments(1).back()));
   }
 
   /// A cut, and another one in the recovery from it.
@@ -213,7 +211,7 @@ class PowerLossTest : public CppUnit::TestFixture {
   void tearDown() override {
     scenery_.reset();
     fault_plan().disarm();
-    disk_faults().sync_us.store(0);
+    disk_faults().log_sync_us.store(0);
     disk_faults().sync_error.store(0);
     disk_faults().synced_writes_until_death.store(-1);
     disk_faults().clock_offset_ms.store(0);
@@ -222,6 +220,15 @@ class PowerLossTest : public CppUnit::TestFixture {
   void always() {
     record_lives({});
     cut_power(Mode::kAlways);
+  }
+
+  void while_it_is_born() {
+    Engine engine(kRingBytes);
+    scenery_->recorder.start(engine.directory());
+    engine.start();
+    engine.stop();
+    scenery_->recorder.stop();
+    cut_power(Mode::kAlways, random_moments(300));
   }
 
   void interval() {
@@ -239,11 +246,11 @@ class PowerLossTest : public CppUnit::TestFixture {
     Engine engine(kRingBytes * 16, {SyncMode::Kind::kInterval, kInterval});
     scenery_->recorder.start(engine.directory());
     engine.start();
-    disk_faults().sync_us.store(500'000);
+    disk_faults().log_sync_us.store(500'000);
     load(engine, kRingBytes / 8, [] { std::this_thread::sleep_for(milliseconds(1'200)); });
     kill_all(engine);
     scenery_->recorder.stop();
-    disk_faults().sync_us.store(0);
+    disk_faults().log_sync_us.store(0);
     cut_power(Mode::kInterval, 100);
   }
 
@@ -255,7 +262,7 @@ class PowerLossTest : public CppUnit::TestFixture {
     Engine engine(32 * kRingBytes);
     scenery_->recorder.start(engine.directory());
     engine.start();
-    disk_faults().sync_us.store(20'000);
+    disk_faults().log_sync_us.store(300'000);
     {
       store::Store store = engine.open_store();
       for (std::uint64_t n = 0; n < kBatches; ++n) {
@@ -273,8 +280,8 @@ class PowerLossTest : public CppUnit::TestFixture {
     }
     kill_all(engine);
     scenery_->recorder.stop();
-    disk_faults().sync_us.store(0);
-    each_cut(random_moments(30, 0), [&](const TracedDisk& disk) {
+    disk_faults().log_sync_us.store(0);
+    each_cut(random_moments(30), [&](const TracedDisk& disk) {
       const TemporaryDirectory directory;
       TracedDisk::store(disk.cut(scenery_->random), directory.path());
       assert_no_holes(directory.path());

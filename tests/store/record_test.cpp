@@ -5,12 +5,12 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "common/store/record.h"
 #include "tests/support/bytes.h"
+#include "tests/support/source_directory.h"
 
 namespace minivault::test {
 namespace {
@@ -56,7 +56,7 @@ bool valid(const std::string& bytes, store::Lsn lsn, std::uint64_t largest = kLa
 
 /// The bytes of the block ```record in FORMAT.md: offset, up to 16 bytes in hex, then whatever explains them.
 std::string documented() {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../common/store/FORMAT.md");
+  std::ifstream file(source_directory() / "common/store/FORMAT.md");
   std::string hex;
   bool inside = false;
   for (std::string line; std::getline(file, line);) {

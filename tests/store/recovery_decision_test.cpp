@@ -6,13 +6,13 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <array>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <vector>
 
 #include "common/store/recovery.h"
+#include "tests/support/source_directory.h"
 
 namespace minivault::test {
 namespace {
@@ -33,8 +33,7 @@ std::string trimmed(std::string text) {
 
 /// The lines `| A | … |` of the README whose first cell is one letter.
 std::vector<Row> table() {
-  const auto readme = std::filesystem::path(__FILE__).parent_path() / "../../common/store/README.md";
-  std::ifstream file(readme);
+  std::ifstream file(source_directory() / "common/store/README.md");
   std::vector<Row> rows;
   for (std::string line; std::getline(file, line);) {
     Row row;
