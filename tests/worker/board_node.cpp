@@ -163,6 +163,10 @@ std::string BoardNode::note(std::string_view name) const {
   });
 }
 
+void BoardNode::await_durable() const {
+  eventually("the log is durable", [this] { return state().marks.durable.load() >= tail(); });
+}
+
 void BoardNode::stop_worker() const {
   ::kill(worker_, SIGSTOP);
   int status = 0;

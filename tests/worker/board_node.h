@@ -49,6 +49,8 @@ class BoardNode {
   void write_note(std::string_view name, std::string_view value) const;
   [[nodiscard]] std::string note(std::string_view name) const;
 
+  void await_durable() const;  ///< all that is in the log
+
   void stop_worker() const;  ///< SIGSTOP
   void continue_worker() const;
   /// SIGSTOP and SIGCONT for the syncing process: meanwhile nothing becomes durable.

@@ -309,6 +309,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
     FakePeer peer(node.port());
     (void)peer.hello();
     (void)peer.begin(0);
+    node.await_durable();
     node.hold_disk();
     peer.send(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc_now()}}));
     CPPUNIT_ASSERT(peer.raw().silent_for(kPause));
@@ -454,7 +455,9 @@ class SyncSessionTest : public CppUnit::TestFixture {
     wrong.push_back({cluster::kHello, cluster::encode(nowhere)});
     wrong.push_back({cluster::kBatch, foreign.finish(head)});
     wrong.push_back({cluster::kPush, push_message + "x"});
-    wrong.push_back({cluster::kPush, future.finish_push()});
+    cluster::BatchWriter future_push(0);
+    future_push.add({store::Operation::kSet, 0, {UINT64_MAX - 5, peer.id()}, "bad", "value"});
+    wrong.push_back({cluster::kPush, future_push.finish_push()});
     wrong.push_back({cluster::kPulse, "x"});
     wrong.push_back({cluster::kHello, "x"});
     wrong.push_back({cluster::kHello, cluster::encode(peer.hello_message()) + "x"});
