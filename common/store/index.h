@@ -15,7 +15,8 @@ using shared::Lsn;
 /// memory.
 ///
 /// A word is 12 bits of tag and 52 bits of LSN / 8; 0 is empty. A key may live in any of the 16 words of its
-/// group (two cache lines that are fetched together). A slot is alive while its LSN is at or after the
+/// group (two cache lines). Words are taken from the front, so behind an empty one there is nothing: most
+/// lookups touch one line. A slot is alive while its LSN is at or after the
 /// window: evicting is advancing one watermark, nothing is ever erased. The record's own LSN and key decide,
 /// so a word that says something untrue (a wrapped LSN after 32 PB, a tag that two keys share) costs one
 /// comparison and nothing else.
@@ -33,11 +34,7 @@ class Index {
   /// Notes have names of their own, which never meet a client's keys.
   [[nodiscard]] std::uint64_t hash(std::string_view key, bool is_note) const;
   [[nodiscard]] std::uint64_t group(std::uint64_t hash) const { return hash & group_mask_; }
-  void prefetch(std::uint64_t hash) const {
-    const std::atomic<std::uint64_t>* group = group_of(hash);
-    __builtin_prefetch(group);
-    __builtin_prefetch(group + kGroupWords / 2);
-  }
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(group_of(hash)); }
 
   /// The newest record of a key, or kNoLsn. `is_key(lsn)` compares the record at `lsn` with the key.
   /// The slot of a key is replaced in place while it is alive, so at most one alive slot of a key exists
@@ -49,7 +46,8 @@ class Index {
     for (unsigned i = 0; i < kGroupWords; ++i) {
       // Acquire: pairs with publish(), so the record's bytes are there when the slot is seen.
       const std::uint64_t word = group[i].load(std::memory_order_acquire);
-      if (tag_of(word) != tag_of_hash(hash) || word == 0) continue;
+      if (word == 0) break;
+      if (tag_of(word) != tag_of_hash(hash)) continue;
       const Lsn lsn = lsn_of(word, window);
       if (lsn != shared::kNoLsn && is_key(lsn)) return lsn;
     }
@@ -78,6 +76,7 @@ class Index {
       const Lsn lsn = word == 0 ? shared::kNoLsn : lsn_of(word, window);
       if (lsn == shared::kNoLsn) {
         if (place.word == kNoWord && !is_taken(at)) place.word = at;
+        if (word == 0 && place.word != kNoWord) break;
         continue;
       }
       if (tag_of(word) == tag_of_hash(hash) && is_key(lsn)) return {at, lsn, shared::kNoLsn};
