@@ -195,7 +195,7 @@ constexpr Setting kSettings[] = {
     {.name = "tombstone-ttl",
      .value_name = "DURATION",
      .default_text = "168h",
-     .help = "a node away longer than this no longer makes others remember deletes for it",
+     .help = "how long others remember deletes for a node that is away",
      .accepted = "a duration from 1s to 8760h, as 168h",
      .apply =
          [](Draft& draft, std::string_view text) {

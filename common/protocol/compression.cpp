@@ -19,7 +19,7 @@ constexpr int kLeastWindowLog = 23;
 constexpr int kLargestWindowLog = 27;
 
 int window_log_for(std::uint64_t largest) {
-  const int needed = std::bit_width(std::max<std::uint64_t>(largest, 1) - 1);
+  const auto needed = static_cast<int>(std::bit_width(std::max<std::uint64_t>(largest, 1) - 1));
   return std::clamp(needed, kLeastWindowLog, kLargestWindowLog);
 }
 

@@ -3,17 +3,15 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include <filesystem>
-
 #include "common/config/loader.h"
+#include "tests/support/source_directory.h"
 
 using namespace minivault;
 using namespace minivault::settings;
 
 namespace {
 
-const std::string kSample =
-    (std::filesystem::path(__FILE__).parent_path() / "../../etc/minivault.conf").lexically_normal();
+const std::string kSample = minivault::test::source_directory() / "etc/minivault.conf";
 
 /// Takes the `#` off every line that is a setting: prose has a blank behind its `#`.
 std::string switched_on(std::string text) {

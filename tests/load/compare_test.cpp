@@ -12,6 +12,7 @@
 
 #include "tests/support/child_process.h"
 #include "tests/support/processes.h"
+#include "tests/support/source_directory.h"
 #include "tests/support/temporary_directory.h"
 
 namespace minivault::test {
@@ -26,7 +27,7 @@ bool python_is_here() {
 }
 
 std::vector<std::string> compare(const TemporaryDirectory& directory, std::vector<std::string> flags) {
-  const fs::path script = fs::path(__FILE__).parent_path().parent_path().parent_path() / "bench" / "compare";
+  const fs::path script = source_directory() / "bench" / "compare";
   flags.insert(flags.begin(),
                {"/usr/bin/env", "python3", script, "--no-install", "--minivault", minivault_binary(), "--dir",
                 directory.path(), "--json", directory.file("found.json"), "--only", "minivault"});
