@@ -109,12 +109,12 @@ class BaseFiller {
   explicit BaseFiller(store::Base base) : base_(std::move(base)) {}
 
   Status add(const archive::Record& record) {
+    // What a node remembers of itself and its cluster is not the new node's: it would wait for a majority in
+    // which the old one is a member for ever.
+    if (record.operation == store::Operation::kNote) return {};
     if (Status begun = begin(); !begun) return begun;
     const store::BaseRecord stored{record.operation, record.flags, record.version, record.value};
-    const bool is_note = record.operation == store::Operation::kNote;
-    Status applied = is_note ? transaction_->apply_note(record.key, stored)
-                             : transaction_->apply(record.key, stored, true);
-    if (!applied) return applied;
+    if (Status applied = transaction_->apply(record.key, stored, true); !applied) return applied;
     ++records_;
     bytes_ += record.key.size() + record.value.size();
     if (records_ < kRecordsATransaction && bytes_ < kBytesATransaction) return {};

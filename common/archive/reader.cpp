@@ -95,8 +95,8 @@ Status Reader::read(std::string& to, std::uint64_t bytes) try {
     filled += *got;
     if (*got != 0) continue;
     to.resize(filled);
-    return fail(Code::kCorrupt, "cut off after " + std::to_string(counts_.records()) + " records of " +
-                                    std::to_string(header_.records));
+    return fail(Code::kCorrupt, "cut off after " + std::to_string(counts_.records()) + " records (about " +
+                                    std::to_string(header_.records) + " keys in all)");
   }
   return {};
 } catch (const std::bad_alloc&) {

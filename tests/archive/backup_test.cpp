@@ -67,6 +67,7 @@ class Replay {
     for (; at_ < end && ring_.verify(at_, record); at_ = record.end()) {
       CPPUNIT_ASSERT(record.version() > newest_);
       newest_ = record.version();
+      if (record.header.operation == store::Operation::kNote) continue;  // of the node, in a table of its own
       if (record.header.operation == store::Operation::kDelete) {
         model_.erase(std::string(record.key));
       } else {
@@ -255,7 +256,8 @@ class BackupTest : public CppUnit::TestFixture {
     std::string flipped = sound;
     flipped[flipped.size() / 2] ^= 1;
     refused(flipped, file + ": damaged after ");
-    refused(sound.substr(0, sound.size() - 1), file + ": cut off after 2 records of 2");
+    refused(sound.substr(0, sound.size() - 1), file + ": cut off after ");
+    refused(sound.substr(0, sound.size() - 1), "(about 2 keys in all)");
     refused(sound.substr(0, sound.size() / 2), "cut off");
     refused(sound + "x", "more after its end");
     refused("", "not a minivault backup");

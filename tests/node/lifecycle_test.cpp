@@ -266,7 +266,7 @@ class LifecycleTest : public CppUnit::TestFixture {
     Node node;
     RawConnection writer(node.port());
     CPPUNIT_ASSERT(ask(writer, set_frame("before", "it")) == kOk);
-    for (const std::string role : {"worker 1", "worker 2", "checkpointer"}) {
+    for (const std::string role : {"worker 1", "worker 2", "checkpointer", "replicator"}) {
       const pid_t old = node.child(role);
       ::kill(old, SIGKILL);
       eventually(role + " is back", [&] {
@@ -283,9 +283,9 @@ class LifecycleTest : public CppUnit::TestFixture {
 
   void names_its_processes() {
     Node node;
-    for (const char* role : {"worker 1", "worker 2", "checkpointer"})
+    for (const char* role : {"worker 1", "worker 2", "checkpointer", "replicator"})
       CPPUNIT_ASSERT(is_alive(node.child(role)));
-    CPPUNIT_ASSERT_EQUAL(std::size_t{3}, node.children().size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{4}, node.children().size());
   }
 
   /// A dump of one crashed process would write log, base and index to the disk: gigabytes, of clients' data.
