@@ -146,11 +146,16 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
     return Objection::kIdTaken;
   }
   if (home_.members().is_forgotten(hello.id)) return Objection::kForgotten;
+  // Of two nodes, one a copy of the other, the later is not believed: its set has its own address for the id.
+  const bool has_twin = std::any_of(peers_.begin(), peers_.end(), [&](const auto& other) {
+    return other.get() != &peer && other->id() == hello.id && other->is_reachable() &&
+           other->epoch() != hello.epoch;
+  });
+  if (has_twin) return Objection::kIdTaken;
   if (!home_.merge(hello.members)) return Objection::kNotStored;
   for (const auto& other : peers_) {
     if (other.get() == &peer || other->id() != hello.id) continue;
     if (other->is_reachable()) {
-      if (other->epoch() != hello.epoch) return Objection::kIdTaken;  // two nodes, one a copy of the other
       if (!forget_replaced(peer, hello.id)) return Objection::kNotStored;
       // Names of one node are one node; which of them is called does not matter.
       aliases_.push_back({peer.address(), hello.id});
