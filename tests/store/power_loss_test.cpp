@@ -3,7 +3,7 @@
 // mode what it holds is a beginning of its log, no value is torn, no LSN and no version is handed out again,
 // though the clock was set back. Method: everything that the processes of an engine do to their files is
 // recorded while it is born, loaded, killed, stopped and given another ring; then the power is cut at random
-// moments of the recording (MINIVAULT_POWER_CUTS in each test, default 400), and again in the midst of the
+// moments of the recording (MINIVAULT_POWER_CUTS in each test, default 200), and again in the midst of the
 // recovery. The files lie in memory: the disk is the recording.
 
 #include <cppunit/TestFixture.h>
@@ -170,7 +170,7 @@ class PowerLossTest : public CppUnit::TestFixture {
     disk_faults().clock_offset_ms.store(0);
   }
 
-  void cut_power(Mode mode, std::uint64_t cuts = environment_number("MINIVAULT_POWER_CUTS", 400)) {
+  void cut_power(Mode mode, std::uint64_t cuts = environment_number("MINIVAULT_POWER_CUTS", 200)) {
     cut_power(mode, random_moments(cuts));
   }
 
