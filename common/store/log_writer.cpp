@@ -121,6 +121,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
   for (std::size_t i = batch.settled_; i < batch.entries_.size(); ++i) {
     Batch::Entry& entry = batch.entries_[i];
     if (entry.condition == Condition::kNone || entry.judgement.at >= window) continue;
+    look_ahead(batch, i);
     const std::string_view key = batch.key_of(entry);
     const bool is_note = entry.header.operation == Operation::kNote;
     const Lsn tail =
