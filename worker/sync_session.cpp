@@ -147,6 +147,11 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
   }
   if (hello.id == own_id()) {
     const bool itself = hello.epoch == epoch;
+    // Who was told so itself tells nobody: else two holders of an id could stop each other.
+    if (!itself && board().id_taken.load(std::memory_order_relaxed) != 0) {
+      refuse(client, Reply::kBusy, "this node has an id that is another's");
+      return false;
+    }
     refuse(client, itself ? Reply::kItself : Reply::kIdTaken,
            itself ? "you are calling yourself" : "this node has that id: " + cluster::id_text(hello.id));
     return false;
