@@ -29,6 +29,21 @@ std::uint64_t stable_floor(std::span<const Holdings> all) {
   return all.empty() ? 0 : floor;
 }
 
+std::uint64_t lead(std::span<const cluster::Held> own, std::span<const cluster::Held> peers,
+                   cluster::NodeId origin) {
+  const auto position_in = [origin](std::span<const cluster::Held> held) {
+    const auto found = std::find_if(held.begin(), held.end(),
+                                    [origin](const cluster::Held& each) { return each.origin == origin; });
+    return found == held.end() ? cluster::Position{} : found->position;
+  };
+  const cluster::Position ours = position_in(own);
+  const cluster::Position theirs = position_in(peers);
+  if (theirs.epoch == 0) return 0;
+  // Only the origin knows which of two epochs is the later one.
+  const bool ahead = theirs.epoch == ours.epoch ? theirs.lsn > ours.lsn : theirs.hlc >= ours.hlc;
+  return ahead ? (theirs.epoch ^ theirs.lsn) | 1U : 0;
+}
+
 std::int64_t median_offset(std::vector<std::int64_t> peers) {
   peers.push_back(0);
   std::sort(peers.begin(), peers.end());

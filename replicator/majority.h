@@ -22,6 +22,11 @@ struct Holdings {
 /// somebody has not said so.
 [[nodiscard]] std::uint64_t stable_floor(std::span<const Holdings> all);
 
+/// What a peer holds of the stream of an origin, and this node lacks: 0 nothing, else a number that changes
+/// with it.
+[[nodiscard]] std::uint64_t lead(std::span<const cluster::Held> own, std::span<const cluster::Held> peers,
+                                 cluster::NodeId origin);
+
 /// The middle one, this node's own 0 among them; the mean of the middle two.
 [[nodiscard]] std::int64_t median_offset(std::vector<std::int64_t> peers);
 

@@ -35,7 +35,10 @@ void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
     account.not_before_ms = now_ms + account.delay_ms;
     return;
   }
-  account = {.last_ms = now_ms, .asked_seen = asked_at_start_};
+  account = {.last_ms = now_ms,
+             .asked_seen = asked_at_start_,
+             .lead_seen = lead_at_start_,
+             .next_lead_ms = now_ms + 10 * (now_ms - began_ms_)};
   place_->repairs.fetch_add(1, std::memory_order_relaxed);
   when_done({peer_, debt_, state == Repair::State::kDoneWithComplete});
 }
@@ -43,6 +46,7 @@ void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
 bool Repairs::is_due(const RepairPeer& peer, Account& account, std::uint64_t now_ms) const {
   if (!peer.reachable || now_ms < account.not_before_ms) return false;
   if (peer.owed || account.asked_seen < board_.repair_requested.load()) return true;
+  if (peer.lead != 0 && peer.lead != account.lead_seen && now_ms >= account.next_lead_ms) return true;
   const auto interval_ms = static_cast<std::uint64_t>(config_.repair_interval.count());
   return interval_ms > 0 && id_ < peer.id && now_ms - account.last_ms >= interval_ms;
 }
@@ -64,6 +68,8 @@ void Repairs::start(const RepairPeer& peer, Account& account, std::uint64_t now_
   peer_ = peer.id;
   place_ = peer.place;
   debt_ = peer.debt;
+  lead_at_start_ = peer.lead;
+  began_ms_ = now_ms;
 }
 
 }  // namespace minivault::replicator

@@ -23,6 +23,9 @@ struct RepairPeer {
   bool reachable = false;
   bool owed = false;    ///< at once, not when its time comes
   store::Version debt;  ///< what is owed, for whoever pays it
+  /// Not 0: it holds what this node lacks of origins that are away, and nobody else may have. Another number:
+  /// more than at the last repair.
+  std::uint64_t lead = 0;
 };
 
 /// Decides when this node repairs with whom, one after the other: whom it owes one, everyone when asked, and
@@ -50,6 +53,8 @@ class Repairs {
     std::uint64_t not_before_ms = 0;
     std::uint64_t delay_ms = 0;    ///< between tries that fail
     std::uint64_t asked_seen = 0;  ///< of board.repair_requested
+    std::uint64_t lead_seen = 0;
+    std::uint64_t next_lead_ms = 0;  ///< repairs for a lead take a tenth of the time at most
   };
 
   void look(std::uint64_t now_ms, const WhenDone& when_done);
@@ -67,6 +72,8 @@ class Repairs {
   shared::PeerPlace* place_ = nullptr;
   store::Version debt_;
   std::uint64_t asked_at_start_ = 0;
+  std::uint64_t lead_at_start_ = 0;
+  std::uint64_t began_ms_ = 0;
 };
 
 }  // namespace minivault::replicator

@@ -71,6 +71,7 @@ class Replicator final : private PeerOwner {
   void publish_clock();
   void find_completeness();
   void repair();
+  [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
   void conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) override;
   void ring_waiting(Lsn quorum) const;
   void note_given_up();

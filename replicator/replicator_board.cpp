@@ -153,19 +153,31 @@ void Replicator::find_completeness() {
   if (empty >= needed && (all || patient)) (void)home_.become_complete();
 }
 
+/// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left.
+std::uint64_t Replicator::lead_of(const Peer& peer, std::span<const cluster::Held> own) const {
+  std::uint64_t sum = 0;
+  for (const cluster::Member& member : home_.members().members()) {
+    const Peer* origin = find(member.id);
+    const bool is_away = member.id != home_.id() && (origin == nullptr || !origin->is_streaming());
+    if (is_away) sum = sum * 31 + lead(own, peer.held(), member.id);
+  }
+  return sum;
+}
+
 /// Looks after repairs: outside of turns, for they fork.
 void Replicator::repair() {
   next_repair_look_ms_ = next_look_ms_;
   if (services_ == nullptr || stop_requests_ > 0) return;
   std::vector<RepairPeer> list;
   store_->begin_turn();
+  const std::vector<cluster::Held> own = home_.held();
   for (const auto& peer : peers_) {
     peer->show_repairing(repairs_->under_way(peer->id()));
     const Result<client::Address> address = client::parse_address(peer->address());
     if (!address || peer->id() == 0 || !peer->is_streaming()) continue;
     const store::Version debt = home_.debt(peer->id());
     const bool owed = debt != store::Version() || (!home_.is_complete() && peer->is_complete());
-    list.push_back({peer->id(), *address, &peer->place(), true, owed, debt});
+    list.push_back({peer->id(), *address, &peer->place(), true, owed, debt, lead_of(*peer, own)});
   }
   store_->end_turn();
   repairs_->tick(now_ms_, list, [this](const Repairs::Done& done) {

@@ -17,6 +17,7 @@ class MajorityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(as_many_have_it_as_are_needed);
   CPPUNIT_TEST(the_floor_is_what_everyone_holds_of_everyone);
   CPPUNIT_TEST(the_median_counts_this_node);
+  CPPUNIT_TEST(who_holds_more_of_an_absent_origin_leads);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -50,6 +51,20 @@ class MajorityTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor(std::vector<Holdings>{{1, a}, {2, {}}}));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, stable_floor(std::vector<Holdings>{{1, a}}));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor({}));
+  }
+
+  void who_holds_more_of_an_absent_origin_leads() {
+    const std::vector<cluster::Held> less{{7, {1, 100, 50}}};
+    const std::vector<cluster::Held> more{{7, {1, 200, 60}}};
+    const std::vector<cluster::Held> other_epoch{{7, {2, 10, 70}}};
+    CPPUNIT_ASSERT(lead(less, more, 7) != 0);
+    CPPUNIT_ASSERT(lead({}, less, 7) != 0);
+    CPPUNIT_ASSERT(lead(less, more, 7) != lead({}, less, 7));
+    CPPUNIT_ASSERT(lead(more, other_epoch, 7) != 0);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(more, less, 7));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, less, 7));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, {}, 7));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, more, 8));
   }
 
   void the_median_counts_this_node() {
