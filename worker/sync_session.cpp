@@ -147,9 +147,13 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
   }
   if (hello.id == own_id()) {
     const bool itself = hello.epoch == epoch;
-    // Who was told so itself tells nobody: else two holders of an id could stop each other.
-    if (!itself && board().id_taken.load(std::memory_order_relaxed) != 0) {
-      refuse(client, Reply::kBusy, "this node has an id that is another's");
+    // Of two live holders of an id the one that reaches a majority goes on: who does not has nothing to say.
+    const std::uint32_t needed = board().needed.load(std::memory_order_relaxed);
+    const bool has_majority = needed != shared::kNotYetKnown &&
+                              board().reachable.load(std::memory_order_relaxed) >= needed &&
+                              board().id_taken.load(std::memory_order_relaxed) == 0;
+    if (!itself && !has_majority) {
+      refuse(client, Reply::kBusy, "two live nodes have the id " + cluster::id_text(hello.id));
       return false;
     }
     refuse(client, itself ? Reply::kItself : Reply::kIdTaken,
