@@ -44,8 +44,8 @@ class Connection {
 
   /// One recv(2), as much as the buffer has room for. `request_bytes`: see InputBuffer::room().
   [[nodiscard]] Received receive(std::size_t request_bytes);
-  /// One send(2) or sendmsg(2) of what no hold keeps back once `reached` is reached. What was not taken is still
-  /// borrowed where it was borrowed: OutputBuffer::keep().
+  /// One send(2) or sendmsg(2) of what no hold keeps back once `reached` is reached. What was not taken is
+  /// still borrowed where it was borrowed: OutputBuffer::keep().
   [[nodiscard]] Sent send(std::uint64_t reached);
 
   /// Tells the client that nothing more comes, while it may still send.
