@@ -134,6 +134,9 @@ class SyncSessionTest : public CppUnit::TestFixture {
     assert_reply(Reply::kOtherVersion, reply_to(1, 1, cluster::kProtocolVersion + 1));
     assert_reply(Reply::kItself, reply_to(node.id(), 5, cluster::kProtocolVersion));
     assert_reply(Reply::kIdTaken, reply_to(node.id(), 6, cluster::kProtocolVersion));
+    node.set_needed(1);  // of two holders who reaches no majority has nothing to say
+    assert_reply(Reply::kBusy, reply_to(node.id(), 6, cluster::kProtocolVersion));
+    node.set_needed(0);
     assert_reply(Reply::kForgotten, reply_to(666, 1, cluster::kProtocolVersion));
     assert_reply(Reply::kBusy, reply_to(42, 2, cluster::kProtocolVersion));  // the last life of the same?
     node.board().peers[0].last_heard_ms.store(monotonic_ms() + 2'000);
