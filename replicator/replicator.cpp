@@ -49,8 +49,8 @@ Status Replicator::run() {
     if (i != context_->slot && replicates) predecessors_.push_back({i, region.slot(i).pid.load()});
   }
   started_ms_ = monotonic_ms();
-  turn(
-      poller_.wait(0));  // before it says ready: until this node knows whether it is alone, its health is bad
+  // Ready is who knows whether this node is alone: until then its health is bad.
+  turn(poller_.wait(0));
   region.slot(context_->slot).state.store(shared::ChildState::kReady, std::memory_order_release);
   region.ring_supervisor();
   while (stop_requests_ < 2 && !drained()) turn(poller_.wait(sleep_ms()));
