@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "tests/node/load.h"
+#include "tests/support/http.h"
 #include "tests/support/node.h"
 #include "tests/support/seed.h"
 
@@ -103,6 +104,9 @@ class CrashTest : public CppUnit::TestFixture {
     load.await_answers(100);  // nothing is stuck: every writer goes on
     load.stop_and_verify();
     report(load, deaths);
+    // A stop without a checkpointer leaves no clean end, and says so by its status.
+    eventually("its checkpointer is back",
+               [&] { return http(node.port(), http_request("GET", "/health")).status == 200; });
     CPPUNIT_ASSERT_EQUAL(0, node.stop());
     node.start();
     load.moved_to(node.port());
