@@ -11,6 +11,10 @@
 
 namespace minivault::worker {
 
+/// The reason of a 503.
+inline constexpr std::string_view kFilling =
+    "this node is still being filled, and no complete node could be asked in time";
+
 /// HTTP/1.1 as PROTOCOL.md has it over a Client. Holds nothing of its own: all state is the client's.
 ///
 /// One request at a time: the answer of a write names its outcome, so what follows on the connection waits.
@@ -35,15 +39,17 @@ class HttpSession {
   [[nodiscard]] Progress refuse_unparsed(Client& client, const protocol::HttpParse& parsed);
   [[nodiscard]] Progress read_past(Client& client, std::uint64_t size);
 
-  // Requests (http_requests.cpp).
+  // Writes, and what becomes of them (http_writes.cpp).
+  [[nodiscard]] Progress put(Client& client, const store::Write& write);
+  [[nodiscard]] bool set_condition(Client& client, store::Write& write);
+
+  // Other requests (http_requests.cpp).
   [[nodiscard]] Progress carry_out(Client& client);
   [[nodiscard]] Progress start_backup(Client& client);
   [[nodiscard]] Progress use_key(Client& client, std::string_view key);
   [[nodiscard]] Progress get(Client& client, std::string_view key);
   [[nodiscard]] Progress get_here(Client& client, std::string_view key);
   [[nodiscard]] Progress get_of_quorum(Client& client, std::string_view key);
-  [[nodiscard]] Progress put(Client& client, const store::Write& write);
-  [[nodiscard]] bool set_condition(Client& client, store::Write& write);
   [[nodiscard]] bool reserve_answer(Client& client, const store::Found& found);
   void answer_found(Client& client, const store::Found& found);
   void answer_bytes(Client& client, std::string_view value, const protocol::EtagLine& etag);
