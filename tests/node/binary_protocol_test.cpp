@@ -184,11 +184,16 @@ class BinaryProtocolTest : public CppUnit::TestFixture {
     const std::string frame = zstd_frame("a frame that will be broken");
     expect(connection, set_frame("keep", "me"), kOk);
     for (const std::string& wrong : {
-             get_frame(""), set_frame("", "value"), delete_frame(""),       // keylen 0
-             set_frame("keep", "x", '\2'), set_frame("keep", "x", '\xff'),  // compressed: neither 0 nor 1
-             set_frame("keep", "no zstd frame", '\1'), set_frame("keep", "", '\1'),
+             get_frame(""),
+             set_frame("", "value"),
+             delete_frame(""),  // keylen 0
+             set_frame("keep", "x", '\2'),
+             set_frame("keep", "x", '\xff'),  // compressed: neither 0 nor 1
+             set_frame("keep", "no zstd frame", '\1'),
+             set_frame("keep", "", '\1'),
              set_frame("keep", frame.substr(0, frame.size() - 1), '\1'),  // cut off
-             set_frame("keep", frame + "tail", '\1'), set_frame("keep", frame + frame, '\1'),
+             set_frame("keep", frame + "tail", '\1'),
+             set_frame("keep", frame + frame, '\1'),
          }) {
       expect(connection, wrong, kError);
       expect(connection, get_frame("keep"), value_answer("me"));
