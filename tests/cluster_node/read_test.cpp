@@ -83,7 +83,7 @@ class ReadTest : public CppUnit::TestFixture {
   }
 
   void without_a_majority_there_are_local_reads_only() {
-    Cluster cluster({.flags = {"-write-timeout", "500ms"}});
+    Cluster cluster({.flags = {"-write-timeout", "1500ms"}});
     cluster.await_quorum();
     assert_set(cluster, 0, "k", "1");
     (void)cluster.converge();

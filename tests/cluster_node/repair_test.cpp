@@ -156,7 +156,7 @@ class RepairTest : public CppUnit::TestFixture {
     const Content before = cluster.converge();
     cluster.stop(2);
     cluster.wipe(2);
-    for (const unsigned i : {0U, 1U}) cluster.set(i, 2, Faults{.bytes_per_second = 2'000'000});
+    for (const unsigned i : {0U, 1U}) cluster.set(i, 2, Faults{.bytes_per_second = 200'000});
     cluster.start(2);
     eventually("some of it is there", [&] { return cluster.health(2)["keys"].GetUint64() > 100; });
     const bool was_complete = is_complete(cluster, 2);
