@@ -24,4 +24,15 @@ namespace minivault {
          static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000U;
 }
 
+/// The same as the 64 bits of a hybrid logical clock: milliseconds, and 16 bits of fraction, so that what
+/// different nodes write within one millisecond is still ordered as far as their clocks agree.
+[[nodiscard]] inline std::uint64_t wall_hlc() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  constexpr std::uint64_t kNsAMs = 1'000'000;
+  const auto ns = static_cast<std::uint64_t>(now.tv_nsec);
+  const std::uint64_t ms = static_cast<std::uint64_t>(now.tv_sec) * 1'000U + ns / kNsAMs;
+  return ms << 16U | (ns % kNsAMs << 16U) / kNsAMs;
+}
+
 }  // namespace minivault

@@ -61,7 +61,7 @@ Status LogWriter::commit(Batch& batch) {
     return fail(Code::kNoSpace, "the log is more than half full: writers are slowed down");
   }
   hash_entries(batch);
-  wall_hlc_ = wall_ms() << kHlcCounterBits;
+  wall_hlc_ = wall_hlc();
   while (batch.settled_ < batch.size()) {
     if (Status judged = judge_by_base(batch); !judged) {
       settle_failed(batch);
