@@ -1,14 +1,10 @@
 #include "replicator/repair.h"
 
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <exception>
-#include <limits>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -16,6 +12,7 @@
 #include "common/client/connection.h"
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/process/errand.h"
 #include "replicator/node_side.h"
 
 namespace minivault::replicator {
@@ -93,17 +90,7 @@ Result<bool> repair(const RepairTask& task) {
 }
 
 /// The process's main: it has nothing of the replicator's but its shared memory.
-int run(const RepairTask& task, pid_t replicator) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != replicator) return 1;
-  ::close_range(STDERR_FILENO + 1, std::numeric_limits<unsigned>::max(), 0);
-  std::signal(SIGTERM, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::prctl(PR_SET_NAME, "repair");
-  constexpr int kBehindClients = 5;
-  (void)!::nice(kBehindClients);
+int run(const RepairTask& task) {
   const Result<bool> done = repair(task);
   if (done) return *done ? kWithComplete : 0;
   log_line(LogLevel::kWarning, "repair_failed",
@@ -114,16 +101,9 @@ int run(const RepairTask& task, pid_t replicator) {
 }  // namespace
 
 Result<Repair> Repair::start(const RepairTask& task) {
-  const pid_t replicator = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) return fail_errno("no process for a repair", errno);
-  if (child > 0) return Repair(child);
-  try {
-    ::_exit(run(task, replicator));
-  } catch (const std::exception& error) {
-    log_line(LogLevel::kWarning, "repair_failed", {{"error", error.what()}});
-  }
-  ::_exit(1);
+  const Result<pid_t> forked = fork_errand("repair", {}, [&task] { return run(task); });
+  if (!forked) return tl::unexpected(forked.error());
+  return Repair(*forked);
 }
 
 Repair::Repair(Repair&& other) noexcept : pid_(std::exchange(other.pid_, 0)), state_(other.state_) {}

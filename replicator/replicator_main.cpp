@@ -15,32 +15,19 @@
 //
 // It opens LMDB here, after the fork, for reading only.
 
-#include <sys/signalfd.h>
-
-#include <csignal>
 #include <utility>
 
 #include "common/core/log.h"
 #include "common/process/exit_code.h"
 #include "common/process/roles.h"
+#include "common/process/signals.h"
 #include "replicator/replicator.h"
 
 namespace minivault {
 namespace {
 
-/// SIGTERM as something to read: nothing is ever done in a handler.
-Result<UniqueFd> take_signals() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  UniqueFd signals(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!signals) return fail_errno("cannot create a signalfd", errno);
-  return signals;
-}
-
 Status replicate(const ChildContext& context) {
-  Result<UniqueFd> signals = take_signals();
+  Result<UniqueFd> signals = take_terminations();
   if (!signals) return tl::unexpected(signals.error());
   Result<net::Poller> poller = net::Poller::create();
   if (!poller) return tl::unexpected(poller.error());

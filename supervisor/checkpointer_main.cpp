@@ -11,27 +11,17 @@
 // kExitRefused: the data directory must not be started on; the supervisor does not try again.
 
 #include <poll.h>
-#include <sys/signalfd.h>
 
 #include <array>
-#include <csignal>
 
 #include "common/core/log.h"
-#include "common/core/unique_fd.h"
 #include "common/process/exit_code.h"
 #include "common/process/roles.h"
+#include "common/process/signals.h"
 #include "common/store/checkpointer.h"
 
 namespace minivault {
 namespace {
-
-UniqueFd watch_for_terminate() {
-  sigset_t terminate;
-  ::sigemptyset(&terminate);
-  ::sigaddset(&terminate, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &terminate, nullptr);
-  return UniqueFd(::signalfd(-1, &terminate, SFD_CLOEXEC | SFD_NONBLOCK));
-}
 
 void say_ready(const ChildContext& context) {
   context.region.slot(context.slot).state.store(shared::ChildState::kReady, std::memory_order_release);
@@ -53,7 +43,11 @@ void serve(const ChildContext& context, store::Checkpointer& checkpointer, int t
 }  // namespace
 
 int run_checkpointer(const ChildContext& context) {
-  const UniqueFd terminate = watch_for_terminate();
+  const Result<UniqueFd> terminate = take_terminations();
+  if (!terminate) {
+    log_line(LogLevel::kError, "cannot_start", {{"error", terminate.error().message}});
+    return kExitFailure;
+  }
   Result<std::unique_ptr<store::Checkpointer>> checkpointer =
       store::Checkpointer::open(context.region, context.config, context.slot);
   if (!checkpointer) {
@@ -63,7 +57,7 @@ int run_checkpointer(const ChildContext& context) {
     return running ? kExitFailure : kExitRefused;
   }
   say_ready(context);
-  serve(context, **checkpointer, terminate.get());
+  serve(context, **checkpointer, terminate->get());
   context.region.slot(context.slot).state.store(shared::ChildState::kDraining, std::memory_order_release);
   if (Status stopped = (*checkpointer)->stop(); !stopped) {
     log_line(LogLevel::kError, "stopped_without_checkpoint", {{"error", stopped.error().message}});

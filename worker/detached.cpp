@@ -1,21 +1,17 @@
 #include "worker/detached.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <exception>
-#include <limits>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "common/core/clock.h"
-#include "common/core/log.h"
+#include "common/process/errand.h"
 #include "common/store/base_opening.h"
 
 namespace minivault::worker {
@@ -23,27 +19,6 @@ namespace {
 
 /// A checkpoint that was asked for comes at once on an idle node, after those under way on a busy one.
 constexpr std::uint64_t kSnapshotMs = 30'000;
-
-/// Everything of the worker's that the kernel would keep open for the child: clients, LMDB's files, the log.
-void close_all_but(int one, int other) {
-  const auto low = static_cast<unsigned>(std::min(one, other));
-  const auto high = static_cast<unsigned>(std::max(one, other));
-  constexpr unsigned kFirst = STDERR_FILENO + 1;
-  if (low > kFirst) ::close_range(kFirst, low - 1, 0);
-  if (high > low + 1) ::close_range(low + 1, high - 1, 0);
-  ::close_range(high + 1, std::numeric_limits<unsigned>::max(), 0);
-}
-
-void become_a_process_of_its_own(const char* name, int socket, int turn) {
-  close_all_but(socket, turn);
-  std::signal(SIGTERM, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::prctl(PR_SET_NAME, name);
-  constexpr int kBehindClients = 5;
-  (void)!::nice(kBehindClients);
-}
 
 }  // namespace
 
@@ -67,20 +42,9 @@ Status run_detached(const char* name, int socket, UniqueFd turn,
                     const std::function<int(UniqueFd turn)>& work) {
   // A worker has no other children: nobody needs their status.
   std::signal(SIGCHLD, SIG_IGN);
-  const pid_t worker = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) return fail(Code::kUnavailable, std::string("no process for a ") + name);
-  if (child > 0) return {};
-  // Nothing of the worker's may be ended here: its LMDB environment and its sockets are not this process's.
-  try {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != worker) ::_exit(1);
-    become_a_process_of_its_own(name, socket, turn.get());
-    ::_exit(work(std::move(turn)));
-  } catch (const std::exception& error) {
-    log_line(LogLevel::kWarning, "detached_failed", {{"work", name}, {"error", error.what()}});
-  }
-  ::_exit(1);
+  const std::array kept{socket, turn.get()};
+  const Result<pid_t> forked = fork_errand(name, kept, [&] { return work(std::move(turn)); });
+  return forked ? Status() : tl::unexpected(forked.error());
 }
 
 Result<store::Base> open_base(const Config& config, shared::State& state) {

@@ -15,15 +15,14 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
-#include <csignal>
 #include <exception>
 #include <utility>
 
 #include "common/core/log.h"
 #include "common/process/exit_code.h"
 #include "common/process/roles.h"
+#include "common/process/signals.h"
 #include "common/store/store.h"
 #include "worker/worker.h"
 
@@ -44,19 +43,8 @@ void give_large_buffers_back() {
   ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
-/// SIGTERM as something to read: nothing is ever done in a handler.
-Result<UniqueFd> take_signals() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  UniqueFd signals(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!signals) return fail_errno("cannot create a signalfd", errno);
-  return signals;
-}
-
 Status serve(const ChildContext& context) {
-  Result<UniqueFd> signals = take_signals();
+  Result<UniqueFd> signals = take_terminations();
   if (!signals) return tl::unexpected(signals.error());
   Result<net::Poller> poller = net::Poller::create();
   if (!poller) return tl::unexpected(poller.error());
