@@ -44,7 +44,6 @@ Status Home::open() {
   }
   const Result<store::Found> filled = store_->note(cluster::kFilledNote);
   if (!filled) return tl::unexpected(filled.error());
-  has_forgotten_ = filled->present && filled->value.empty();
   const bool alone = context_->config.cluster_nodes.empty() && members_.members().size() <= 1;
   if (!filled->value.empty()) {
     state_->cluster.complete.store(1, std::memory_order_release);
@@ -196,7 +195,6 @@ Status Home::become_incomplete() {
   if (!is_complete()) return {};
   if (Status written = write(cluster::kFilledNote, ""); !written) return written;
   state_->cluster.complete.store(0, std::memory_order_release);
-  has_forgotten_ = true;
   log_line(LogLevel::kWarning, "older_than_its_peers_know",
            {{"node", cluster::id_text(id_)}, {"remedy", "what it has forgotten comes back by repair"}});
   return {};
@@ -210,7 +208,6 @@ Status Home::become_complete() {
   if (is_complete()) return {};
   if (Status written = write(cluster::kFilledNote, "1"); !written) return written;
   state_->cluster.complete.store(1, std::memory_order_release);
-  has_forgotten_ = false;
   log_line(LogLevel::kInfo, "complete");
   return {};
 }

@@ -56,8 +56,6 @@ class Home {
   [[nodiscard]] Beginning begin_stream(const cluster::Position& position) const;
 
   [[nodiscard]] bool is_complete() const;
-  /// Not complete because it is older than its peers know, and not because it is new.
-  [[nodiscard]] bool has_forgotten() const { return has_forgotten_; }
   [[nodiscard]] Status become_complete();
   /// A peer holds more of this node's stream than this node ever sent as far as it remembers: its directory
   /// was put back from an older copy. What it has forgotten it must not take for deleted.
@@ -83,7 +81,6 @@ class Home {
   cluster::EpochList epochs_;
   cluster::MemberSet members_;
   std::uint64_t digest_ = 0;
-  bool has_forgotten_ = false;
   Lsn birth_ = shared::kNoLsn;    ///< the log holds everything from here on; kNoLsn: it never did
   Lsn open_at_ = shared::kNoLsn;  ///< durable once the log is, up to here
 };

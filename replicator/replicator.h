@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -100,6 +101,8 @@ class Replicator final : private PeerOwner {
     NodeId id;
   };
   std::vector<Alias> aliases_;
+  /// While this node is incomplete: with whom it has been repaired since this process began.
+  std::set<NodeId> filled_from_;
 
   /// Where the log ended when, one entry a look: what a write from back then waited for is over.
   struct Mark {

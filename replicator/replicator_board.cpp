@@ -130,27 +130,27 @@ void Replicator::publish_clock() {
   log_line(LogLevel::kWarning, "clock_drift", {{"ms_ahead_of_peers", -median / 1'000}});
 }
 
-/// Nobody who is born with others knows whether they hold more than it does. When all of them are as empty as
-/// it is, or a majority for a while, then nobody does. Else a repair tells (repair()). A node that has
-/// forgotten something is not born: its peers, though not complete, may hold what it lacks.
+/// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does. A
+/// repair with one complete node tells (repair()). Where none is complete, all that there is was written at
+/// them or here: whoever has been repaired with all of them, or with a majority after a while, lacks nothing.
+/// What they take meanwhile their streams bring; a stream that jumps leaves a debt.
 void Replicator::find_completeness() {
   if (home_.is_complete() || !home_.is_open()) return;
-  std::size_t empty = 1;
+  std::size_t held = 1;
   bool all = true;
   for (const auto& peer : peers_) {
     if (peer->is_itself()) continue;
-    if (!peer->is_streaming()) {
-      all = false;
-    } else if (peer->is_complete()) {
-      return;
+    if (peer->is_streaming() && peer->is_complete()) return;
+    if (peer->is_streaming() && filled_from_.contains(peer->id()) &&
+        home_.debt(peer->id()) == store::Version()) {
+      ++held;
     } else {
-      ++empty;
+      all = false;
     }
   }
   const std::size_t needed = board_->needed.load(std::memory_order_relaxed) + std::size_t{1};
   const bool patient = now_ms_ >= started_ms_ + kBirthPatienceMs;
-  if (home_.has_forgotten() && !patient) return;
-  if (empty >= needed && (all || patient)) (void)home_.become_complete();
+  if (held >= needed && (all || patient)) (void)home_.become_complete();
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left.
@@ -176,7 +176,8 @@ void Replicator::repair() {
     const Result<client::Address> address = client::parse_address(peer->address());
     if (!address || peer->id() == 0 || !peer->is_streaming()) continue;
     const store::Version debt = home_.debt(peer->id());
-    const bool owed = debt != store::Version() || (!home_.is_complete() && peer->is_complete());
+    const bool fills = !home_.is_complete() && (peer->is_complete() || !filled_from_.contains(peer->id()));
+    const bool owed = debt != store::Version() || fills;
     list.push_back({peer->id(), *address, &peer->place(), true, owed, debt, lead_of(*peer, own)});
   }
   store_->end_turn();
@@ -184,6 +185,7 @@ void Replicator::repair() {
     store_->begin_turn();
     // Where there is no room the debt stays, and is paid once more.
     const Status paid = home_.pay(done.peer, done.debt);
+    if (!home_.is_complete()) filled_from_.insert(done.peer);
     if (paid && done.peer_was_complete) (void)home_.become_complete();
     store_->end_turn();
   });

@@ -26,12 +26,10 @@ class Conversation {
   Conversation(store::Base::Snapshot snapshot, int socket)
       : snapshot_(std::move(snapshot)), socket_(socket), ranges_({scan(), get()}) {}
 
-  Status run(const shared::State& state) {
+  Status run(cluster::NodeId id, bool complete) {
     const Result<store::BaseMeta> meta = snapshot_.meta();
     if (!meta) return tl::unexpected(meta.error());
-    const bool complete = state.cluster.complete.load(std::memory_order_acquire) != 0;
-    Status said = reply(cluster::encode(
-        cluster::CompareReply{state.limits.node_id.load(), meta->keys + meta->tombstones, complete}));
+    Status said = reply(cluster::encode(cluster::CompareReply{id, meta->keys + meta->tombstones, complete}));
     while (said) {
       snapshot_.reset();
       said = answer_next();
@@ -88,12 +86,14 @@ class Conversation {
 
 Status converse(const Config& config, const shared::Region& region, int socket) {
   shared::State& state = region.state();
+  // Before the snapshot, which then holds whatever made this node complete.
+  const bool complete = state.cluster.complete.load(std::memory_order_acquire) != 0;
   const shared::Lsn at_least = state.marks.tail.load(std::memory_order_acquire);
   const Result<store::Base> base = open_base(config, state);
   if (!base) return tl::unexpected(base.error());
   Result<store::Base::Snapshot> snapshot = take_snapshot(*base, region, at_least, false);
   if (!snapshot) return tl::unexpected(snapshot.error());
-  return Conversation(std::move(*snapshot), socket).run(state);
+  return Conversation(std::move(*snapshot), socket).run(state.limits.node_id.load(), complete);
 }
 
 /// A client that ends the conversation has got what it wanted.

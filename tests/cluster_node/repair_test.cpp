@@ -3,6 +3,8 @@
 // how many bytes that took.
 
 #include "tests/cluster_node/clients.h"
+#include "tests/support/bytes.h"
+#include "tests/support/seed.h"
 
 namespace minivault::test {
 namespace {
@@ -46,6 +48,7 @@ class RepairTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(few_differences_cost_little);
   CPPUNIT_TEST(a_lost_directory_is_filled_again);
   CPPUNIT_TEST(a_new_node_is_filled_before_it_answers);
+  CPPUNIT_TEST(newborns_that_took_writes_are_not_taken_for_empty);
   CPPUNIT_TEST(a_repair_can_be_asked_for);
   CPPUNIT_TEST(killed_in_the_middle_it_is_finished_later);
   CPPUNIT_TEST_SUITE_END();
@@ -128,6 +131,29 @@ class RepairTest : public CppUnit::TestFixture {
       }
     } while (!is_complete(cluster, 2));
     (void)cluster.converge();
+  }
+
+  /// None of the three is complete when the third comes: two have waited for it, but not in vain for clients.
+  void newborns_that_took_writes_are_not_taken_for_empty() {
+    Cluster cluster({.nodes = 3, .flags = {"-procs", "1"}, .start = false});
+    cluster.start(0);
+    cluster.start(1);
+    cluster.await_reachable(0, 2);
+    client::Connection first = connect(cluster, 0);
+    std::mt19937_64 random(seed());
+    const std::string value = random_bytes(random, 200'000);
+    CPPUNIT_ASSERT(first.set("before", value));
+    assert_set(cluster, 0, "last", "value");
+    // What it lacks comes slowly, so that it is asked while it lacks it.
+    for (const unsigned i : {0U, 1U}) cluster.set(i, 2, Faults{.bytes_per_second = 50'000});
+    cluster.start(2);
+    cluster.await_reachable(2, 3);
+    client::Connection newcomer = connect(cluster, 2);
+    const Result<std::string> last = newcomer.get("last");
+    CPPUNIT_ASSERT_EQUAL(std::string("value"), last ? *last : last.error().message);
+    cluster.heal();
+    (void)cluster.converge();
+    for (const unsigned i : {0U, 1U, 2U}) eventually("complete", [&] { return is_complete(cluster, i); });
   }
 
   void a_repair_can_be_asked_for() {

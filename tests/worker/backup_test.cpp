@@ -126,9 +126,12 @@ class BackupTest : public CppUnit::TestFixture {
     region_->state().marks.tail.store(10'000);  // never reached: it waits
     RawConnection waiting = start();
     CPPUNIT_ASSERT_THROW(start(), std::runtime_error);
-    std::vector<test::Process> children = test::descendants_of(::getpid());
-    std::erase_if(children, [](const test::Process& process) { return process.name != "backup"; });
-    CPPUNIT_ASSERT(!children.empty());
+    std::vector<test::Process> children;
+    test::eventually("the process says what it is", [&] {
+      children = test::descendants_of(::getpid());
+      std::erase_if(children, [](const test::Process& process) { return process.name != "backup"; });
+      return !children.empty();
+    });
     for (const test::Process& process : children) ::kill(process.pid, SIGKILL);
     CPPUNIT_ASSERT_EQUAL(std::string(), waiting.receive_until_close());
     region_->state().marks.tail.store(100);
