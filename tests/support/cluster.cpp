@@ -227,6 +227,10 @@ void Cluster::await_quorum() const {
   for (unsigned i = 0; i < size(); ++i) {
     if (runs(i)) await_reachable(i, running);
   }
+  if (running < size()) return;  // who is new may wait for the others
+  for (unsigned i = 0; i < size(); ++i) {
+    eventually("node " + std::to_string(i) + " is complete", [&] { return health(i)["complete"].GetBool(); });
+  }
 }
 
 std::string Cluster::dump(unsigned i) const {

@@ -77,7 +77,8 @@ class Cluster {
   [[nodiscard]] rapidjson::Document health(unsigned i) const;
   /// health's quorum.reachable
   [[nodiscard]] unsigned reachable(unsigned i) const;
-  /// Every running node reaches as many as run, itself included, within `quorum.reachable`.
+  /// Every running node reaches as many as run, itself included, within `quorum.reachable`; where all run,
+  /// each is complete.
   void await_quorum() const;
   void await_reachable(unsigned i, unsigned count) const;
 
