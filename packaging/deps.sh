@@ -12,7 +12,7 @@ packages=(
   g++ cmake ninja-build make pkg-config
   libpoco-dev liblmdb-dev libzstd-dev libxxhash-dev
   libboost-dev rapidjson-dev libexpected-dev     # headers alone
-  libcppunit-dev libbenchmark-dev                # tests and benchmarks
+  libcppunit-dev libbenchmark-dev curl           # tests and benchmarks
 )
 
 case "${1:-}" in

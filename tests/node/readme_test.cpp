@@ -1,0 +1,105 @@
+// Goal: what the README tells a newcomer to type works as printed. Method: its `sh` blocks are read from the
+// document and run by a shell in a directory where build/minivault is the binary under test; only the ports
+// are other ones. A line "# ..." behind a command is what that command prints.
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "tests/support/node.h"
+#include "tests/support/source_directory.h"
+
+namespace minivault::test {
+namespace {
+
+/// The lines of all `sh` blocks below the heading.
+std::vector<std::string> commands_below(const std::string& heading) {
+  std::ifstream file(source_directory() / "README.md");
+  std::vector<std::string> lines;
+  bool in_section = false;
+  bool in_block = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("## ")) in_section = line == "## " + heading;
+    if (line.starts_with("```")) {
+      in_block = in_section && line == "```sh";
+    } else if (in_block && !line.empty()) {
+      lines.push_back(line);
+    }
+  }
+  CPPUNIT_ASSERT_MESSAGE("nothing to type below " + heading, !lines.empty());
+  return lines;
+}
+
+std::string with(std::string text, const std::string& what, const std::string& instead) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += instead.size()) {
+    text.replace(at, what.size(), instead);
+  }
+  return text;
+}
+
+}  // namespace
+
+class ReadmeTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(ReadmeTest);
+  CPPUNIT_TEST(try_it_and_look_after_it);
+  CPPUNIT_TEST(three_nodes);
+  CPPUNIT_TEST_SUITE_END();
+
+  TemporaryDirectory directory_;
+
+  [[nodiscard]] Finished shell(const std::string& script) const {
+    return run({"/bin/bash", "-e", "-c", "cd '" + directory_.path() + "' && " + script});
+  }
+
+ public:
+  void setUp() override {
+    std::filesystem::create_directory(directory_.file("build"));
+    std::filesystem::create_symlink(minivault_binary(), directory_.file("build/minivault"));
+  }
+
+  void try_it_and_look_after_it() {
+    Node node({.flags = {"-max-value", "1MB"}});
+    std::vector<std::string> lines = commands_below("Try it");
+    const std::vector<std::string> more = commands_below("Looking after it");
+    lines.insert(lines.end(), more.begin(), more.end());
+    Finished last;
+    std::string command;
+    for (const std::string& line : lines) {
+      if (line.starts_with("# ")) {  // the first line of it
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(command, line.substr(2), last.out.substr(0, last.out.find('\n')));
+        continue;
+      }
+      command = with(line, "localhost:3000", node.address());
+      last = shell(command);
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(command + '\n' + last.err, 0, last.status);
+    }
+  }
+
+  /// Typed by hand the nodes have the time to start; the test waits for it.
+  void three_nodes() {
+    std::string script = "trap 'kill $(jobs -p); wait' EXIT\n";
+    for (const std::string& line : commands_below("Three nodes")) {
+      if (line.find("minivault cluster ") != std::string::npos) {
+        for (const char* const port : {"3001", "3002", "3003"}) {
+          script += std::string("until build/minivault health localhost:") + port +
+                    "; do [ $(jobs -pr | wc -l) = 3 ] || exit 9; done >>waits.txt 2>&1\n";
+        }
+      }
+      script += line + "\n";
+    }
+    for (const char* const port : {"3001", "3002", "3003"}) {
+      const std::string free = std::to_string(free_port());
+      script = with(script, std::string("localhost:") + port, "localhost:" + free);
+      script = with(script, std::string("-port ") + port, "-port " + free);
+    }
+    const Finished done = shell(script);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(script + done.err, 0, done.status);
+    CPPUNIT_ASSERT_MESSAGE(done.out, done.out.ends_with("hello"));
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(ReadmeTest, "readme_test");
+
+}  // namespace minivault::test
