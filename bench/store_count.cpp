@@ -60,10 +60,10 @@ void gets_together(const Rounds& rounds) {
   }
 }
 
-void gets_from_base(const Rounds& rounds) {
+void gets_from_base(const Rounds& rounds, std::uint64_t cache_bytes) {
   Minivault engine{Setting{}};
   put_all(engine, all_keys(kKeys), 1'000);
-  engine.restart();
+  engine.restart(cache_bytes);
   for (std::size_t i = 0; i < rounds.count; ++i) get_all(engine, rounds.keys);
 }
 
@@ -78,7 +78,8 @@ int count(const std::string& what, std::size_t rounds) {
   const std::map<std::string, std::function<void(const Rounds&)>> known = {
       {"get", gets<Minivault>},
       {"get-by-16", gets_together},
-      {"get-base", gets_from_base},
+      {"get-base", [](const Rounds& rounds) { gets_from_base(rounds, 0); }},
+      {"get-cached", [](const Rounds& rounds) { gets_from_base(rounds, 64ULL << 20); }},
       {"get-lmdb", gets<Lmdb>},
       {"set-by-64", [](const Rounds& rounds) { sets(rounds, 64); }},
       {"set-by-16", [](const Rounds& rounds) { sets(rounds, 16); }},

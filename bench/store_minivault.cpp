@@ -81,8 +81,9 @@ void Minivault::warm() {
   std::this_thread::sleep_for(std::chrono::milliseconds((engine_.config.log_bytes >> 20) * 3));
 }
 
-void Minivault::restart() {
+void Minivault::restart(std::uint64_t cache_bytes) {
   settle();
+  engine_.config.cache_bytes = cache_bytes;
   client_.reset();
   engine_.stop();
   engine_.start();

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -110,6 +111,39 @@ Object log_of(const store::Store& store) {
   return log;
 }
 
+/// The workers' read caches together. What was counted outlives a worker; what it held does not.
+struct CacheUse {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t items = 0;
+  std::uint64_t bytes = 0;
+};
+
+CacheUse look_at_caches(const shared::State& state) {
+  CacheUse all;
+  const unsigned used = state.slots_used.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < used; ++i) {
+    const shared::CacheCounters& one = state.slots[i].cache;
+    all.hits += read(one.hits);
+    all.misses += read(one.misses);
+    all.items += read(one.items);
+    all.bytes += read(one.bytes);
+  }
+  return all;
+}
+
+Object read_cache_of(const CacheUse& use, const Config& config) {
+  const double asked = static_cast<double>(use.hits + use.misses);
+  Object cache = ordered();
+  cache.set("size", config.cache_bytes);
+  cache.set("bytes", use.bytes);
+  cache.set("items", use.items);
+  cache.set("hits", use.hits);
+  cache.set("misses", use.misses);
+  cache.set("hit_rate", asked == 0 ? 0.0 : std::round(1'000 * static_cast<double>(use.hits) / asked) / 1'000);
+  return cache;
+}
+
 /// What the node cannot do: anything, acknowledge writes, or nothing.
 struct Standing {
   std::string_view status;
@@ -143,8 +177,9 @@ const HealthReport::Look& HealthReport::look() {
   Object health = ordered();
   health.set("status", std::string(standing.status));
   health.set("uptime_seconds", (now_ms - read(state.started_ms)) / 1000);
-  health.set("cache_items", index.estimate_alive(window, kSampledGroups));
-  health.set("cache_size_mb", (read(state.marks.tail) - window) >> 20U);
+  const CacheUse cache = look_at_caches(state);
+  health.set("cache_items", index.estimate_alive(window, kSampledGroups) + cache.items);
+  health.set("cache_size_mb", (read(state.marks.tail) - window + cache.bytes) >> 20U);
   health.set("storage_size_mb", (read(state.totals.base_bytes) + read(state.limits.ring_bytes)) >> 20U);
   health.set("goroutines", processes.usage.threads);
   health.set("memory_mb", (processes.usage.private_kb + processes.usage.shared_kb) >> 10U);
@@ -153,6 +188,7 @@ const HealthReport::Look& HealthReport::look() {
   health.set("keys", read(state.totals.keys));
   health.set("processes", processes.list);
   health.set("log", log_of(*store_));
+  health.set("read_cache", read_cache_of(cache, *config_));
   describe_cluster(*config_, state, health);
   std::ostringstream text;
   health.stringify(text);

@@ -112,6 +112,15 @@ struct Counters {
   std::atomic<std::uint64_t> connections_open;  ///< a gauge; cleared by the supervisor after a death
 };
 
+/// Of a worker's read cache (common/store/read_cache.h). Lookups that missed in the index, so nothing that
+/// the log answered.
+struct CacheCounters {
+  std::atomic<std::uint64_t> hits;
+  std::atomic<std::uint64_t> misses;
+  std::atomic<std::uint64_t> items;  ///< a gauge, as bytes; cleared by the supervisor after a death
+  std::atomic<std::uint64_t> bytes;
+};
+
 struct ChildSlot {
   alignas(kCacheLine) std::atomic<std::int32_t> pid;  ///< 0: free
   std::atomic<Role> role;
@@ -136,6 +145,7 @@ struct ChildSlot {
   std::atomic<std::uint64_t> space_asked_ms;  ///< when the owner last asked for that room (monotonic_ms())
 
   alignas(kCacheLine) Counters counters;
+  alignas(kCacheLine) CacheCounters cache;
 };
 
 /// Aligned so that the index words behind it start on a pair of cache lines, which are fetched together.
@@ -170,6 +180,6 @@ static_assert(std::atomic<Lsn>::is_always_lock_free);
 static_assert(std::atomic<Role>::is_always_lock_free && std::atomic<Failure>::is_always_lock_free);
 static_assert(sizeof(Watermarks) == 4 * kCacheLine, "each watermark has a cache line of its own");
 static_assert(offsetof(State, marks) == 0 && sizeof(State) % (2 * kCacheLine) == 0);
-static_assert(sizeof(ChildSlot) == 4 * kCacheLine, "no two children write one cache line");
+static_assert(sizeof(ChildSlot) == 5 * kCacheLine, "no two children write one cache line");
 
 }  // namespace minivault::shared

@@ -106,6 +106,8 @@ void Region::clear_slot(unsigned index) const {
   slot.quorum_want.store(kNoLsn, std::memory_order_relaxed);
   slot.space_ticket.store(0, std::memory_order_relaxed);
   slot.counters.connections_open.store(0, std::memory_order_relaxed);
+  slot.cache.items.store(0, std::memory_order_relaxed);
+  slot.cache.bytes.store(0, std::memory_order_relaxed);
   slot.state.store(ChildState::kFree, std::memory_order_relaxed);
   slot.role.store(Role::kNone, std::memory_order_relaxed);
   slot.pid.store(0, std::memory_order_release);

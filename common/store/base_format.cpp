@@ -145,6 +145,18 @@ Result<StoredRecord> decode_record(Table table, std::string_view stored_key, std
   return stored;
 }
 
+bool decode_usual(Table table, std::string_view stored_key, std::string_view bytes, BaseRecord& record) {
+  if (bytes.size() < sizeof(RecordHeader) || stored_key.size() > kMaxPlainKey) return false;
+  RecordHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.key_bytes != 0 || !operation_fits(table, header.operation)) return false;
+  record = {static_cast<Operation>(header.operation),
+            header.flags,
+            {header.hlc, header.origin},
+            bytes.substr(sizeof header)};
+  return true;
+}
+
 std::array<char, kMetaBytes> encode_meta(const BaseMeta& meta) {
   MetaRecord stored{kMetaFormat,        meta.mid_checkpoint ? 1U : 0U,
                     meta.store_id,      meta.node_id,

@@ -55,6 +55,11 @@ enum class Table { kData, kNotes };
 [[nodiscard]] Result<StoredRecord> decode_record(Table table, std::string_view stored_key,
                                                  std::string_view bytes);
 
+/// The same for the usual record, whose stored key is its key, in a fraction of the time. False: it is
+/// another one, or none; decode_record() tells.
+[[nodiscard]] bool decode_usual(Table table, std::string_view stored_key, std::string_view bytes,
+                                BaseRecord& record);
+
 [[nodiscard]] std::array<char, kMetaBytes> encode_meta(const BaseMeta& meta);
 /// Errors: kCorrupt, saying what is wrong.
 [[nodiscard]] Result<BaseMeta> decode_meta(std::string_view bytes);

@@ -27,6 +27,8 @@ Result<std::optional<BaseRecord>> find(const Environment& environment, MDB_txn* 
   const int code = ::mdb_get(transaction, dbi, &stored_under, &value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != 0) return environment.failure(kReading, code);
+  BaseRecord usual;
+  if (base::decode_usual(table, stored_key.bytes(), base::to_view(value), usual)) return usual;
   const auto stored = base::decode_record(table, stored_key.bytes(), base::to_view(value));
   if (!stored) return environment.corrupt(kReading, stored.error().message);
   if (!stored_key.beside_value().empty() && stored->key != key) {

@@ -19,6 +19,9 @@ constexpr std::size_t kLookedUpTogether = 32;
 constexpr std::size_t kUsualHead = 80;
 constexpr std::size_t kUsualRecord = 192;
 
+// At a start: 120 MB of memory.
+constexpr std::size_t kMostReplayedAtOnce = 3'000'000;
+
 std::uint64_t prefix_of(std::string_view key) {
   std::uint64_t prefix = 0;
   for (std::size_t i = 0; i < sizeof prefix; ++i) {
@@ -43,6 +46,30 @@ Result<Lsn> Checkpoint::run(Lsn until) {
   state_.totals.checkpoints.fetch_add(1, std::memory_order_relaxed);
   state_.totals.last_checkpoint_us.store((monotonic_ns() - began) / 1'000, std::memory_order_relaxed);
   return end;
+}
+
+Result<Lsn> Checkpoint::replay(Lsn until) {
+  const Lsn from = state_.marks.checkpoint.load(std::memory_order_relaxed);
+  Result<Lsn> end = collect_all(from, until);
+  if (!end) return end;
+  if (Status applied = apply(*end); !applied) return tl::unexpected(applied.error());
+  publish(*end);
+  return end;
+}
+
+Result<Lsn> Checkpoint::collect_all(Lsn from, Lsn until) {
+  items_.clear();
+  Lsn at = from;
+  while (at < until && items_.size() < kMostReplayedAtOnce) {
+    RecordView record;
+    if (!ring_.view(at, record)) {
+      return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(at));
+    }
+    items_.push_back({0, record.key, at, record.header.operation == Operation::kNote});
+    at = record.end();
+  }
+  sort();
+  return at;
 }
 
 /// The newest record of each key in [from, E), sorted by key. Returns E: a quarter of the ring at most.

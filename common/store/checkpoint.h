@@ -32,6 +32,10 @@ class Checkpoint {
   /// (disk full: nothing was lost, try again later), kIo (a failed sync: the base takes no more), kCorrupt
   /// (what the log says is not a record).
   [[nodiscard]] Result<Lsn> run(Lsn until);
+  /// The same at a start, while nobody appends: not a quarter of the ring but all of it at once, where memory
+  /// allows, for every run writes the pages of all keys that it touches. Sorting alone tells which records
+  /// are superseded: the index is empty.
+  [[nodiscard]] Result<Lsn> replay(Lsn until);
 
  private:
   struct Item {
@@ -43,6 +47,7 @@ class Checkpoint {
   };
 
   [[nodiscard]] Result<Lsn> collect(Lsn from, Lsn until);
+  [[nodiscard]] Result<Lsn> collect_all(Lsn from, Lsn until);
   [[nodiscard]] Result<Lsn> collect_some(Lsn from, Lsn end, Lsn window);
   void sort();
   [[nodiscard]] Status apply(Lsn end);

@@ -127,7 +127,8 @@ Status LogWriter::judge_by_base(Batch& batch) {
     const Lsn tail =
         state_.marks.tail.load(std::memory_order_acquire);  // before the lookups (ENGINE.md rule 3)
     if (reader_.newest_in_log(key, entry.key_hash, is_note).known) continue;
-    Result<Newest> found = is_note ? reader_.note_in_base(key) : reader_.newest_in_base(key);
+    Result<Newest> found =
+        is_note ? reader_.note_in_base(key) : reader_.newest_below_window(key, entry.key_hash);
     if (!found) return tl::unexpected(found.error());
     MV_FAULT_POINT("append.judged");
     entry.judgement = {tail, found->known, found->present(), found->version};

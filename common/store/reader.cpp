@@ -8,6 +8,11 @@ namespace {
 /// What is fetched ahead of a record; the processor itself follows a longer one.
 constexpr std::size_t kUsualRecord = 192;
 
+Newest as_newest(const std::optional<BaseRecord>& record) {
+  if (!record) return {};
+  return {true, record->operation, record->flags, record->version, record->value, 0};
+}
+
 Newest as_newest(const RecordView& record) {
   return {true, record.header.operation, record.header.flags, record.version(), record.value, record.end()};
 }
@@ -15,13 +20,14 @@ Newest as_newest(const RecordView& record) {
 }  // namespace
 
 Reader::Reader(shared::State& state, shared::ChildSlot& slot, const Ring& ring, const Index& index,
-               const Base& base)
-    : state_(state), slot_(slot), ring_(ring), index_(index), base_(base) {}
+               const Base& base, std::uint64_t cache_bytes)
+    : state_(state), slot_(slot), ring_(ring), index_(index), base_(base), cache_(cache_bytes) {}
 
 void Reader::begin_turn() {
   if (in_turn_) return;
   in_turn_ = true;
   slot_.turns.fetch_add(1, std::memory_order_relaxed);
+  turn_tail_ = state_.marks.tail.load(std::memory_order_acquire);
   // Either the writer that moves the window sees this pin, or this loop sees the moved window (full fences on
   // both sides; partner: LogWriter::make_room).
   Lsn pin = state_.marks.window.load(std::memory_order_acquire);
@@ -37,6 +43,10 @@ void Reader::begin_turn() {
 void Reader::end_turn() {
   if (!in_turn_) return;
   in_turn_ = false;
+  if (cache_.enabled()) {
+    cache_.take_in();
+    publish_counts();
+  }
   for (std::size_t i = 0; i < live_snapshots_; ++i) snapshots_[i].reset();
   live_snapshots_ = 0;
   slot_.pin.store(shared::kNoLsn, std::memory_order_release);
@@ -46,10 +56,15 @@ void Reader::trace(std::span<const std::string_view> keys, std::span<Trace> trac
   for (std::size_t i = 0; i < keys.size(); ++i) {
     traces[i].hash = index_.hash(keys[i], false);
     index_.prefetch(traces[i].hash);
+    cache_.prefetch(traces[i].hash);
   }
   for (Trace& trace : traces.first(keys.size())) {
     trace.lsn = index_.candidate(trace.hash, state_.marks.window.load(std::memory_order_acquire));
-    if (trace.lsn != shared::kNoLsn) ring_.prefetch(trace.lsn, kUsualRecord);
+    if (trace.lsn != shared::kNoLsn) {
+      ring_.prefetch(trace.lsn, kUsualRecord);
+    } else {
+      cache_.prefetch_entry(trace.hash);
+    }
   }
 }
 
@@ -91,30 +106,52 @@ Status Reader::see(Lsn window) {
   return {};
 }
 
-Result<Newest> Reader::newest_in_base(std::string_view key) {
-  return look_in_base([&](const Base::Snapshot& snapshot) { return snapshot.get(key); });
+Result<Newest> Reader::newest_below_window(std::string_view key, std::uint64_t hash) {
+  // After the miss in the index (ENGINE.md rule 11): a window that moved while the index was looked at is
+  // seen.
+  const Lsn window = state_.marks.window.load(std::memory_order_acquire);
+  std::optional<BaseRecord> kept;
+  if (cache_.find(key, hash, window, kept)) return as_newest(kept);
+  const auto found = look_in_base(window, [&](const Base::Snapshot& base) { return base.get(key); });
+  if (!found) return tl::unexpected(found.error());
+  cache_.offer(key, hash, turn_tail_, *found);
+  return as_newest(*found);
 }
 
 Result<Newest> Reader::note_in_base(std::string_view name) {
-  return look_in_base([&](const Base::Snapshot& snapshot) { return snapshot.note(name); });
+  const Lsn window = state_.marks.window.load(std::memory_order_acquire);
+  const auto found = look_in_base(window, [&](const Base::Snapshot& base) { return base.note(name); });
+  if (!found) return tl::unexpected(found.error());
+  return as_newest(*found);
 }
 
 template <typename Look>
-Result<Newest> Reader::look_in_base(Look&& look) {
+Result<std::optional<BaseRecord>> Reader::look_in_base(Lsn window, Look&& look) {
   MV_ASSERT(in_turn_);
-  if (Status seen = see(state_.marks.window.load(std::memory_order_acquire)); !seen) {
-    return tl::unexpected(seen.error());
-  }
-  Result<std::optional<BaseRecord>> found = look(snapshots_[live_snapshots_ - 1]);
-  if (!found) return tl::unexpected(found.error());
-  if (!found->has_value()) return Newest{};
-  const BaseRecord& record = **found;
-  return Newest{true, record.operation, record.flags, record.version, record.value, 0};
+  if (Status seen = see(window); !seen) return tl::unexpected(seen.error());
+  return look(snapshots_[live_snapshots_ - 1]);
 }
 
 Result<Newest> Reader::newest(std::string_view key, std::uint64_t hash) {
+  cache_.prefetch(hash);
   if (const Newest in_log = newest_in_log(key, hash); in_log.known) return in_log;
-  return newest_in_base(key);
+  return newest_below_window(key, hash);
+}
+
+Result<Newest> Reader::newest(std::string_view key, const Trace& trace) {
+  if (const Newest in_log = newest_in_log(key, trace); in_log.known) return in_log;
+  return newest_below_window(key, trace.hash);
+}
+
+void Reader::publish_counts() {
+  const ReadCache::Counts now = cache_.counts();
+  if (now.hits + now.misses == published_.hits + published_.misses) return;
+  shared::CacheCounters& shown = slot_.cache;
+  shown.hits.fetch_add(now.hits - published_.hits, std::memory_order_relaxed);
+  shown.misses.fetch_add(now.misses - published_.misses, std::memory_order_relaxed);
+  shown.items.store(now.items, std::memory_order_relaxed);
+  shown.bytes.store(now.bytes, std::memory_order_relaxed);
+  published_ = now;
 }
 
 }  // namespace minivault::store

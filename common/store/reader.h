@@ -7,6 +7,7 @@
 #include "common/store/append_lock.h"
 #include "common/store/base.h"
 #include "common/store/index.h"
+#include "common/store/read_cache.h"
 #include "common/store/ring.h"
 
 namespace minivault::store {
@@ -30,8 +31,9 @@ struct Newest {
 /// keeps old pages for a slow client.
 class Reader {
  public:
+  /// `cache_bytes`: of memory for what the base said (read_cache.h).
   Reader(shared::State& state, shared::ChildSlot& slot, const Ring& ring, const Index& index,
-         const Base& base);
+         const Base& base, std::uint64_t cache_bytes);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader() { end_turn(); }
@@ -48,15 +50,18 @@ class Reader {
   /// Looks ahead for several keys, so that their cache misses overlap. `traces` is as long as `keys`.
   void trace(std::span<const std::string_view> keys, std::span<Trace> traces) const;
 
-  /// Index, then base. `hash`: of the key, by the index.
+  /// Index, then cache, then base. `hash`: of the key, by the index.
   [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
+  /// The same for a traced key.
+  [[nodiscard]] Result<Newest> newest(std::string_view key, const Trace& trace);
+  /// Cache, then base, seen at a checkpoint at or above the window as it is now. With a miss in the index
+  /// before this call, that is the newest record there is (ENGINE.md rules 1 and 11).
+  [[nodiscard]] Result<Newest> newest_below_window(std::string_view key, std::uint64_t hash);
   /// The same in the log alone, for a traced key; known is false where the base has to be asked.
   [[nodiscard]] Newest newest_in_log(std::string_view key, const Trace& trace) const;
   /// The index alone: known is false on a miss.
   [[nodiscard]] Newest newest_in_log(std::string_view key, std::uint64_t hash, bool is_note = false) const;
-  /// The base alone, seen at a checkpoint at or above the window as it is now. With a miss in the index
-  /// before this call, that is the newest record there is (ENGINE.md rules 1 and 11).
-  [[nodiscard]] Result<Newest> newest_in_base(std::string_view key);
+  /// The same for notes, which are never cached.
   [[nodiscard]] Result<Newest> note_in_base(std::string_view name);
 
  private:
@@ -67,7 +72,8 @@ class Reader {
   /// Takes a snapshot at a checkpoint at or above `window`, unless the turn has one.
   [[nodiscard]] Status see(Lsn window);
   template <typename Look>
-  [[nodiscard]] Result<Newest> look_in_base(Look&& look);
+  [[nodiscard]] Result<std::optional<BaseRecord>> look_in_base(Lsn window, Look&& look);
+  void publish_counts();
 
   const Base& base_;
   /// Those of this turn are the first `live_snapshots_`; the rest wait to be renewed. More than one only
@@ -75,6 +81,9 @@ class Reader {
   std::vector<Base::Snapshot> snapshots_;
   std::size_t live_snapshots_ = 0;
   Lsn snapshot_checkpoint_ = 0;  ///< the newest live snapshot holds at least this much
+  ReadCache cache_;
+  ReadCache::Counts published_;
+  Lsn turn_tail_ = 0;  ///< the tail before every lookup of this turn
   bool in_turn_ = false;
 };
 

@@ -31,6 +31,30 @@ Status store_meta(Base& base, const BaseMeta& meta) {
 constexpr std::size_t kKeysNamed = 8;       // of those that damage takes away
 constexpr std::size_t kKeyBytesShown = 60;  // of each
 
+void search_beyond_end(const Ring& ring, LogExamination& found) {
+  RecordView record;
+  if (ring.view(found.end, record) &&
+      record.header.header_hash == hash_header(record.header, ring.header().secret)) {
+    found.key_at_end = record.key;
+  }
+  // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the
+  // end where we stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap
+  // proves the same: the base is older than what the ring still holds.
+  constexpr Lsn kFarthest =
+      Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
+  for (Lsn at = found.end + kRecordAlignment; at < found.end + ring.size(); at += kRecordAlignment) {
+    Lsn claimed = 0;
+    std::memcpy(&claimed, ring.at(at), sizeof claimed);
+    if (claimed < at || claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
+    if (!ring.verify(claimed, record)) continue;
+    if (claimed == at && ++found.records_beyond <= kKeysNamed) found.keys_beyond.emplace_back(record.key);
+    found.highest_end = std::max(found.highest_end, record.end());
+    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
+    const Lsn durable = record.header.durable();
+    if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
+  }
+}
+
 /// Starts count in twos: the base has the odd number in between while a start is under way, so a start that
 /// was cut short is told from a log or a base that was put back from an earlier life.
 bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
@@ -83,20 +107,16 @@ Status replace_ring(Scene& scene, const Config& config, Lsn first_lsn, std::uint
   return {};
 }
 
-/// Applies what the log holds beyond the base, through the very code of a checkpoint. The index helps it to
-/// leave out superseded records; it is dead again when LSNs go on beyond the ring.
-Status replay(shared::State& state, const Index& index, Base& base, const Ring& ring, Lsn from, Lsn end) {
+/// Applies what the log holds beyond the base, as one more checkpoint.
+Status replay(shared::State& state, const Index& index, Base& base, const Ring& ring, Lsn from,
+              const LogExamination& log) {
   shared::Watermarks& marks = state.marks;
-  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint, &marks.durable, &marks.tail})
-    mark->store(from);
+  for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint}) mark->store(from);
+  for (std::atomic<Lsn>* mark : {&marks.durable, &marks.tail}) mark->store(log.end);
+  shared::raise(state.append.last_hlc, log.largest_hlc);
   Checkpoint checkpoint(state, ring, index, base);
-  while (marks.checkpoint.load() < end) {
-    const Lsn before = marks.checkpoint.load();
-    roll_forward(state, ring, index, std::min(end, before + ring.size() / 4));
-    marks.durable.store(marks.tail.load());
-    if (Result<Lsn> done = checkpoint.run(marks.tail.load()); !done) return tl::unexpected(done.error());
-    shared::raise(marks.window, marks.checkpoint.load());
-    if (marks.checkpoint.load() == before) return fail(Code::kCorrupt, "recovery makes no progress");
+  while (marks.checkpoint.load() < log.end) {
+    if (Result<Lsn> done = checkpoint.replay(log.end); !done) return tl::unexpected(done.error());
   }
   return {};
 }
@@ -203,7 +223,7 @@ Result<Scene> survey(const Base& base, const Config& config, Ring::Access access
     e.ends_where_it_should = scene.log.end == header.clean_tail;
     const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
     if (!in_order) {
-      scene.log = examine_log(*ring, meta->checkpoint, true);
+      search_beyond_end(*ring, scene.log);
       scene.hlc_ceiling = *hlc_ceiling;
     }
     e.acknowledged_beyond = scene.log.damage_durable_to.has_value();
@@ -223,27 +243,7 @@ LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond)
     ++found.records;
   }
   found.highest_end = found.end;
-  if (!search_beyond) return found;
-  if (ring.view(found.end, record) &&
-      record.header.header_hash == hash_header(record.header, ring.header().secret)) {
-    found.key_at_end = record.key;
-  }
-  // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the
-  // end where we stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap
-  // proves the same: the base is older than what the ring still holds.
-  constexpr Lsn kFarthest =
-      Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
-  for (Lsn at = found.end + kRecordAlignment; at < found.end + ring.size(); at += kRecordAlignment) {
-    Lsn claimed = 0;
-    std::memcpy(&claimed, ring.at(at), sizeof claimed);
-    if (claimed < at || claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
-    if (!ring.verify(claimed, record)) continue;
-    if (claimed == at && ++found.records_beyond <= kKeysNamed) found.keys_beyond.emplace_back(record.key);
-    found.highest_end = std::max(found.highest_end, record.end());
-    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
-    const Lsn durable = record.header.durable();
-    if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
-  }
+  if (search_beyond) search_beyond_end(ring, found);
   return found;
 }
 
@@ -278,15 +278,13 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
             {"records", scene->log.records}});
   if (verdict.decision == Decision::kRefuse) return refuse(*scene, verdict, config);
 
-  // A recovery that was killed left slots in shared memory: under the same seed they still say where their
-  // keys are.
-  if (state.limits.index_seed.load() == 0) state.limits.index_seed.store(random_u64());
+  state.limits.index_seed.store(random_u64());
   const Index index(index_words, state.limits.index_seed.load());
   if (verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth) {
     if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
   }
   if (verdict.decision == Decision::kReplay) {
-    Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log.end);
+    Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log);
     if (!replayed) return tl::unexpected(replayed.error());
   }
   MV_FAULT_POINT("recovery.before_epoch");

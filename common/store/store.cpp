@@ -12,6 +12,16 @@
 
 namespace minivault::store {
 
+namespace {
+
+/// Who answers clients has a cache; all of them share what is configured.
+std::uint64_t cache_share(const shared::ChildSlot& slot, const Config& config) {
+  if (slot.role.load(std::memory_order_relaxed) != shared::Role::kWorker) return 0;
+  return config.cache_bytes / std::max(config.worker_processes, 1U);
+}
+
+}  // namespace
+
 struct Store::Impl {
   Impl(shared::Region& shared, const Config& config, unsigned own_slot, Base opened_base, Ring opened_ring)
       : region(shared),
@@ -22,7 +32,7 @@ struct Store::Impl {
         base(std::move(opened_base)),
         ring(std::move(opened_ring)),
         index(region.index_words(), state.limits.index_seed.load()),
-        reader(state, region.slot(slot), ring, index, base),
+        reader(state, region.slot(slot), ring, index, base, cache_share(region.slot(slot), config)),
         writer(region, slot, ring, index, reader, config.sync) {}
 
   [[nodiscard]] Result<Found> found(const Result<Newest>& newest) const;
@@ -101,13 +111,9 @@ std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Fo
   std::array<Reader::Trace, kMostAtOnce> traces;
   impl_->reader.trace(keys, traces);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    Newest newest = impl_->reader.newest_in_log(keys[i], traces[i]);
-    if (!newest.known) {
-      Result<Newest> in_base = impl_->reader.newest_in_base(keys[i]);
-      if (!in_base) return i;
-      newest = *in_base;
-    }
-    found[i] = impl_->as_found(newest);
+    const Result<Newest> newest = impl_->reader.newest(keys[i], traces[i]);
+    if (!newest) return i;
+    found[i] = impl_->as_found(*newest);
   }
   return keys.size();
 }
