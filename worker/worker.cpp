@@ -25,6 +25,8 @@ constexpr std::uint64_t kParkedLookMs = 1'000;
 /// A turn that lasts longer is ended; what is left to do is done in the next. Far below the time after which
 /// the supervisor takes the process for hung.
 constexpr std::uint64_t kLongTurnMs = 50;
+/// How long a write may wait for others to be appended with it, while there are others.
+constexpr std::uint64_t kGatherNs = 100'000;
 
 /// Two of the largest requests at once, whatever the configuration.
 std::size_t memory_limit(const store::Store& store) {
@@ -77,9 +79,12 @@ void Worker::turn(std::span<const net::Event> events) {
   peer_calls_.run(now_ms_);
   peer_reads_.run(now_ms_);
   resume_memory_line();
+  release_parked();
+  finish_touched();  // before others are served: who gets an answer now may ask in time for the next commit
   serve_ready();
+  gather_writes();
   retry_log();
-  settle_writes();
+  if (!writes_wait()) settle_writes();
   peer_calls_.send_all();
   release_parked();
   finish_touched();
@@ -116,6 +121,26 @@ void Worker::serve_ready() {
     const std::span<Client* const> clients = std::span(together).first(count);
     if (count > 1) binary_.look_ahead(clients);
     for (Client* client : clients) advance(*client);
+  }
+}
+
+/// A few writes, and the last commit is still being synced: theirs could not be before that is done, so they
+/// lose nothing by waiting for it, and whoever writes meanwhile shares their append and their sync.
+bool Worker::writes_wait() const {
+  if (!services_.writes.few() || services_.quorum.is_needed()) return false;
+  const shared::Lsn durable = services_.store.durable();
+  return lowest_mark_ != shared::kNoLsn && durable < lowest_mark_ &&
+         services_.store.failure() == shared::Failure::kNone;
+}
+
+/// Who asks while others are served joins their commit. A client that is alone does not wait: the poller says
+/// at once that nobody comes.
+void Worker::gather_writes() {
+  const std::uint64_t until_ns = services_.writes.few() ? monotonic_ns() + kGatherNs : 0;
+  while (services_.writes.few() && monotonic_ns() < until_ns) {
+    for (const net::Event& event : poller_.wait(0)) notice(event);
+    if (ready_.empty()) return;
+    serve_ready();
   }
 }
 
@@ -244,7 +269,7 @@ int Worker::sleep_ms() {
   if (parked && !services_.store.ring_when_durable(lowest_mark_)) return 0;
   if (!ready_.empty() || !touched_.empty()) return 0;
   if (!services_.quorum.empty() && !services_.quorum.ring_when_reached()) return 0;
-  if (!services_.writes.empty()) return services_.writes.blocked() ? 1 : 0;
+  if (!services_.writes.empty() && !writes_wait()) return services_.writes.blocked() ? 1 : 0;
   if (!awaiting_log_.empty()) return 1;
   if (!services_.memory_line.empty() && services_.memory.taken() < memory_seen_) return 0;
 

@@ -42,6 +42,8 @@ class Worker {
   void turn(std::span<const net::Event> events);
   void notice(const net::Event& event);
   void serve_ready();
+  [[nodiscard]] bool writes_wait() const;
+  void gather_writes();
   [[nodiscard]] bool receive(Client& client);
   void advance(Client& client);
   [[nodiscard]] Progress step(Client& client);

@@ -32,6 +32,8 @@ class WriteQueue {
  public:
   /// A batch that has this much is committed before it gets more; one write may be larger.
   static constexpr std::uint64_t kBatchBytes = 1 << 20;
+  /// From this size on a batch pays for its append and its sync by itself.
+  static constexpr std::size_t kFewWrites = 64;
 
   using Settled = std::function<void(Client&, const WriteOutcome&)>;
 
@@ -50,6 +52,10 @@ class WriteQueue {
   void commit(std::uint64_t now_ms);
 
   [[nodiscard]] bool empty() const { return committing_.batch.empty() && filling_.batch.empty(); }
+  /// There are writes, none of which a commit has tried, and so few that more would make them cheaper.
+  [[nodiscard]] bool few() const {
+    return !filling_.batch.empty() && filling_.batch.size() < kFewWrites && committing_.batch.empty();
+  }
   /// Waits for room in the log: commit() again when the bell rings or after a millisecond.
   [[nodiscard]] bool blocked() const { return blocked_; }
 
