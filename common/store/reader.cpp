@@ -112,9 +112,4 @@ Result<Newest> Reader::look_in_base(Look&& look) {
   return Newest{true, record.operation, record.flags, record.version, record.value, 0};
 }
 
-Result<Newest> Reader::newest(std::string_view key, std::uint64_t hash) {
-  if (const Newest in_log = newest_in_log(key, hash); in_log.known) return in_log;
-  return newest_in_base(key);
-}
-
 }  // namespace minivault::store

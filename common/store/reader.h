@@ -48,8 +48,6 @@ class Reader {
   /// Looks ahead for several keys, so that their cache misses overlap. `traces` is as long as `keys`.
   void trace(std::span<const std::string_view> keys, std::span<Trace> traces) const;
 
-  /// Index, then base. `hash`: of the key, by the index.
-  [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
   /// The same in the log alone, for a traced key; known is false where the base has to be asked.
   [[nodiscard]] Newest newest_in_log(std::string_view key, const Trace& trace) const;
   /// The index alone: known is false on a miss.

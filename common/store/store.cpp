@@ -17,6 +17,7 @@ struct Store::Impl {
       : region(shared),
         state(shared.state()),
         slot(own_slot),
+        metrics(shared.metrics(own_slot)),
         max_value_bytes(config.max_value_bytes),
         sync_always(config.sync.kind == SyncMode::Kind::kAlways),
         base(std::move(opened_base)),
@@ -25,12 +26,14 @@ struct Store::Impl {
         reader(state, region.slot(slot), ring, index, base),
         writer(region, slot, ring, index, reader, config.sync) {}
 
+  [[nodiscard]] Result<Newest> newest(std::string_view key);
   [[nodiscard]] Result<Found> found(const Result<Newest>& newest) const;
   [[nodiscard]] Found as_found(const Newest& newest) const;
 
   shared::Region& region;
   shared::State& state;
   unsigned slot;
+  shared::ProcessMetrics& metrics;
   std::uint64_t max_value_bytes;
   bool sync_always;
   Base base;
@@ -82,7 +85,15 @@ Found Store::Impl::as_found(const Newest& newest) const {
 
 Result<Found> Store::get(std::string_view key) {
   MV_ASSERT(impl_->reader.in_turn());
-  return impl_->found(impl_->reader.newest(key, impl_->index.hash(key, false)));
+  return impl_->found(impl_->newest(key));
+}
+
+/// Index, then base, counted.
+Result<Newest> Store::Impl::newest(std::string_view key) {
+  const Newest in_log = reader.newest_in_log(key, index.hash(key, false));
+  shared::add(in_log.known ? metrics.found_by_index : metrics.asked_base);
+  if (in_log.known) return in_log;
+  return reader.newest_in_base(key);
 }
 
 Result<Found> Store::note(std::string_view name) {
@@ -100,16 +111,22 @@ std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Fo
   MV_ASSERT(impl_->reader.in_turn() && keys.size() <= kMostAtOnce && keys.size() <= found.size());
   std::array<Reader::Trace, kMostAtOnce> traces;
   impl_->reader.trace(keys, traces);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    Newest newest = impl_->reader.newest_in_log(keys[i], traces[i]);
-    if (!newest.known) {
-      Result<Newest> in_base = impl_->reader.newest_in_base(keys[i]);
-      if (!in_base) return i;
+  std::size_t in_log = 0;
+  std::size_t done = 0;
+  for (; done < keys.size(); ++done) {
+    Newest newest = impl_->reader.newest_in_log(keys[done], traces[done]);
+    if (newest.known) {
+      ++in_log;
+    } else {
+      Result<Newest> in_base = impl_->reader.newest_in_base(keys[done]);
+      if (!in_base) break;
       newest = *in_base;
     }
-    found[i] = impl_->as_found(newest);
+    found[done] = impl_->as_found(newest);
   }
-  return keys.size();
+  shared::add(impl_->metrics.found_by_index, in_log);
+  shared::add(impl_->metrics.asked_base, done - in_log);
+  return done;
 }
 
 void Store::look_ahead(std::span<const std::string_view> keys) const {
