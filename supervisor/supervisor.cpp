@@ -15,6 +15,7 @@
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "supervisor/log_style.h"
 #include "supervisor/spawn.h"
 
 namespace minivault::supervisor {
@@ -214,6 +215,9 @@ void Supervisor::bury(pid_t pid, int wait_status) {
   // The lock's holder word is a hint for the watcher; left behind, it would accuse the slot's next owner.
   std::uint32_t held = dead->slot + 1;
   estate_.region.state().append.holder.compare_exchange_strong(held, 0, std::memory_order_relaxed);
+  if (!expected) {
+    shared::add(estate_.region.state().unasked_deaths[static_cast<std::size_t>(dead->spec->role)]);
+  }
   estate_.region.clear_slot(dead->slot);
   // Somebody may wait for what the dead one would have done; all look again (ENGINE.md rule 7).
   estate_.region.ring_all();
@@ -244,6 +248,7 @@ void Supervisor::reload() {
     log_line(LogLevel::kWarning, "setting_needs_restart", {{"setting", flag}});
   }
   config_ = std::move(reloaded.config);
+  set_log_style(log_style_of(config_));
   ++generation_;
   log_line(LogLevel::kInfo, "reloading", {{"generation", generation_}});
 }
@@ -276,11 +281,13 @@ void Supervisor::watch() {
 
 int run_node(const Config& config, ProcessTitle& title, const LoadConfig& load) {
   title.set("supervisor");
+  set_log_style(log_style_of(config));
   Result<Estate> estate = Estate::acquire(config);
   if (!estate) {
     log_line(LogLevel::kError, "cannot_start", {{"error", estate.error().message}});
     return kExitFailure;
   }
+  share_log_style(estate->region.state().log_style);
   return Supervisor(config, std::move(*estate), title, load).run();
 }
 

@@ -4,12 +4,16 @@
 #include <array>
 #include <utility>
 
+#include "common/core/clock.h"
+
 namespace minivault::worker {
 namespace {
 
 using protocol::BinaryParse;
 using protocol::BinaryRequest;
 using protocol::Opcode;
+using shared::Op;
+using shared::Told;
 
 bool is_write(Opcode opcode) {
   return opcode == Opcode::kSet || opcode == Opcode::kDelete;
@@ -29,6 +33,24 @@ Access access_of(Opcode opcode) {
       return Access::kPublic;
   }
   return Access::kPeer;
+}
+
+Op op_of(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kGet:
+      return Op::kGet;
+    case Opcode::kSet:
+      return Op::kSet;
+    case Opcode::kDelete:
+      return Op::kDelete;
+    case Opcode::kSync:
+      return Op::kSync;
+    case Opcode::kHealth:
+      return Op::kHealth;
+    case Opcode::kAuth:
+      return Op::kAuth;
+  }
+  return Op::kOther;
 }
 
 void finish_request(Client& client, std::size_t size) {
@@ -54,11 +76,13 @@ Progress BinarySession::step(Client& client) {
     case BinaryParse::Kind::kRequest:
       return carry_out(client, request, static_cast<std::size_t>(parsed.size));
     case BinaryParse::Kind::kSkip:
-      return start_skip(client, parsed.size);
+      return start_skip(client, parsed.size, op_of(request.opcode),
+                        request.key.empty() ? Told::kInvalid : Told::kTooLarge);
     case BinaryParse::Kind::kBad:
       break;
   }
   if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  count(Op::kOther, Told::kInvalid);
   answer_error(client);
   client.closing = true;
   return Progress::kGoOn;
@@ -90,7 +114,7 @@ Progress BinarySession::await_bytes(Client& client, const BinaryRequest& request
   if (size <= kSmallBytes) return Progress::kNeedBytes;
   // The key is only filled in when `size` is that of the whole request.
   const bool hopeless = !request.key.empty() && is_hopeless(client, request.opcode);
-  if (hopeless) return start_skip(client, size);
+  if (hopeless) return start_skip(client, size, op_of(request.opcode), Told::kUnauthorized);
   if (!services_->reserve(client, client.request_memory,
                           std::max<std::uint64_t>(size, net::BlockPool::kBlockBytes))) {
     return Progress::kAwaitMemory;
@@ -103,8 +127,9 @@ bool BinarySession::is_hopeless(const Client& client, Opcode opcode) const {
   return services_->access.needs_key(access_of(opcode)) && !client.authorized;
 }
 
-Progress BinarySession::start_skip(Client& client, std::uint64_t size) {
+Progress BinarySession::start_skip(Client& client, std::uint64_t size, Op op, Told why) {
   if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  count(op, why);
   client.request_bytes = 0;
   client.skip_bytes = size;
   client.fail_after_skip = true;
@@ -117,7 +142,10 @@ Progress BinarySession::carry_out(Client& client, const BinaryRequest& request, 
   if (is_write(request.opcode) && !services_->writes.has_room()) return Progress::kAwaitRoom;
 
   const auto admission = services_->admit(client, access_of(request.opcode), client.authorized);
-  if (admission != Services::Admission::kGranted) return refuse(client, size);
+  if (admission != Services::Admission::kGranted) {
+    const bool limited = admission == Services::Admission::kRateLimited;
+    return refuse(client, size, op_of(request.opcode), limited ? Told::kLimited : Told::kUnauthorized);
+  }
   switch (request.opcode) {
     case Opcode::kGet:
       if (const Progress got = get(client, request.key); got != Progress::kGoOn) return got;
@@ -139,13 +167,22 @@ Progress BinarySession::carry_out(Client& client, const BinaryRequest& request, 
 }
 
 Progress BinarySession::synchronize(Client& client, const BinaryRequest& request, std::size_t size) {
+  const std::uint64_t asked_ns = monotonic_ns();
   const Progress progress = sync_->answer(client, request);
+  if (progress == Progress::kGoOn) {
+    services_->meter.looked_up({.proto = shared::Proto::kBinary,
+                                .op = Op::kSync,
+                                .asked_ns = asked_ns,
+                                .found_ns = monotonic_ns(),
+                                .value_bytes = request.value.size()});
+  }
   if (progress == Progress::kGoOn && !client.handed_over) finish_request(client, size);
   return progress;
 }
 
 Progress BinarySession::write(Client& client, const BinaryRequest& request, std::size_t size) {
-  if (services_->quorum.forbids_writes()) return refuse(client, size);
+  const Op op = op_of(request.opcode);
+  if (services_->quorum.forbids_writes()) return refuse(client, size, op, Told::kUnavailable);
   const std::uint64_t largest = services_->largest_value(request.key.size());
   store::Write write;
   write.key = request.key;
@@ -155,24 +192,26 @@ Progress BinarySession::write(Client& client, const BinaryRequest& request, std:
     write.operation = store::Operation::kDelete;
   } else if (request.compressed) {
     Result<std::string> content = services_->decompressor.decompress(request.value, largest);
-    if (!content) return refuse(client, size);
+    if (!content) return refuse(client, size, op, Told::kInvalid);
     plain = std::move(*content);
     write.value = plain;
   } else if (request.value.size() > largest) {
-    return refuse(client, size);
+    return refuse(client, size, op, Told::kTooLarge);
   }
   services_->writes.add(client, write, std::move(plain));
-  services_->count(request.opcode == Opcode::kSet ? services_->counters.sets : services_->counters.deletes);
   finish_request(client, size);
   return Progress::kGoOn;
 }
 
 Progress BinarySession::get(Client& client, std::string_view key) {
+  const std::uint64_t asked_ns = monotonic_ns();
   const Result<store::Found> found = services_->store.get(key);
+  const std::uint64_t found_ns = monotonic_ns();
   if (found && !found->present && services_->quorum.is_filling()) {
     const PeerReads::Fetched fetched = peer_reads_->fetch(client, key);
     if (fetched == PeerReads::Fetched::kAsked) return Progress::kAwaitPeers;
     if (fetched == PeerReads::Fetched::kNobody) {
+      count(Op::kGet, Told::kUnavailable);
       answer_error(client);
       return Progress::kGoOn;
     }
@@ -181,11 +220,18 @@ Progress BinarySession::get(Client& client, std::string_view key) {
   if (size > kSmallBytes && !services_->reserve(client, client.answer_memory, size))
     return Progress::kAwaitMemory;
   client.peer_read.reset();
-  services_->count(services_->counters.gets);
   if (!found || !services_->will_leave(found->answer_after)) {
+    count(Op::kGet, Told::kUnavailable);
     answer_error(client);
     return Progress::kGoOn;
   }
+  count(Op::kGet, found->present ? Told::kOk : Told::kNotFound);
+  services_->meter.looked_up({.proto = shared::Proto::kBinary,
+                              .op = Op::kGet,
+                              .asked_ns = asked_ns,
+                              .found_ns = found_ns,
+                              .key = key,
+                              .value_bytes = size});
   services_->hold(client, found->answer_after);
   if (found->present) {
     answer_value(client, found->value);
@@ -212,9 +258,18 @@ bool BinarySession::get_many(Client& client) {
   }
   if (count == 0) return false;
   std::array<store::Found, store::Store::kMostAtOnce> found;
+  const std::uint64_t asked_ns = monotonic_ns();
   const std::size_t looked = services_->store.get_many(std::span(keys).first(count), found);
+  const std::uint64_t found_ns = monotonic_ns();
   const std::size_t answered = answer_many(client, std::span(found).first(looked));
   if (answered == 0) return false;
+  services_->meter.looked_up({.proto = shared::Proto::kBinary,
+                              .op = Op::kGet,
+                              .asked_ns = asked_ns,
+                              .found_ns = found_ns,
+                              .times = answered,
+                              .key = keys[0],
+                              .value_bytes = found[0].value.size()});
   const std::string_view last = keys[answered - 1];
   finish_request(client, static_cast<std::size_t>(last.end() - client.connection.input().unread().begin()));
   return true;
@@ -227,7 +282,7 @@ std::size_t BinarySession::answer_many(Client& client, std::span<const store::Fo
   const std::size_t enough = output.backlog() + kSmallBytes;
   const bool filling = services_->quorum.is_filling();
   std::size_t answered = 0;
-  std::uint64_t errors = 0;
+  std::uint64_t missing = 0;
   for (const store::Found& one : found) {
     if (one.value.size() > kSmallBytes || output.backlog() > enough) break;
     if (!one.present && filling) break;
@@ -240,17 +295,19 @@ std::size_t BinarySession::answer_many(Client& client, std::span<const store::Fo
       protocol::write_value(to, one.value);
     } else {
       protocol::write_error(to);
-      ++errors;
+      ++missing;
     }
     ++answered;
   }
-  services_->count(services_->counters.gets, answered);
-  if (errors > 0) services_->count(services_->counters.errors, errors);
+  count(Op::kGet, Told::kOk, answered - missing);
+  if (missing > 0) count(Op::kGet, Told::kNotFound, missing);
   return answered;
 }
 
 void BinarySession::authenticate(Client& client, std::string_view key) {
-  if (!services_->access.is_key(key)) return answer_error(client);
+  const bool right = services_->access.is_key(key);
+  count(Op::kAuth, right ? Told::kOk : Told::kUnauthorized);
+  if (!right) return answer_error(client);
   client.authorized = true;
   answer_ok(client);
 }
@@ -258,9 +315,11 @@ void BinarySession::authenticate(Client& client, std::string_view key) {
 void BinarySession::write_settled(Client& client, const WriteOutcome& outcome) {
   const std::size_t bytes = outcome.count * protocol::kResponseHeadBytes;
   const bool done = outcome.outcome == store::WriteResult::Outcome::kDone;
-  if (!done) services_->count(services_->counters.errors, outcome.count);
+  const Op op = worker::op_of(outcome.operation);
   if (done && services_->quorum.is_needed()) {
-    services_->quorum.park(client, bytes, outcome.end, outcome.since_ms);
+    services_->quorum.park(client, bytes, outcome.end, outcome.since_ms, op);
+  } else {
+    count(op, done ? Told::kOk : Told::kUnavailable, outcome.count);
   }
   if (done) services_->hold(client, outcome.answer_after);
   char* to = client.connection.output().extend(bytes);
@@ -270,7 +329,10 @@ void BinarySession::write_settled(Client& client, const WriteOutcome& outcome) {
   }
 }
 
-void BinarySession::quorum_missed(Client& client, const QuorumWait& wait) {
+void BinarySession::quorum_settled(Client& client, const QuorumWait& wait, bool reached) {
+  const std::uint64_t answers = (wait.answers_end - wait.answers_begin) / protocol::kResponseHeadBytes;
+  count(wait.op, reached ? Told::kOk : Told::kUnknown, answers);
+  if (reached) return;
   net::OutputBuffer& output = client.connection.output();
   for (std::uint64_t at = wait.answers_begin; at < wait.answers_end; at += protocol::kResponseHeadBytes) {
     output.replace(at, static_cast<char>(protocol::kStatusError));
@@ -278,8 +340,9 @@ void BinarySession::quorum_missed(Client& client, const QuorumWait& wait) {
 }
 
 /// The request does not happen and its length is known.
-Progress BinarySession::refuse(Client& client, std::size_t size) {
+Progress BinarySession::refuse(Client& client, std::size_t size, Op op, Told why) {
   if (client.pending_writes > 0) return Progress::kAwaitWrites;
+  count(op, why);
   answer_error(client);
   finish_request(client, size);
   return Progress::kGoOn;
@@ -292,7 +355,6 @@ void BinarySession::answer_ok(Client& client) {
 }
 
 void BinarySession::answer_error(Client& client) {
-  services_->count(services_->counters.errors);
   services_->scratch.clear();
   protocol::append_error(services_->scratch);
   services_->append(client, services_->scratch);
@@ -306,6 +368,7 @@ void BinarySession::answer_value(Client& client, std::string_view value) {
 }
 
 void BinarySession::answer_health(Client& client) {
+  count(Op::kHealth, Told::kOk);
   const std::string& json = services_->health.look().json;
   services_->scratch.clear();
   protocol::append_value_header(services_->scratch, static_cast<std::uint32_t>(json.size()));

@@ -24,12 +24,13 @@ class BinarySession {
   /// Fetches what the first requests of several clients will look at. At most Store::kMostAtOnce clients.
   void look_ahead(std::span<Client* const> clients) const;
   void write_settled(Client& client, const WriteOutcome& outcome);
-  /// The time of these answers' quorum is up: they become FF. They were appended, and have not left.
-  static void quorum_missed(Client& client, const QuorumWait& wait);
+  /// These answers' quorum was reached, or its time is up: then they become FF. They were appended, and have
+  /// not left.
+  void quorum_settled(Client& client, const QuorumWait& wait, bool reached);
 
  private:
   [[nodiscard]] Progress skip(Client& client);
-  [[nodiscard]] Progress start_skip(Client& client, std::uint64_t size);
+  [[nodiscard]] Progress start_skip(Client& client, std::uint64_t size, shared::Op op, shared::Told why);
   [[nodiscard]] Progress await_bytes(Client& client, const protocol::BinaryRequest& request,
                                      std::uint64_t size);
   [[nodiscard]] bool is_hopeless(const Client& client, protocol::Opcode opcode) const;
@@ -42,7 +43,10 @@ class BinarySession {
   [[nodiscard]] Progress synchronize(Client& client, const protocol::BinaryRequest& request,
                                      std::size_t size);
 
-  [[nodiscard]] Progress refuse(Client& client, std::size_t size);
+  [[nodiscard]] Progress refuse(Client& client, std::size_t size, shared::Op op, shared::Told why);
+  void count(shared::Op op, shared::Told told, std::uint64_t times = 1) {
+    services_->meter.count(shared::Proto::kBinary, op, told, times);
+  }
   void answer_ok(Client& client);
   void answer_error(Client& client);
   void answer_value(Client& client, std::string_view value);

@@ -12,6 +12,7 @@
 #include "common/net/timeouts.h"
 #include "common/protocol/http.h"
 #include "common/protocol/http_response.h"
+#include "common/shared/metrics.h"
 
 namespace minivault::worker {
 
@@ -48,6 +49,7 @@ struct QuorumWait {
   std::uint64_t answers_end;
   std::uint64_t lsn;  ///< what must have reached enough nodes
   std::uint64_t deadline_ms;
+  shared::Op op;
 };
 
 /// What only an HTTP client needs.
@@ -58,13 +60,15 @@ struct HttpState {
   std::string key_scratch;
   /// A whole request was parsed and not carried out yet; its views point into the input, which must not move.
   bool parsed = false;
-  std::size_t request_bytes = 0;   ///< of the input that the parsed request takes
-  std::uint64_t gathered = 0;      ///< bytes of the request under way that the parser keeps itself
-  protocol::ResponseForm form;     ///< of the answer that the request gets
-  int success_status = 200;        ///< of a write under way
-  int refused_status = 409;        ///< … whose condition does not hold
-  bool awaits_quorum = false;      ///< the write is done here and its answer waits for other nodes,
-  std::uint64_t answer_after = 0;  ///< and then for this
+  std::size_t request_bytes = 0;          ///< of the input that the parsed request takes
+  std::uint64_t gathered = 0;             ///< bytes of the request under way that the parser keeps itself
+  protocol::ResponseForm form;            ///< of the answer that the request gets
+  shared::Op op = shared::Op::kOther;     ///< what the request is counted as, and
+  shared::Told told = shared::Told::kOk;  ///< what its client is told
+  int success_status = 200;               ///< of a write under way
+  int refused_status = 409;               ///< … whose condition does not hold
+  bool awaits_quorum = false;             ///< the write is done here and its answer waits for other nodes,
+  std::uint64_t answer_after = 0;         ///< and then for this
 };
 
 /// One connection and where it is in its conversation. Sessions change it, the worker's turns move it about.

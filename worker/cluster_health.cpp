@@ -52,18 +52,15 @@ Object quorum_of(const shared::ClusterBoard& board) {
 
 Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
   const std::uint64_t id = read(peer.node_id);
-  const std::uint64_t acked = read(peer.acked);
-  const std::uint64_t lag = acked < tail ? tail - acked : 0;
-  const std::uint64_t newest_ms = read(peer.acked_hlc_ms);
-  const std::uint64_t now_ms = wall_ms();
+  const PeerLag lag = lag_of(peer, tail);
   Object entry(Poco::JSON_PRESERVE_KEY_ORDER);
   entry.set("address", read_text(peer, peer.address));
   entry.set("id", id == 0 ? std::string() : cluster::id_text(id));
   entry.set("state", name_of(read(peer.state)));
   entry.set("counts", read(peer.counts) != 0);
-  entry.set("acked", acked);
-  entry.set("lag_bytes", lag);
-  entry.set("lag_ms", lag == 0 || newest_ms == 0 || now_ms < newest_ms ? 0 : now_ms - newest_ms);
+  entry.set("acked", read(peer.acked));
+  entry.set("lag_bytes", lag.bytes);
+  entry.set("lag_ms", lag.ms);
   entry.set("connections", read(peer.connections));
   entry.set("round_trip_us", read(peer.round_trip_us));
   entry.set("clock_offset_us", read(peer.clock_offset_us));
@@ -85,6 +82,14 @@ Object clock_of(const Config& config, const shared::ClusterBoard& board) {
 }
 
 }  // namespace
+
+PeerLag lag_of(const shared::PeerPlace& peer, shared::Lsn tail) {
+  const std::uint64_t acked = read(peer.acked);
+  if (acked >= tail) return {};
+  const std::uint64_t newest_ms = read(peer.acked_hlc_ms);
+  const std::uint64_t now_ms = wall_ms();
+  return {tail - acked, newest_ms == 0 || now_ms < newest_ms ? 0 : now_ms - newest_ms};
+}
 
 ClusterFitness fitness_of(const Config& config, const shared::State& state) {
   const shared::ClusterBoard& board = state.cluster;

@@ -16,6 +16,13 @@ struct ClusterFitness {
 };
 [[nodiscard]] ClusterFitness fitness_of(const Config& config, const shared::State& state);
 
+/// What of this node's own writes a peer has not acknowledged.
+struct PeerLag {
+  std::uint64_t bytes = 0;
+  std::uint64_t ms = 0;  ///< age of the newest record that it has; 0: it lacks none, or nothing is known
+};
+[[nodiscard]] PeerLag lag_of(const shared::PeerPlace& peer, shared::Lsn tail);
+
 /// Adds `quorum`, `peers`, `clock` and what was counted of conflicts to the health report.
 void describe_cluster(const Config& config, const shared::State& state, Poco::JSON::Object& health);
 

@@ -3,20 +3,18 @@
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <fstream>
 #include <sstream>
 #include <string_view>
+#include <vector>
 
 #include "common/cluster/notes.h"
 #include "common/core/clock.h"
 #include "common/shared/layout.h"
 #include "common/store/index.h"
 #include "worker/cluster_health.h"
+#include "worker/process_usage.h"
+#include "worker/readiness.h"
 
 namespace minivault::worker {
 namespace {
@@ -34,69 +32,24 @@ Object ordered() {
   return Object(Poco::JSON_PRESERVE_KEY_ORDER);
 }
 
-/// What the operating system says about the node's processes together.
-struct Usage {
-  std::uint64_t threads = 0;
-  std::uint64_t private_kb = 0;  ///< resident and not backed by a file or shared: what each costs by itself
-  std::uint64_t shared_kb = 0;   ///< shared memory as the process that touched most of it sees it
-};
-
-std::uint64_t number_after(const std::string& line, std::size_t name_size) {
-  const std::size_t digits = line.find_first_of("0123456789", name_size);
-  std::uint64_t number = 0;
-  if (digits != std::string::npos) std::from_chars(line.data() + digits, line.data() + line.size(), number);
-  return number;
-}
-
-void add_process(Usage& usage, std::int32_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("Threads:")) usage.threads += number_after(line, 8);
-    if (line.starts_with("RssAnon:")) usage.private_kb += number_after(line, 8);
-    if (line.starts_with("RssShmem:")) usage.shared_kb = std::max(usage.shared_kb, number_after(line, 9));
-  }
-}
-
-std::string_view role_name(shared::Role role) {
-  switch (role) {
-    case shared::Role::kNone:
-      break;
-    case shared::Role::kWorker:
-      return "worker";
-    case shared::Role::kCheckpointer:
-      return "checkpointer";
-    case shared::Role::kReplicator:
-      return "replicator";
-  }
-  return "none";
-}
-
-/// The node's processes and what they use.
-struct Processes {
+Array list_of(const std::vector<ProcessUsage>& processes) {
   Array list;
-  Usage usage;
-  bool checkpointer_ready = false;
-};
-
-Processes look_at_processes(const shared::State& state) {
-  Processes all;
-  const unsigned used = state.slots_used.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < used; ++i) {
-    const shared::ChildSlot& slot = state.slots[i];
-    const std::int32_t pid = slot.pid.load(std::memory_order_acquire);
-    if (pid == 0) continue;
-    const shared::Role role = slot.role.load(std::memory_order_relaxed);
-    const bool ready = slot.state.load(std::memory_order_relaxed) == shared::ChildState::kReady;
-    all.checkpointer_ready |= ready && role == shared::Role::kCheckpointer;
+  for (const ProcessUsage& usage : processes) {
+    if (usage.role == "supervisor") continue;  // it has no slot
     Object process = ordered();
-    process.set("role", std::string(role_name(role)));
-    process.set("number", slot.number.load(std::memory_order_relaxed));
-    process.set("pid", pid);
-    process.set("restarts", slot.restarts.load(std::memory_order_relaxed));
-    all.list.add(process);
-    add_process(all.usage, pid);
+    process.set("role", std::string(usage.role));
+    process.set("number", usage.number);
+    process.set("pid", usage.pid);
+    process.set("restarts", usage.restarts);
+    list.add(process);
   }
-  return all;
+  return list;
+}
+
+std::uint64_t threads_of(const std::vector<ProcessUsage>& processes) {
+  std::uint64_t threads = 0;
+  for (const ProcessUsage& usage : processes) threads += usage.threads;
+  return threads;
 }
 
 Object log_of(const store::Store& store) {
@@ -150,10 +103,10 @@ struct Standing {
   bool able;
 };
 
-Standing standing_of(const Config& config, const shared::State& state, bool checkpointer_ready) {
+Standing standing_of(const Config& config, const shared::State& state) {
   const ClusterFitness fitness = fitness_of(config, state);
   const bool failed = state.failure.load(std::memory_order_acquire) != shared::Failure::kNone;
-  if (failed || !checkpointer_ready || fitness.id_taken) return {"unhealthy", false};
+  if (failed || !has_checkpointer(state) || fitness.id_taken) return {"unhealthy", false};
   if (!fitness.filled) return {"degraded", false};
   const bool full = state.base_full.load(std::memory_order_relaxed) != 0;
   return {full || !fitness.quorum ? "degraded" : "healthy", true};
@@ -168,9 +121,8 @@ const HealthReport::Look& HealthReport::look() {
 
   const shared::Region& region = store_->region();
   const shared::State& state = region.state();
-  Processes processes = look_at_processes(state);
-  add_process(processes.usage, ::getppid());  // the supervisor, which has no slot
-  const Standing standing = standing_of(*config_, state, processes.checkpointer_ready);
+  const std::vector<ProcessUsage> processes = look_at_processes(state);
+  const Standing standing = standing_of(*config_, state);
   const shared::Lsn window = read(state.marks.window);
   const store::Index index(region.index_words(), read(state.limits.index_seed));
 
@@ -181,12 +133,12 @@ const HealthReport::Look& HealthReport::look() {
   health.set("cache_items", index.estimate_alive(window, kSampledGroups) + cache.items);
   health.set("cache_size_mb", (read(state.marks.tail) - window + cache.bytes) >> 20U);
   health.set("storage_size_mb", (read(state.totals.base_bytes) + read(state.limits.ring_bytes)) >> 20U);
-  health.set("goroutines", processes.usage.threads);
-  health.set("memory_mb", (processes.usage.private_kb + processes.usage.shared_kb) >> 10U);
+  health.set("goroutines", threads_of(processes));
+  health.set("memory_mb", memory_kb(processes) >> 10U);
   health.set("version", std::string(MINIVAULT_VERSION));
   health.set("node", cluster::id_text(read(state.limits.node_id)));
   health.set("keys", read(state.totals.keys));
-  health.set("processes", processes.list);
+  health.set("processes", list_of(processes));
   health.set("log", log_of(*store_));
   health.set("read_cache", read_cache_of(cache, *config_));
   describe_cluster(*config_, state, health);

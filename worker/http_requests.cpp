@@ -2,10 +2,11 @@
 
 #include <string>
 
+#include "common/core/clock.h"
 #include "common/protocol/http_condition.h"
 #include "common/protocol/json_value.h"
 #include "common/protocol/wire_status.h"
-#include "worker/backup.h"
+#include "worker/http_names.h"
 #include "worker/http_session.h"
 
 namespace minivault::worker {
@@ -16,18 +17,11 @@ using protocol::HttpRequest;
 using protocol::HttpTarget;
 using protocol::ResponseForm;
 
-constexpr std::string_view kReadMethods = "GET, HEAD";
-constexpr std::string_view kBackup = "_/backup";
-
-bool is_read(HttpMethod method) {
-  return method == HttpMethod::kGet || method == HttpMethod::kHead;
-}
-
 }  // namespace
 
-Access HttpSession::access_of(HttpTarget::Kind kind, HttpMethod method) {
-  if (kind == HttpTarget::Kind::kHealth) return Access::kPublic;
-  return kind == HttpTarget::Kind::kKey && !is_read(method) ? Access::kWrite : Access::kRead;
+Access HttpSession::access_of(const HttpTarget& target, HttpMethod method) {
+  if (target.kind == HttpTarget::Kind::kHealth || is_probe(target)) return Access::kPublic;
+  return target.kind == HttpTarget::Kind::kKey && !is_read(method) ? Access::kWrite : Access::kRead;
 }
 
 Progress HttpSession::carry_out(Client& client) {
@@ -36,42 +30,13 @@ Progress HttpSession::carry_out(Client& client) {
   const HttpTarget target = protocol::parse_target(request.target, http.key_scratch);
   const bool is_backup = target.kind == HttpTarget::Kind::kReserved && target.key == kBackup;
   services_->scratch.clear();
+  http.op = op_of(target, request.method);
   if (target.kind == HttpTarget::Kind::kBad) {
     fail(client, target.status, target.error);
-  } else if (admit(client, is_backup ? Access::kPeer : access_of(target.kind, request.method))) {
+  } else if (admit(client, is_backup ? Access::kPeer : access_of(target, request.method))) {
     if (target.kind == HttpTarget::Kind::kKey) return use_key(client, target.key);
     if (is_backup) return start_backup(client);
-    if (target.kind == HttpTarget::Kind::kReserved) {
-      fail(client, 404, "not found");
-    } else if (!is_read(request.method)) {
-      protocol::append_method_not_allowed(services_->scratch, kReadMethods, http.form);
-    } else if (target.kind == HttpTarget::Kind::kHealth) {
-      answer_health(client);
-    } else {
-      fail(client, 404, "not found");
-    }
-  }
-  return finish(client);
-}
-
-/// The rest of the conversation is the backup, which a process of its own has with the client.
-Progress HttpSession::start_backup(Client& client) {
-  const HttpRequest& request = client.http->parser.request();
-  if (request.method != HttpMethod::kGet) {
-    protocol::append_method_not_allowed(services_->scratch, "GET", client.http->form);
-  } else if (request.version != 11) {
-    fail(client, 400, "a backup is sent in chunks: HTTP/1.1 is needed");
-  } else if (!client.connection.output().empty()) {
-    fail(client, 409, "a backup wants a connection of its own");
-  } else if (services_->draining) {
-    fail(client, 503, "the node is stopping");
-  } else {
-    const Status started = send_backup(services_->config, services_->store.region(), client.connection.fd());
-    if (started) {
-      client.handed_over = client.broken = true;
-      return Progress::kGoOn;
-    }
-    fail(client, protocol::http_status(started.error().code), started.error().message);
+    tell_about_node(client, target);
   }
   return finish(client);
 }
@@ -99,7 +64,7 @@ Progress HttpSession::use_key(Client& client, std::string_view key) {
     case HttpMethod::kPut:
       break;
     case HttpMethod::kOther:
-      protocol::append_method_not_allowed(services_->scratch, protocol::kKeyMethods, http.form);
+      refuse_method(client, protocol::kKeyMethods);
       return finish(client);
   }
   write.value = request.body;
@@ -124,7 +89,9 @@ Progress HttpSession::get(Client& client, std::string_view key) {
 }
 
 Progress HttpSession::get_here(Client& client, std::string_view key) {
+  const std::uint64_t asked_ns = monotonic_ns();
   const Result<store::Found> found = services_->store.get(key);
+  const std::uint64_t found_ns = monotonic_ns();
   if (found && !found->present && services_->quorum.is_filling()) {
     const PeerReads::Fetched fetched = peer_reads_->fetch(client, key);
     if (fetched == PeerReads::Fetched::kAsked) return Progress::kAwaitPeers;
@@ -135,7 +102,12 @@ Progress HttpSession::get_here(Client& client, std::string_view key) {
   }
   if (found && !reserve_answer(client, *found)) return Progress::kAwaitMemory;
   client.peer_read.reset();
-  services_->count(services_->counters.gets);
+  services_->meter.looked_up({.proto = shared::Proto::kHttp,
+                              .op = shared::Op::kGet,
+                              .asked_ns = asked_ns,
+                              .found_ns = found_ns,
+                              .key = key,
+                              .value_bytes = found ? found->value.size() : 0});
   if (!found) {
     fail(client, protocol::http_status(found.error().code), found.error().message);
   } else if (!services_->will_leave(found->answer_after)) {
@@ -153,7 +125,6 @@ Progress HttpSession::get_of_quorum(Client& client, std::string_view key) {
   const PeerReads::Answer* answer = peer_reads_->ask_quorum(client, key);
   if (answer == nullptr) return Progress::kAwaitPeers;
   if (answer->error.empty() && !reserve_answer(client, answer->found)) return Progress::kAwaitMemory;
-  services_->count(services_->counters.gets);
   if (answer->error.empty()) {
     services_->hold(client, answer->found.answer_after);
     answer_found(client, answer->found);
@@ -229,12 +200,6 @@ void HttpSession::answer_json(Client& client, const store::Found& record, std::s
   services_->scratch += around.back();
 }
 
-void HttpSession::answer_health(Client& client) {
-  const HealthReport::Look& look = services_->health.look();
-  protocol::append_response(services_->scratch, look.able ? 200 : 503, protocol::kJsonType, look.json,
-                            client.http->form);
-}
-
 bool HttpSession::admit(Client& client, Access needed) {
   const HttpRequest& request = client.http->parser.request();
   const bool has_key = services_->access.needs_key(needed) &&
@@ -243,20 +208,21 @@ bool HttpSession::admit(Client& client, Access needed) {
     case Services::Admission::kGranted:
       return true;
     case Services::Admission::kUnauthorized:
+      client.http->told = told_of(401);
       protocol::append_unauthorized(services_->scratch, client.http->form);
       break;
     case Services::Admission::kRateLimited:
+      client.http->told = told_of(429);
       protocol::append_rate_limited(
           services_->scratch, static_cast<unsigned>(services_->rate.retry_after_seconds(monotonic_ns())),
           client.http->form);
       break;
   }
-  services_->count(services_->counters.errors);
   return false;
 }
 
 void HttpSession::fail(Client& client, int status, std::string_view message) {
-  services_->count(services_->counters.errors);
+  client.http->told = told_of(status);
   protocol::append_json_error(services_->scratch, status, message, client.http->form);
 }
 

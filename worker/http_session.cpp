@@ -58,6 +58,8 @@ Progress HttpSession::parse(Client& client) {
       break;
   }
   http.parsed = true;
+  http.op = shared::Op::kOther;
+  http.told = shared::Told::kOk;
   http.request_bytes = parsed.consumed;
   http.form = ResponseForm::of(http.parser.request());
   if (services_->draining) http.form.keep_alive = false;
@@ -96,7 +98,7 @@ bool HttpSession::lacks_key(const Client& client) const {
   const HttpRequest& request = client.http->parser.request();
   const HttpTarget target = protocol::parse_target(request.target, client.http->key_scratch);
   if (target.kind == HttpTarget::Kind::kBad) return false;
-  return services_->access.needs_key(access_of(target.kind, request.method)) &&
+  return services_->access.needs_key(access_of(target, request.method)) &&
          !services_->access.is_key(protocol::bearer_key(request.authorization));
 }
 
@@ -122,7 +124,7 @@ Progress HttpSession::refuse_unread(Client& client, std::uint64_t size) {
   http.form = ResponseForm::of(http.parser.request());
   http.form.keep_alive = size != 0 && http.form.keep_alive && !services_->draining;
   services_->scratch.clear();
-  services_->count(services_->counters.errors);
+  http.told = shared::Told::kUnauthorized;
   protocol::append_unauthorized(services_->scratch, http.form);
   http.parser.abandon();
   return read_past(client, size);
@@ -140,12 +142,18 @@ Progress HttpSession::refuse_unparsed(Client& client, const HttpParse& parsed) {
 
 /// Of a request that was answered before it was whole.
 Progress HttpSession::read_past(Client& client, std::uint64_t size) {
+  client.http->op = shared::Op::kOther;  // its head may not have been read
+  count(client);
   client.request_bytes = 0;
   client.skip_bytes = size;
   client.http->gathered = 0;
   flush(client);
   client.closing = !client.http->form.keep_alive;
   return Progress::kGoOn;
+}
+
+void HttpSession::count(const Client& client) {
+  services_->meter.count(shared::Proto::kHttp, client.http->op, client.http->told);
 }
 
 void HttpSession::flush(Client& client) {
@@ -157,6 +165,7 @@ void HttpSession::flush(Client& client) {
 
 Progress HttpSession::finish(Client& client) {
   HttpState& http = *client.http;
+  count(client);
   flush(client);
   client.connection.input().consume(http.request_bytes);
   client.closing = !http.form.keep_alive;

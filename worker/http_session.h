@@ -54,14 +54,19 @@ class HttpSession {
   void answer_found(Client& client, const store::Found& found);
   void answer_bytes(Client& client, std::string_view value, const protocol::EtagLine& etag);
   void answer_json(Client& client, const store::Found& record, std::string_view etag);
+  void tell_about_node(Client& client, const protocol::HttpTarget& target);
   void answer_health(Client& client);
+  void answer_ready(Client& client);
+  void refuse_method(Client& client, std::string_view allowed);
 
-  [[nodiscard]] static Access access_of(protocol::HttpTarget::Kind kind, protocol::HttpMethod method);
+  [[nodiscard]] static Access access_of(const protocol::HttpTarget& target, protocol::HttpMethod method);
   [[nodiscard]] static bool wants_bytes(const Client& client);
 
   /// False: the request was answered with a refusal.
   [[nodiscard]] bool admit(Client& client, Access needed);
   void fail(Client& client, int status, std::string_view message);
+  /// The request is over.
+  void count(const Client& client);
   /// Moves what is in the scratch to the client's output.
   void flush(Client& client);
   /// Flushes and lets the request go.

@@ -58,8 +58,6 @@ Progress HttpSession::put(Client& client, const store::Write& write) {
   }
   if (!services_->writes.has_room()) return Progress::kAwaitRoom;
   client.peer_read.reset();
-  const bool is_delete = write.operation == store::Operation::kDelete;
-  services_->count(is_delete ? services_->counters.deletes : services_->counters.sets);
   services_->writes.add(client, write);
   return Progress::kAwaitWrites;
 }
@@ -71,7 +69,7 @@ void HttpSession::write_settled(Client& client, const WriteOutcome& outcome) {
   if (outcome.outcome == Outcome::kDone && services_->quorum.is_needed()) {
     http.awaits_quorum = true;
     http.answer_after = outcome.answer_after;
-    return services_->quorum.park(client, 0, outcome.end, outcome.since_ms);
+    return services_->quorum.park(client, 0, outcome.end, outcome.since_ms, http.op);
   }
   if (outcome.outcome != Outcome::kFailed) services_->hold(client, outcome.answer_after);
   if (outcome.outcome == Outcome::kDone) {
@@ -93,6 +91,7 @@ void HttpSession::quorum_settled(Client& client, const QuorumWait& wait, bool re
     protocol::append_success(services_->scratch, http.success_status, http.form);
   } else {
     fail(client, 503, services_->quorum.unknown_outcome(wait.lsn));
+    http.told = shared::Told::kUnknown;
   }
   (void)finish(client);
 }

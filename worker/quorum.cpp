@@ -6,11 +6,13 @@
 
 namespace minivault::worker {
 
-void Quorum::park(Client& client, std::size_t answer_bytes, shared::Lsn end, std::uint64_t since_ms) {
+void Quorum::park(Client& client, std::size_t answer_bytes, shared::Lsn end, std::uint64_t since_ms,
+                  shared::Op op) {
   net::OutputBuffer& output = client.connection.output();
   const std::uint64_t place = output.end_place();
   std::vector<QuorumWait>& waits = client.quorum_waits;
-  if (!waits.empty() && waits.back().lsn == end && waits.back().answers_end == place) {
+  if (!waits.empty() && waits.back().lsn == end && waits.back().answers_end == place &&
+      waits.back().op == op) {
     waits.back().answers_end += answer_bytes;
     return;
   }
@@ -18,7 +20,7 @@ void Quorum::park(Client& client, std::size_t answer_bytes, shared::Lsn end, std
     output.set_gate(place);
     line_.push_back(client);
   }
-  waits.push_back({place, place + answer_bytes, end, since_ms + timeout_ms()});
+  waits.push_back({place, place + answer_bytes, end, since_ms + timeout_ms(), op});
   expect(waits.back());
 }
 

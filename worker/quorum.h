@@ -42,12 +42,14 @@ class Quorum {
   }
 
   /// The next `answer_bytes` of the client's output wait for everything below `end`, written in a turn that
-  /// began at `since_ms`.
-  void park(Client& client, std::size_t answer_bytes, shared::Lsn end, std::uint64_t since_ms);
+  /// began at `since_ms`; all of them by the same operation.
+  void park(Client& client, std::size_t answer_bytes, shared::Lsn end, std::uint64_t since_ms, shared::Op op);
   /// Settles the waits that are over. To be called every turn; costs nothing where nobody waits.
   void settle();
 
   [[nodiscard]] bool empty() const { return line_.empty(); }
+  /// Every write that ends at or below this is with enough other nodes.
+  [[nodiscard]] shared::Lsn reached() const;
   /// Asks for the slot's bell once the next wait is over. False: one is already, no bell will ring.
   [[nodiscard]] bool ring_when_reached() const;
   [[nodiscard]] std::uint64_t next_deadline_ms() const { return next_deadline_ms_; }
@@ -59,7 +61,6 @@ class Quorum {
   }
 
  private:
-  [[nodiscard]] shared::Lsn reached() const;
   void settle(Client& client, shared::Lsn reached, std::uint64_t now_ms);
   void expect(const QuorumWait& wait);
 

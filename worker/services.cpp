@@ -4,6 +4,11 @@
 
 namespace minivault::worker {
 
+void Services::settle_times() {
+  if (!meter.waits()) return;
+  meter.settle(store.durable(), quorum.is_needed() ? quorum.reached() : shared::kNoLsn, meter.turn_ns());
+}
+
 void Services::append(Client& client, std::string_view bytes) {
   if (!client.connection.output().append(bytes)) client.broken = true;
 }

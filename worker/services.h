@@ -13,6 +13,8 @@
 #include "worker/access.h"
 #include "worker/client.h"
 #include "worker/health.h"
+#include "worker/meter.h"
+#include "worker/metrics_page.h"
 #include "worker/quorum.h"
 #include "worker/write_queue.h"
 
@@ -26,17 +28,20 @@ struct Services {
         store(opened),
         state(context.region.state()),
         counters(context.region.slot(context.slot).counters),
+        meter(context.region.metrics(context.slot), context.config),
         access(context.config),
         rate(state.rate_due_ns, context.config.rate_limit),
         memory(memory_bytes),
-        writes(opened, context.config.write_timeout, std::move(settled)),
+        writes(opened, meter, context.config.write_timeout, std::move(settled)),
         quorum(context.config, context.region, context.slot, std::move(quorum_settled)),
-        health(context.config, opened) {}
+        health(context.config, opened),
+        metrics(context.config, opened) {}
 
   const Config& config;
   store::Store& store;
   shared::State& state;
   shared::Counters& counters;
+  Meter meter;
   const AccessRules access;
   const net::RateBucket rate;
   net::MemoryBudget memory;
@@ -44,15 +49,14 @@ struct Services {
   WriteQueue writes;
   Quorum quorum;
   HealthReport health;
+  MetricsPage metrics;
   protocol::Decompressor decompressor;
   std::string scratch;  ///< an answer under construction
   std::string body;     ///< and its JSON
   bool draining = false;
 
-  /// More of an event that this process alone counts in its slot.
-  static void count(std::atomic<std::uint64_t>& counter, std::uint64_t more = 1) {
-    counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
-  }
+  /// What became of the writes whose times are taken.
+  void settle_times();
 
   // Answers. Running out of memory breaks the client's stream, and the client is dropped for it.
   void append(Client& client, std::string_view bytes);

@@ -318,11 +318,11 @@ Result<cluster::MemberSet> SyncSession::members(Client& client) {
 
 /// Published replicators read status FF as "wrong key": a refusal is an answer like others.
 void SyncSession::refuse(Client& client, Reply reason, std::string_view text) {
-  services_->count(services_->counters.errors);
-  reply(client, cluster::encode_refusal(reason, text));
+  reply(client, cluster::encode_refusal(reason, text), shared::Told::kUnavailable);
 }
 
-void SyncSession::reply(Client& client, std::string_view message) {
+void SyncSession::reply(Client& client, std::string_view message, shared::Told told) {
+  services_->meter.count(shared::Proto::kBinary, shared::Op::kSync, told);
   std::string& scratch = services_->scratch;
   scratch.clear();
   protocol::append_value_header(scratch, static_cast<std::uint32_t>(message.size()));

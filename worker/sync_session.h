@@ -80,7 +80,7 @@ class SyncSession {
   void settle_equals(const std::vector<const cluster::Record*>& equals);
 
   void refuse(Client& client, cluster::Reply reply, std::string_view text);
-  void reply(Client& client, std::string_view message);
+  void reply(Client& client, std::string_view message, shared::Told told = shared::Told::kOk);
   /// A note's value, held for until it is durable; empty: none. The view is good for the turn.
   [[nodiscard]] Result<std::string_view> note(Client& client, std::string_view name);
   [[nodiscard]] Result<cluster::Position> position_in(Client& client, cluster::NodeId origin);

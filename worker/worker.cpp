@@ -72,10 +72,13 @@ Status Worker::run() {
 
 void Worker::turn(std::span<const net::Event> events) {
   services_.store.begin_turn();
-  now_ms_ = monotonic_ms();
+  const std::uint64_t now_ns = monotonic_ns();
+  now_ms_ = now_ns / 1'000'000;
+  services_.meter.begin_turn(now_ns);
   for (const net::Event& event : events) notice(event);
   expire();
   services_.quorum.settle();
+  services_.settle_times();
   peer_calls_.run(now_ms_);
   peer_reads_.run(now_ms_);
   resume_memory_line();
@@ -88,6 +91,7 @@ void Worker::turn(std::span<const net::Event> events) {
   peer_calls_.send_all();
   release_parked();
   finish_touched();
+  services_.meter.end_turn();
   acceptor_.answer_invitation(now_ms_);
   acceptor_.look_again(now_ms_);
   services_.store.end_turn();
@@ -227,8 +231,8 @@ void Worker::quorum_settled(Client& client, const QuorumWait& wait, bool reached
   if (client.protocol == Client::Protocol::kHttp) {
     http_.quorum_settled(client, wait, reached);
     go_on(client);
-  } else if (!reached) {
-    BinarySession::quorum_missed(client, wait);
+  } else {
+    binary_.quorum_settled(client, wait, reached);
   }
 }
 

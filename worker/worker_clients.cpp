@@ -16,10 +16,6 @@ constexpr std::uint64_t kDrainGraceMs = 1'000;
 /// Whoever holds a part of the memory budget must move at least this much within the time-out.
 constexpr std::uint64_t kFairProgressBytes = 64 * 1024;
 
-void add(std::atomic<std::uint64_t>& counter, std::uint64_t difference) {
-  counter.store(counter.load(std::memory_order_relaxed) + difference, std::memory_order_relaxed);
-}
-
 }  // namespace
 
 void Worker::accepted(UniqueFd socket, bool http_only) {
@@ -33,8 +29,8 @@ void Worker::accepted(UniqueFd socket, bool http_only) {
   clients_[place] = std::make_unique<Client>(std::move(socket), pool_, http_only);
   clients_[place]->accepted_ms = now_ms_;
   ++client_count_;
-  add(services_.counters.connections_accepted, 1);
-  add(services_.counters.connections_open, 1);
+  shared::add(services_.counters.connections_accepted, 1);
+  shared::add(services_.counters.connections_open, 1);
 }
 
 void Worker::destroy(Client& client) {
@@ -43,7 +39,7 @@ void Worker::destroy(Client& client) {
   if (client.handed_over) poller_.forget(client.connection.fd());
   count_answers(client, 0);
   --client_count_;
-  add(services_.counters.connections_open, static_cast<std::uint64_t>(-1));
+  shared::add(services_.counters.connections_open, static_cast<std::uint64_t>(-1));
   clients_[static_cast<std::size_t>(client.connection.fd())].reset();
 }
 

@@ -4,25 +4,22 @@
 #include <utility>
 
 #include "common/core/assert.h"
+#include "common/core/clock.h"
 #include "common/core/log.h"
 
 namespace minivault::worker {
-namespace {
-
-constexpr std::uint64_t kNoteEveryMs = 10'000;
-
-}  // namespace
-
 void WriteQueue::Part::clear() {
   batch.clear();
   clients.clear();
   kept.clear();
   told = 0;
   since_ms = 0;
+  done = {};
 }
 
 void WriteQueue::add(Client& client, const store::Write& write, std::string&& kept) {
   MV_ASSERT(has_room());
+  if (filling_.done.begun_ns == 0) filling_.done.begun_ns = meter_->turn_ns();
   filling_.batch.add(write);
   filling_.clients.push_back(&client);
   // After the batch has looked: a short value was copied by it, a long string's bytes survive the move.
@@ -37,7 +34,9 @@ void WriteQueue::commit(std::uint64_t now_ms) {
       if (filling_.batch.empty()) return;
       std::swap(committing_, filling_);
     }
+    if (committing_.done.asked_ns == 0) committing_.done.asked_ns = monotonic_ns();
     const Status committed = store_->commit(committing_.batch);
+    committing_.done.stored_ns = monotonic_ns();
     const bool no_room = !committed && committed.error().code == Code::kNoSpace;
     tell(committed || no_room ? nullptr : &committed.error(), now_ms);
     blocked_ = no_room;
@@ -45,6 +44,8 @@ void WriteQueue::commit(std::uint64_t now_ms) {
       if (!out_of_patience(now_ms)) return;
       give_up(now_ms);
     }
+    Meter::Commit& done = committing_.done;
+    if (done.sets + done.deletes > 0) meter_->committed(std::move(done));
     committing_.clear();
   }
 }
@@ -62,14 +63,35 @@ void WriteQueue::tell(const Error* error, std::uint64_t now_ms) {
   while (part.told < part.batch.settled()) {
     Client& client = *part.clients[part.told];
     const store::WriteResult::Outcome outcome = part.batch.result(part.told).outcome;
+    const store::Operation operation = part.batch.operation(part.told);
     const std::size_t first = part.told;
     const auto goes_on = [&] {
       return part.told < part.batch.settled() && part.clients[part.told] == &client &&
-             part.batch.result(part.told).outcome == outcome;
+             part.batch.result(part.told).outcome == outcome && part.batch.operation(part.told) == operation;
     };
     while (goes_on()) ++part.told;
+    if (outcome == store::WriteResult::Outcome::kDone) note_done(part, first, part.told);
     client.pending_writes -= static_cast<unsigned>(part.told - first);
-    settled_(client, {outcome, answer_after, end, now_ms, error, part.told - first});
+    settled_(client, {outcome, answer_after, end, now_ms, error, part.told - first, operation});
+  }
+  part.done.durable_at = std::max(part.done.durable_at, answer_after);
+  part.done.quorum_at = std::max(part.done.quorum_at, end);
+}
+
+/// Writes of one operation in a row.
+void WriteQueue::note_done(Part& part, std::size_t first, std::size_t end) {
+  const shared::Op op = op_of(part.batch.operation(first));
+  (op == shared::Op::kSet ? part.done.sets : part.done.deletes) += end - first;
+  for (std::size_t i = first; i < end && meter_->wants_largest(); ++i) {
+    const std::string_view key = part.batch.key(i);
+    const std::size_t value_bytes = part.batch.value_bytes(i);
+    if (key.size() + value_bytes <= part.done.key_bytes + part.done.value_bytes) continue;
+    const bool http = part.clients[i]->protocol == Client::Protocol::kHttp;
+    part.done.proto = http ? shared::Proto::kHttp : shared::Proto::kBinary;
+    part.done.op = op;
+    part.done.key_bytes = key.size();
+    part.done.value_bytes = value_bytes;
+    if (logs(LogLevel::kDebug)) part.done.key = key;
   }
 }
 
@@ -78,26 +100,18 @@ bool WriteQueue::out_of_patience(std::uint64_t now_ms) const {
   return disk_full || now_ms - committing_.since_ms >= timeout_ms_;
 }
 
-/// A full disk refuses every batch at once: the log hears of it now and then, not of each.
-void WriteQueue::note_refused(std::size_t writes, std::uint64_t now_ms) {
-  refused_ += writes;
-  if (noted_ms_ != 0 && now_ms < noted_ms_ + kNoteEveryMs) return;
-  log_line(LogLevel::kWarning, "writes refused: the log has no room",
-           {{"writes", std::exchange(refused_, 0)}, {"waited_ms", now_ms - committing_.since_ms}});
-  noted_ms_ = now_ms;
-}
-
 void WriteQueue::give_up(std::uint64_t now_ms) {
   Part& part = committing_;
   const std::size_t refused = part.clients.size() - part.told;
-  note_refused(refused, now_ms);
-  part.batch.clear();  // what is not settled never happened
-  store_->cancel_wait();
+  log_line(LogLevel::kWarning, "writes refused: the log has no room",
+           {{"writes", refused}, {"waited_ms", now_ms - part.since_ms}});
+  store_->cancel_wait();  // the part is cleared behind this: what is not settled never happened
   const Error error{Code::kNoSpace, "no room in the log: the disk is full or too slow; nothing was written"};
   while (part.told < part.clients.size()) {
+    const store::Operation operation = part.batch.operation(part.told);
     Client& client = *part.clients[part.told++];
     --client.pending_writes;
-    settled_(client, {store::WriteResult::Outcome::kFailed, 0, 0, now_ms, &error, 1});
+    settled_(client, {store::WriteResult::Outcome::kFailed, 0, 0, now_ms, &error, 1, operation});
   }
   blocked_ = false;
 }

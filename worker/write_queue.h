@@ -10,6 +10,7 @@
 #include "common/store/batch.h"
 #include "common/store/store.h"
 #include "worker/client.h"
+#include "worker/meter.h"
 
 namespace minivault::worker {
 
@@ -21,6 +22,7 @@ struct WriteOutcome {
   std::uint64_t since_ms;    ///< when the turn that wrote it began
   const Error* error;        ///< kFailed only
   std::size_t count;         ///< of writes in a row that became the same; over HTTP 1
+  store::Operation operation = store::Operation::kSet;  ///< of all of them
 };
 
 /// The writes of all clients on their way into the store: one batch is being committed, another is filling.
@@ -37,8 +39,9 @@ class WriteQueue {
 
   using Settled = std::function<void(Client&, const WriteOutcome&)>;
 
-  WriteQueue(store::Store& store, std::chrono::milliseconds timeout, Settled settled)
+  WriteQueue(store::Store& store, Meter& meter, std::chrono::milliseconds timeout, Settled settled)
       : store_(&store),
+        meter_(&meter),
         timeout_ms_(static_cast<std::uint64_t>(timeout.count())),
         settled_(std::move(settled)) {}
 
@@ -66,22 +69,22 @@ class WriteQueue {
     std::vector<std::string> kept;
     std::size_t told = 0;
     std::uint64_t since_ms = 0;  ///< what its writes' patience is counted from; 0: not yet known
+    Meter::Commit done;          ///< of it, as far as it is told
     void clear();
   };
 
   void tell(const Error* error, std::uint64_t now_ms);
+  void note_done(Part& part, std::size_t first, std::size_t end);
   void give_up(std::uint64_t now_ms);
-  void note_refused(std::size_t writes, std::uint64_t now_ms);
   [[nodiscard]] bool out_of_patience(std::uint64_t now_ms) const;
 
   store::Store* store_;
+  Meter* meter_;
   std::uint64_t timeout_ms_;
   Settled settled_;
   Part committing_;
   Part filling_;
   bool blocked_ = false;
-  std::uint64_t refused_ = 0;   ///< writes, since the log last heard of any
-  std::uint64_t noted_ms_ = 0;  ///< when it did; 0: never
 };
 
 }  // namespace minivault::worker

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/core/error.h"
+#include "common/core/log_format.h"
 
 namespace minivault {
 
@@ -43,8 +44,11 @@ struct Config {
   std::chrono::milliseconds repair_interval{3'600'000};  ///< between two comparisons with each peer
   std::chrono::milliseconds tombstone_ttl{168 * 3'600'000};  ///< who is away longer holds no tombstone back
   std::chrono::milliseconds max_drift{
-      60'000};               ///< from the members' median clock, beyond which a node says so
-  bool accept_loss = false;  ///< start although acknowledged writes are damaged or gone
+      60'000};  ///< from the members' median clock, beyond which a node says so
+  LogFormat log_format = LogFormat::kText;
+  LogLevel log_level = LogLevel::kInfo;
+  std::chrono::milliseconds slow_operation{0};  ///< what takes this long is told to the log; 0: nothing is
+  bool accept_loss = false;                     ///< start although acknowledged writes are damaged or gone
 
   bool operator==(const Config&) const = default;
 };

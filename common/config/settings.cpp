@@ -217,6 +217,30 @@ constexpr Setting kSettings[] = {
          [](Draft& draft, std::string_view text) {
            return keep_size(draft.config.max_value_bytes, text, 1, kLargestValue);
          }},
+    {.name = "log-level",
+     .value_name = "LEVEL",
+     .default_text = "info",
+     .help = "the least that is logged: error, warning, info or debug",
+     .accepted = "error, warning, info or debug",
+     .apply = [](Draft& draft,
+                 std::string_view text) { return keep(draft.config.log_level, parse_log_level(text)); }},
+    {.name = "log-format",
+     .value_name = "FORMAT",
+     .default_text = "text",
+     .help = "how lines of the log look: text or json",
+     .accepted = "text or json",
+     .apply = [](Draft& draft,
+                 std::string_view text) { return keep(draft.config.log_format, parse_log_format(text)); }},
+    {.name = "slowlog",
+     .value_name = "DURATION",
+     .default_text = "0",
+     .help = "log operations that take this long; 0: none",
+     .accepted = "0, or a duration from 1ms to 1h, as 10ms",
+     .apply =
+         [](Draft& draft, std::string_view text) {
+           const bool is_whole = text == "0" || parse_duration(text) != 0ms;
+           return is_whole && keep_duration(draft.config.slow_operation, text, 0ms, 1h);
+         }},
     {.name = "accept-loss",
      .value_name = "",
      .default_text = "false",

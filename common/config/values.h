@@ -33,6 +33,12 @@ namespace minivault::settings {
 /// `none`, `writes` or `all`.
 [[nodiscard]] std::optional<AuthMode> parse_auth_mode(std::string_view text);
 
+/// `text` or `json`.
+[[nodiscard]] std::optional<LogFormat> parse_log_format(std::string_view text);
+
+/// `error`, `warning`, `info` or `debug`.
+[[nodiscard]] std::optional<LogLevel> parse_log_level(std::string_view text);
+
 /// An IPv4 or IPv6 address (brackets allowed and taken off) or a host name, in lower case. Not resolved.
 [[nodiscard]] std::optional<std::string> parse_host(std::string_view text);
 

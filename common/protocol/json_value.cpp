@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "common/core/utf8.h"
+
 namespace minivault::protocol {
 namespace {
 
@@ -107,32 +109,6 @@ void append_base64(std::string& out, std::string_view bytes) {
   }
 }
 
-/// Bytes of the character that a lead byte announces, 0 if it announces none.
-std::size_t utf8_length(std::uint8_t lead) {
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return 2;
-  if (lead >= 0xE0 && lead <= 0xEF) return 3;
-  if (lead >= 0xF0 && lead <= 0xF4) return 4;
-  return 0;
-}
-
-/// The second byte's range is narrower after four leads: no overlong form, no surrogate, nothing above
-/// U+10FFFF.
-bool is_second_byte(std::uint8_t lead, std::uint8_t byte) {
-  const std::uint8_t lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const std::uint8_t highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  return byte >= lowest && byte <= highest;
-}
-
-bool is_utf8_character(std::string_view character) {
-  const auto lead = static_cast<std::uint8_t>(character[0]);
-  if (character.size() > 1 && !is_second_byte(lead, static_cast<std::uint8_t>(character[1]))) return false;
-  for (std::size_t i = 2; i < character.size(); ++i) {
-    if ((static_cast<std::uint8_t>(character[i]) & 0xC0U) != 0x80U) return false;
-  }
-  return true;
-}
-
 std::size_t ascii_prefix(std::string_view text) {
   std::size_t at = 0;
   for (; at + 8 <= text.size(); at += 8) {
@@ -199,8 +175,8 @@ bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     text.remove_prefix(ascii_prefix(text));
     if (text.empty()) return true;
-    const std::size_t length = utf8_length(static_cast<std::uint8_t>(text[0]));
-    if (length == 0 || length > text.size() || !is_utf8_character(text.substr(0, length))) return false;
+    const std::size_t length = utf8_front(text);
+    if (length == 0) return false;
     text.remove_prefix(length);
   }
   return true;

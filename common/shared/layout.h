@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/shared/cluster_board.h"
+#include "common/shared/metrics.h"
 
 /// The memory that every process of one node shares. One anonymous mapping, made by the supervisor before
 /// the first fork and inherited; it dies with the node, so nothing in it needs a version or a checksum.
@@ -16,7 +17,8 @@
 ///   ...               AppendLock                        whoever holds it
 ///   ...               Limits, Totals, flags             checkpointer (before it says ready) and as noted
 ///   ...               ChildSlot[kMaxChildren]           the child that owns the slot; supervisor after its
-///   death index_offset      index words (common/store/index)  holder of the append lock
+///   death sizeof(State)     index words (common/store/index)  holder of the append lock
+///   behind them       ProcessMetrics[kMaxChildren]      as ChildSlot
 ///
 /// What a death at any instruction leaves behind, and who mends it, is in README.md beside this file.
 /// Every word is a lock-free atomic: a reader sees an old value or a new one, never half of one.
@@ -27,9 +29,9 @@ using Lsn = std::uint64_t;
 
 inline constexpr Lsn kNoLsn = std::numeric_limits<Lsn>::max();
 inline constexpr unsigned kMaxChildren = 256;
-inline constexpr std::size_t kCacheLine = 64;
 
 enum class Role : std::uint32_t { kNone = 0, kWorker, kCheckpointer, kReplicator };
+inline constexpr std::size_t kRoles = 4;
 
 /// A child's life as its slot tells it. Free -> Starting (supervisor, before fork) -> Ready (the child) ->
 /// Draining (the child, once asked) -> Free (supervisor, after it was reaped and cleared).
@@ -88,8 +90,15 @@ struct Totals {
   alignas(kCacheLine) std::atomic<std::uint64_t> keys;  ///< in the base, tombstones not counted
   std::atomic<std::uint64_t> base_bytes;                ///< pages in use
   std::atomic<std::uint64_t> checkpoints;
-  std::atomic<std::uint64_t> last_checkpoint_us;
-  std::atomic<std::uint64_t> last_sync_us;  ///< the last fdatasync of the log
+  std::atomic<std::uint64_t> tombstones;          ///< in the base
+  std::atomic<std::uint64_t> checkpointed_bytes;  ///< of the log that checkpoints covered
+  /// LMDB's table of readers as the checkpointer last saw it: how many look at a commit, how many commits the
+  /// oldest of these is behind, and since when (monotonic_ms()) it has been; 0: none looks at any.
+  std::atomic<std::uint64_t> base_readers;
+  std::atomic<std::uint64_t> oldest_reader_lag;
+  std::atomic<std::uint64_t> oldest_reader_since_ms;
+  TimeHistogram checkpoint_times;  ///< of whole checkpoints
+  TimeHistogram sync_times;        ///< of the log's fdatasync; syncer thread
 };
 
 /// How writers wake the syncer thread. A store/load pair on both sides with a full fence between (rule 7).
@@ -104,10 +113,6 @@ struct SyncerBell {
 
 /// Monotonic counts of one slot. They outlive the child: the slot's next owner counts on.
 struct Counters {
-  std::atomic<std::uint64_t> gets;
-  std::atomic<std::uint64_t> sets;
-  std::atomic<std::uint64_t> deletes;
-  std::atomic<std::uint64_t> errors;
   std::atomic<std::uint64_t> connections_accepted;
   std::atomic<std::uint64_t> connections_open;  ///< a gauge; cleared by the supervisor after a death
 };
@@ -170,6 +175,10 @@ struct alignas(2 * kCacheLine) State {
   /// Children that were reaped. When it moves, the checkpointer takes the append lock once, so that what a
   /// dead holder wrote is rolled forward, and frees the LMDB reader slots of the dead.
   std::atomic<std::uint32_t> deaths;
+  /// Of these, by role, those that nobody had asked to end. Supervisor only.
+  std::atomic<std::uint64_t> unasked_deaths[kRoles];
+  std::atomic<std::uint32_t>
+      log_style;  ///< of all processes' log lines (common/core/log.h). Supervisor only.
   /// LMDB environments are opened one at a time (PEERS.md: concurrent opens have failed). Robust.
   alignas(kCacheLine) pthread_mutex_t base_open;
   ClusterBoard cluster;

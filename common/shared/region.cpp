@@ -37,7 +37,8 @@ Result<UniqueFd> make_bell() {
 
 Result<Region> Region::create(std::uint64_t index_words) {
   const std::uint64_t words = std::bit_ceil(index_words < 64 ? std::uint64_t{64} : index_words);
-  const std::size_t bytes = sizeof(State) + words * sizeof(std::uint64_t);
+  const std::size_t bytes =
+      sizeof(State) + words * sizeof(std::uint64_t) + kMaxChildren * sizeof(ProcessMetrics);
   void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) {
     return fail_errno("cannot map " + std::to_string(bytes >> 20) + " MB of shared memory", errno);
@@ -51,6 +52,8 @@ Result<Region> Region::create(std::uint64_t index_words) {
   region.state_->cluster.needed.store(kNotYetKnown, std::memory_order_relaxed);
   auto* first = reinterpret_cast<std::atomic<std::uint64_t>*>(region.memory_.data() + sizeof(State));
   region.index_words_ = {first, words};
+  // Zero as they are, and only those of slots that are used ever cost memory.
+  region.metrics_ = {reinterpret_cast<ProcessMetrics*>(first + words), kMaxChildren};
 
   for (pthread_mutex_t* mutex : {&region.state_->append.mutex, &region.state_->base_open}) {
     if (Status made = init_robust_mutex(*mutex); !made) return tl::unexpected(made.error());

@@ -21,6 +21,8 @@ class Region {
 
   [[nodiscard]] State& state() const { return *state_; }
   [[nodiscard]] ChildSlot& slot(unsigned index) const { return state_->slots[index]; }
+  /// What the owner of `slot`, and those before it, counted. Untouched memory until somebody counts.
+  [[nodiscard]] ProcessMetrics& metrics(unsigned slot) const { return metrics_[slot]; }
   /// 64-byte aligned; the size is a power of two.
   [[nodiscard]] std::span<std::atomic<std::uint64_t>> index_words() const { return index_words_; }
 
@@ -47,6 +49,7 @@ class Region {
   Mapping memory_;
   State* state_ = nullptr;
   std::span<std::atomic<std::uint64_t>> index_words_;
+  std::span<ProcessMetrics> metrics_;
   std::vector<UniqueFd> bells_;
   UniqueFd supervisor_bell_;
 };

@@ -1,5 +1,8 @@
 #include "common/store/base.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "common/core/assert.h"
 #include "common/core/log.h"
 #include "common/store/base_impl.h"
@@ -91,6 +94,29 @@ Result<unsigned> Base::reap_readers() const {
     return impl_->environment->failure("reaping readers", code);
   }
   return static_cast<unsigned>(dead);
+}
+
+Base::Readers Base::readers() const {
+  Readers readers;
+  MDB_envinfo info;
+  if (::mdb_env_info(impl_->environment->get(), &info) == 0) readers.newest_commit = info.me_last_txnid;
+  // LMDB tells its table as text alone: a line a reader, `pid thread commit`, `-` where it looks at none.
+  const auto note = [](const char* line, void* context) {
+    auto& seen = *static_cast<Readers*>(context);
+    const std::string_view text(line);
+    const std::size_t last = text.find_last_of(' ');
+    std::uint64_t commit = 0;
+    if (last == std::string_view::npos) return 0;
+    const auto read = std::from_chars(text.data() + last + 1, text.data() + text.size(), commit);
+    if (read.ec != std::errc{} || commit == 0) return 0;
+    seen.oldest_commit = seen.looking == 0 ? commit : std::min(seen.oldest_commit, commit);
+    ++seen.looking;
+    return 0;
+  };
+  ::mdb_reader_list(impl_->environment->get(), note, &readers);
+  // Told before the table was read: whoever came meanwhile looks at a newer one.
+  readers.newest_commit = std::max(readers.newest_commit, readers.oldest_commit);
+  return readers;
 }
 
 }  // namespace minivault::store

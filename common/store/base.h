@@ -136,6 +136,14 @@ class Base {
   /// Frees the reader slots of processes that are gone; returns how many. Errors: kIo.
   [[nodiscard]] Result<unsigned> reap_readers() const;
 
+  /// Who looks at a commit at this moment, of all processes.
+  struct Readers {
+    unsigned looking = 0;
+    std::uint64_t oldest_commit = 0;  ///< that anybody looks at; 0: nobody does
+    std::uint64_t newest_commit = 0;
+  };
+  [[nodiscard]] Readers readers() const;
+
  private:
   struct Impl;
   explicit Base(std::unique_ptr<Impl> impl);

@@ -68,6 +68,9 @@ class Batch {
   /// Writes before this one have their result.
   [[nodiscard]] std::size_t settled() const { return settled_; }
   [[nodiscard]] const WriteResult& result(std::size_t index) const { return entries_[index].result; }
+  [[nodiscard]] Operation operation(std::size_t index) const { return entries_[index].header.operation; }
+  [[nodiscard]] std::string_view key(std::size_t index) const { return key_of(entries_[index]); }
+  [[nodiscard]] std::size_t value_bytes(std::size_t index) const { return entries_[index].header.value_size; }
   void clear();
 
  private:

@@ -44,7 +44,8 @@ Result<Lsn> Checkpoint::run(Lsn until) {
   if (Status applied = apply(*end); !applied) return tl::unexpected(applied.error());
   publish(*end);
   state_.totals.checkpoints.fetch_add(1, std::memory_order_relaxed);
-  state_.totals.last_checkpoint_us.store((monotonic_ns() - began) / 1'000, std::memory_order_relaxed);
+  state_.totals.checkpoint_times.record(monotonic_ns() - began);
+  shared::add(state_.totals.checkpointed_bytes, *end - from);
   return end;
 }
 
@@ -163,10 +164,12 @@ Status Checkpoint::apply(Lsn end) {
     meta.mid_checkpoint = next < items_.size();
     if (!meta.mid_checkpoint) meta.checkpoint = end;
     const std::uint64_t keys = meta.keys;
+    const std::uint64_t tombstones = meta.tombstones;
     MV_FAULT_POINT("checkpoint.before_commit");
     if (Status ok = transaction->commit(); !ok) return ok;
     MV_FAULT_POINT("checkpoint.after_commit");
     state_.totals.keys.store(keys, std::memory_order_relaxed);
+    state_.totals.tombstones.store(tombstones, std::memory_order_relaxed);
   } while (next < items_.size());
   state_.totals.base_bytes.store(base_.used_bytes(), std::memory_order_relaxed);
   return {};

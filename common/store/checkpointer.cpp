@@ -84,6 +84,7 @@ Checkpointer::Checkpointer(shared::Region& region, const Config& config, unsigne
 int Checkpointer::tick() {
   mend_after_deaths();
   const std::uint64_t now_ms = monotonic_ms();
+  readers_.look(state_.totals, base_, now_ms);
   if (now_ms >= retry_at_ms_ && checkpoint_is_due(now_ms)) {
     report(checkpoint());
     return 0;

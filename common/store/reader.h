@@ -21,6 +21,7 @@ struct Newest {
   std::string_view value;
   Lsn end = 0;  ///< of the record in the log; 0: it came from the base, so it is durable
 
+  [[nodiscard]] bool is_in_log() const { return end != 0; }
   [[nodiscard]] bool present() const { return known && operation != Operation::kDelete; }
 };
 

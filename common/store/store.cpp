@@ -27,6 +27,7 @@ struct Store::Impl {
       : region(shared),
         state(shared.state()),
         slot(own_slot),
+        metrics(shared.metrics(own_slot)),
         max_value_bytes(config.max_value_bytes),
         sync_always(config.sync.kind == SyncMode::Kind::kAlways),
         base(std::move(opened_base)),
@@ -35,12 +36,14 @@ struct Store::Impl {
         reader(state, region.slot(slot), ring, index, base, cache_share(region.slot(slot), config)),
         writer(region, slot, ring, index, reader, config.sync) {}
 
+  [[nodiscard]] Result<Newest> newest(std::string_view key);
   [[nodiscard]] Result<Found> found(const Result<Newest>& newest) const;
   [[nodiscard]] Found as_found(const Newest& newest) const;
 
   shared::Region& region;
   shared::State& state;
   unsigned slot;
+  shared::ProcessMetrics& metrics;
   std::uint64_t max_value_bytes;
   bool sync_always;
   Base base;
@@ -92,7 +95,14 @@ Found Store::Impl::as_found(const Newest& newest) const {
 
 Result<Found> Store::get(std::string_view key) {
   MV_ASSERT(impl_->reader.in_turn());
-  return impl_->found(impl_->reader.newest(key, impl_->index.hash(key, false)));
+  return impl_->found(impl_->newest(key));
+}
+
+/// Index, then cache, then base, counted.
+Result<Newest> Store::Impl::newest(std::string_view key) {
+  Result<Newest> newest = reader.newest(key, index.hash(key, false));
+  if (newest) shared::add(newest->is_in_log() ? metrics.found_by_index : metrics.asked_below_window);
+  return newest;
 }
 
 Result<Found> Store::note(std::string_view name) {
@@ -110,12 +120,17 @@ std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Fo
   MV_ASSERT(impl_->reader.in_turn() && keys.size() <= kMostAtOnce && keys.size() <= found.size());
   std::array<Reader::Trace, kMostAtOnce> traces;
   impl_->reader.trace(keys, traces);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const Result<Newest> newest = impl_->reader.newest(keys[i], traces[i]);
-    if (!newest) return i;
-    found[i] = impl_->as_found(*newest);
+  std::size_t in_log = 0;
+  std::size_t done = 0;
+  for (; done < keys.size(); ++done) {
+    const Result<Newest> newest = impl_->reader.newest(keys[done], traces[done]);
+    if (!newest) break;
+    in_log += newest->is_in_log() ? 1 : 0;
+    found[done] = impl_->as_found(*newest);
   }
-  return keys.size();
+  shared::add(impl_->metrics.found_by_index, in_log);
+  shared::add(impl_->metrics.asked_below_window, done - in_log);
+  return done;
 }
 
 void Store::look_ahead(std::span<const std::string_view> keys) const {

@@ -68,7 +68,7 @@ bool Syncer::sync_now() {
       return false;
     }
     MV_FAULT_POINT("syncer.before_durable");
-    state_.totals.last_sync_us.store((monotonic_ns() - began) / 1'000, std::memory_order_relaxed);
+    state_.totals.sync_times.record(monotonic_ns() - began);
     publish(end);
   }
   bell.syncing_since_ns.store(0, std::memory_order_release);

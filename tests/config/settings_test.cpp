@@ -88,6 +88,7 @@ class SettingsTest : public CppUnit::TestFixture {
                                {"repair-interval", "1s", "8760h", "999ms", "8761h"},
                                {"tombstone-ttl", "1s", "8760h", "999ms", "8761h"},
                                {"max-drift", "1ms", "8760h", "0", "8761h"},
+                               {"slowlog", "0", "1h", "999us", "1h1ms"},
                                {"max-value", "1B", "4095", "0", "4096"}}) {
       CPPUNIT_ASSERT_MESSAGE(limit.name, accepts(limit.name, limit.least));
       CPPUNIT_ASSERT_MESSAGE(limit.name, accepts(limit.name, limit.most));
@@ -123,6 +124,9 @@ class SettingsTest : public CppUnit::TestFixture {
                                      {"tombstone-ttl", "13s"},
                                      {"max-drift", "14s"},
                                      {"cluster-nodes", "m:11"},
+                                     {"log-level", "debug"},
+                                     {"log-format", "json"},
+                                     {"slowlog", "15ms"},
                                      {"accept-loss", "true"}}) {
       CPPUNIT_ASSERT_MESSAGE(name, find_setting(name)->apply(draft, text));
     }
@@ -147,6 +151,9 @@ class SettingsTest : public CppUnit::TestFixture {
     expected.repair_interval = std::chrono::seconds(12);
     expected.tombstone_ttl = std::chrono::seconds(13);
     expected.max_drift = std::chrono::seconds(14);
+    expected.log_level = LogLevel::kDebug;
+    expected.log_format = LogFormat::kJson;
+    expected.slow_operation = std::chrono::milliseconds(15);
     expected.accept_loss = true;
     CPPUNIT_ASSERT(draft.config == expected);
     CPPUNIT_ASSERT_EQUAL(std::string("/k"), draft.auth_file);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "common/core/unique_fd.h"
 
@@ -18,6 +19,9 @@ class LogTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(says_when_who_and_what);
   CPPUNIT_TEST(values_that_could_be_misread_are_quoted);
   CPPUNIT_TEST(no_byte_breaks_the_line);
+  CPPUNIT_TEST(what_is_below_the_level_is_not_written);
+  CPPUNIT_TEST(the_style_can_lie_in_shared_memory);
+  CPPUNIT_TEST(a_flood_says_how_much_it_was);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -49,6 +53,38 @@ class LogTest : public CppUnit::TestFixture {
     const auto is_control = [](unsigned char byte) { return byte < 0x20 || byte == 0x7F; };
     CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{1}, std::count_if(line.begin(), line.end(), is_control));
     CPPUNIT_ASSERT(line.ends_with("\"\n"));
+  }
+
+  void what_is_below_the_level_is_not_written() {
+    CPPUNIT_ASSERT(!logs(LogLevel::kDebug) && logs(LogLevel::kInfo));
+    set_log_style({.least = LogLevel::kWarning});
+    const std::string nothing = written("e", {});
+    const bool info = logs(LogLevel::kInfo);
+    set_log_style({});
+    CPPUNIT_ASSERT_EQUAL(std::string(), nothing);
+    CPPUNIT_ASSERT(!info);
+    CPPUNIT_ASSERT(written("e", {}) != "");
+  }
+
+  void the_style_can_lie_in_shared_memory() {
+    static std::atomic<std::uint32_t> word;  // outlives the process's last line
+    share_log_style(word);
+    CPPUNIT_ASSERT(written("e", {}).starts_with("20"));
+    set_log_style({.format = LogFormat::kJson});
+    const std::uint32_t json = word.load();
+    set_log_style({});
+    CPPUNIT_ASSERT(json != word.load());
+    word.store(json);  // as another process would
+    const std::string line = written("e", {});
+    set_log_style({});
+    CPPUNIT_ASSERT_MESSAGE(line, line.starts_with("{\"time\":"));
+  }
+
+  void a_flood_says_how_much_it_was() {
+    std::size_t lines = 0;
+    for (std::size_t i = 0; i < 100; ++i) lines += written("flood", {}).empty() ? 0 : 1;
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(lines), lines >= 20 && lines < 30);
+    CPPUNIT_ASSERT(written("another", {}) != "");
   }
 
  private:
