@@ -8,7 +8,6 @@
 #include <array>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,10 +15,19 @@
 #include "common/core/clock.h"
 #include "common/core/log.h"
 #include "supervisor/log_style.h"
+#include "supervisor/process_look.h"
 #include "supervisor/spawn.h"
+#include "supervisor/status_text.h"
 
 namespace minivault::supervisor {
 namespace {
+
+/// What a service manager is asked for again and again while the recovery moves.
+constexpr std::uint64_t kExtendMs = 30'000;
+/// A shorter watchdog still finds that who was rung has had the time to run.
+constexpr std::uint64_t kShortestSignMs = 2'000;
+/// How long a stop waits for a checkpointer that just died: its longest back-off, and time to open the store.
+constexpr std::uint64_t kAwaitCheckpointerMs = 7'000;
 
 std::string cause_of(int wait_status) {
   if (!WIFSIGNALED(wait_status)) return "exit status " + std::to_string(WEXITSTATUS(wait_status));
@@ -27,18 +35,11 @@ std::string cause_of(int wait_status) {
   return "signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
 }
 
-/// Processor time that a child has used; 0 if that cannot be told.
-std::uint64_t cpu_ns_of(pid_t pid) {
-  clockid_t clock{};
-  timespec used{};
-  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return 0;
-  return static_cast<std::uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(used.tv_nsec);
-}
-
-Event checkpointer_event(const Child& dead, int wait_status) {
+/// `recovered`: a node that served is behind it.
+Event checkpointer_event(const Child& dead, int wait_status, bool recovered) {
   if (WIFSIGNALED(wait_status)) {
-    // Asked before it had set up anything that would need a clean end.
-    const bool obeyed = dead.asked() && WTERMSIG(wait_status) == SIGTERM;
+    // Asked before there was anything that would need a clean end.
+    const bool obeyed = dead.asked() && WTERMSIG(wait_status) == SIGTERM && !recovered;
     return obeyed ? Event::kCheckpointerDone : Event::kCheckpointerKilled;
   }
   switch (WEXITSTATUS(wait_status)) {
@@ -51,18 +52,32 @@ Event checkpointer_event(const Child& dead, int wait_status) {
   }
 }
 
-Event death_event(const Child& dead, int wait_status) {
-  return dead.spec->role == shared::Role::kCheckpointer ? checkpointer_event(dead, wait_status)
+const char* event_of(Verdict::Reason reason) {
+  switch (reason) {
+    case Verdict::Reason::kLockHeld:
+      return "child_holding_append_lock_killed";
+    case Verdict::Reason::kRingPinned:
+      return "child_pinning_log_killed";
+    case Verdict::Reason::kStandsStill:
+      return "child_standing_still_killed";
+  }
+  return "child_killed";
+}
+
+Event death_event(const Child& dead, int wait_status, bool recovered) {
+  return dead.spec->role == shared::Role::kCheckpointer ? checkpointer_event(dead, wait_status, recovered)
                                                         : Event::kWorkerDied;
 }
 
 }  // namespace
 
-Supervisor::Supervisor(const Config& config, Estate estate, ProcessTitle& title, LoadConfig load)
+Supervisor::Supervisor(const Config& config, Estate estate, ProcessTitle& title, LoadConfig load,
+                       ServiceManager manager)
     : config_(config),
       estate_(std::move(estate)),
       title_(title),
       load_(std::move(load)),
+      manager_(std::move(manager)),
       fleet_(role_table()) {}
 
 int Supervisor::run() {
@@ -87,13 +102,30 @@ void Supervisor::handle(Event event) {
     stop_began_ms_ = now_ms;
     // Workers stop accepting through their own copies when they are asked to stop.
     estate_.listeners = {};
+    manager_.stopping();
   }
+  manager_.status(status_now());
 }
 
 void Supervisor::leave_empty_phases() {
-  while (state_.phase >= Phase::kDraining && state_.phase != Phase::kStopped && fleet_.empty(state_.phase)) {
+  while (state_.phase >= Phase::kDraining && state_.phase != Phase::kStopped && fleet_.empty(state_.phase) &&
+         !must_await_checkpointer()) {
     handle(Event::kPhaseEmpty);
   }
+}
+
+bool Supervisor::recovered() const {
+  return estate_.region.state().limits.recovered.load(std::memory_order_acquire) != 0;
+}
+
+/// A stop that comes while the checkpointer is down: only its successor can leave a clean end behind.
+bool Supervisor::must_await_checkpointer() const {
+  if (state_.phase != Phase::kDraining || state_.hurried || !recovered()) return false;
+  const auto children = fleet_.children();
+  const bool is_there = std::any_of(children.begin(), children.end(), [](const Child& child) {
+    return child.spec->role == shared::Role::kCheckpointer && child.ready;
+  });
+  return !is_there && monotonic_ms() < stop_began_ms_ + kAwaitCheckpointerMs;
 }
 
 Goal Supervisor::goal() const {
@@ -221,7 +253,7 @@ void Supervisor::bury(pid_t pid, int wait_status) {
   estate_.region.clear_slot(dead->slot);
   // Somebody may wait for what the dead one would have done; all look again (ENGINE.md rule 7).
   estate_.region.ring_all();
-  handle(death_event(*dead, wait_status));
+  handle(death_event(*dead, wait_status, recovered()));
 }
 
 /// Says so once every child is there and ready, after the start and after each reload.
@@ -234,13 +266,21 @@ void Supervisor::announce() {
             {"workers", config_.worker_processes},
             {"pid", ::getpid()}});
   announced_ = generation_;
+  manager_.ready(status_now());
+}
+
+std::string Supervisor::status_now() const {
+  return status_text(state_.phase, announced_.has_value(), config_, estate_.region.state());
 }
 
 void Supervisor::reload() {
   if (state_.phase > Phase::kRunning) return;
+  if (announced_) manager_.reloading();
   Result<Config> fresh = load_();
   if (!fresh) {
     log_line(LogLevel::kError, "configuration_not_reloaded", {{"error", fresh.error().message}});
+    // Unless an earlier reload is still under way, which will say so itself.
+    if (announced_ == generation_) manager_.ready("configuration not reloaded: " + fresh.error().message);
     return;
   }
   Reloaded reloaded = merge(config_, std::move(*fresh));
@@ -261,34 +301,65 @@ Sighting Supervisor::sight() const {
   for (const Child& child : fleet_.children()) {
     const shared::ChildSlot& slot = estate_.region.slot(child.slot);
     if (child.slot + 1 == holder) seen.lock_holder = child.pid;
-    seen.turns.push_back({child.pid, slot.pin.load(std::memory_order_relaxed),
-                          slot.turns.load(std::memory_order_relaxed), cpu_ns_of(child.pid)});
+    seen.turns.push_back({.pid = child.pid,
+                          .pin = slot.pin.load(std::memory_order_relaxed),
+                          .turns = slot.turns.load(std::memory_order_relaxed),
+                          .cpu_ns = cpu_ns_of(child.pid),
+                          .ready = child.ready && !child.asked(),
+                          // Who was asked to end has a time limit for that, and no other.
+                          .run_state = child.asked() ? 'R' : run_state_of(child.pid)});
   }
   return seen;
 }
 
 void Supervisor::watch() {
   const std::uint64_t now_ms = monotonic_ms();
-  next_watch_ms_ = now_ms + kWatchIntervalMs;
+  const std::uint64_t sign_ms = manager_.watchdog_ms().value_or(kNever) / 2;
+  next_watch_ms_ = now_ms + std::clamp(sign_ms / 2, std::uint64_t{100}, kWatchIntervalMs);
   for (const Verdict& verdict : watcher_.look(sight(), now_ms)) {
-    const bool lock = verdict.reason == Verdict::Reason::kLockHeld;
-    log_line(LogLevel::kError, lock ? "child_holding_append_lock_killed" : "child_pinning_log_killed",
+    log_line(LogLevel::kError, event_of(verdict.reason),
              {{"child_pid", verdict.pid}, {"stalled_ms", verdict.stalled_ms}});
     // Its pin is cleared when it was reaped, not before: until then it may still read what it pinned.
     ::kill(verdict.pid, SIGKILL);
   }
+  estate_.region.ring_all();  // who is well has moved until the next look
+  manager_.status(status_now());
+  if (state_.phase == Phase::kStarting && some_child_moves(kStillMs)) manager_.extend(kExtendMs);
+  if (every_role_lives(std::clamp(sign_ms, kShortestSignMs, kStillMs))) manager_.alive(now_ms);
+}
+
+bool Supervisor::some_child_moves(std::uint64_t within_ms) const {
+  const auto children = fleet_.children();
+  return std::any_of(children.begin(), children.end(),
+                     [&](const Child& child) { return watcher_.moved_within(child.pid, within_ms); });
+}
+
+/// Each role that this phase wants has somebody who serves and moves. A place that is empty for a moment, or
+/// whose owner crashes again and again beside others that serve, is not the death of the node.
+bool Supervisor::every_role_lives(std::uint64_t within_ms) const {
+  const auto children = fleet_.children();
+  const auto lives = [&](const RoleSpec& spec) {
+    return std::any_of(children.begin(), children.end(), [&](const Child& child) {
+      return child.spec->role == spec.role && child.ready && !child.asked() &&
+             watcher_.moved_within(child.pid, within_ms);
+    });
+  };
+  const auto roles = role_table();
+  return std::all_of(roles.begin(), roles.end(),
+                     [&](const RoleSpec& spec) { return !wanted_in(spec, state_.phase) || lives(spec); });
 }
 
 int run_node(const Config& config, ProcessTitle& title, const LoadConfig& load) {
   title.set("supervisor");
   set_log_style(log_style_of(config));
+  ServiceManager manager = ServiceManager::take_from_environment();
   Result<Estate> estate = Estate::acquire(config);
   if (!estate) {
     log_line(LogLevel::kError, "cannot_start", {{"error", estate.error().message}});
     return kExitFailure;
   }
   share_log_style(estate->region.state().log_style);
-  return Supervisor(config, std::move(*estate), title, load).run();
+  return Supervisor(config, std::move(*estate), title, load, std::move(manager)).run();
 }
 
 }  // namespace minivault::supervisor

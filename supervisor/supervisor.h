@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "common/config/config.h"
 #include "common/process/title.h"
 #include "supervisor/estate.h"
 #include "supervisor/fleet.h"
 #include "supervisor/reload.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/supervisor_state.h"
 #include "supervisor/watcher.h"
 
@@ -27,13 +29,16 @@ int run_node(const Config& config, ProcessTitle& title, const LoadConfig& load);
 /// Never opens LMDB, starts a thread or touches a client's bytes: it must outlive all of their mistakes.
 class Supervisor {
  public:
-  Supervisor(const Config& config, Estate estate, ProcessTitle& title, LoadConfig load);
+  Supervisor(const Config& config, Estate estate, ProcessTitle& title, LoadConfig load,
+             ServiceManager manager);
 
   int run();
 
  private:
   void handle(Event event);
   void leave_empty_phases();
+  [[nodiscard]] bool recovered() const;
+  [[nodiscard]] bool must_await_checkpointer() const;
   void carry_out_plan();
   void start(const Order& order);
   [[nodiscard]] Result<Child> spawn_child(const RoleSpec& spec, unsigned number);
@@ -46,12 +51,16 @@ class Supervisor {
   void reload();
   void watch();
   [[nodiscard]] Sighting sight() const;
+  [[nodiscard]] bool some_child_moves(std::uint64_t within_ms) const;
+  [[nodiscard]] bool every_role_lives(std::uint64_t within_ms) const;
+  [[nodiscard]] std::string status_now() const;
   [[nodiscard]] Goal goal() const;
 
   Config config_;
   Estate estate_;
   ProcessTitle& title_;
   LoadConfig load_;
+  ServiceManager manager_;
 
   NodeState state_;
   Fleet fleet_;

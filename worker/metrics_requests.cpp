@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -138,8 +139,9 @@ void add_requests(Exposition& page, const shared::Region& region) {
   }
   add_times(page, region);
   const Sums sums = sums_of(region);
-  page.family("minivault_lookups_total", Exposition::Type::kCounter,
-              "Lookups of a key that the log answered by way of the index, and those that asked the base.");
+  page.family(
+      "minivault_lookups_total", Exposition::Type::kCounter,
+      "Lookups of a key by what answered: the log by way of the index, a worker's cache, or the base.");
   page.sample(std::vector<Label>{{"source", "index"}}, sums.by_index);
   page.sample(std::vector<Label>{{"source", "cache"}}, sums.by_cache);
   page.sample(std::vector<Label>{{"source", "base"}}, sums.by_base);

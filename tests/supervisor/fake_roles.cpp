@@ -22,8 +22,11 @@ using test::script;
 
 volatile std::sig_atomic_t stop_asked = 0;
 
-void note_signals() {
+void note_beginnings() {
   Script& s = script();
+  for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}) {
+    if (std::getenv(name) != nullptr) ++s.wrong_environment;
+  }
   sigset_t blocked;
   ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE, SIGXFSZ}) {
@@ -99,7 +102,7 @@ unsigned count_listeners() {
 int run_worker(const ChildContext& context) {
   Script& s = script();
   ++s.worker_starts;
-  note_signals();
+  note_beginnings();
   const shared::ChildSlot& slot = context.region.slot(context.slot);
   const unsigned number = slot.number.load();
   s.restarts[number].store(slot.restarts.load());
@@ -118,11 +121,12 @@ int run_worker(const ChildContext& context) {
 int run_checkpointer(const ChildContext& context) {
   Script& s = script();
   ++s.checkpointer_starts;
-  note_signals();
+  note_beginnings();
   s.checkpointer_listeners += count_listeners();
   if (const int status = s.checkpointer_exit.load(); status >= 0) return status;
   catch_stop();
   while (s.checkpointer_waits.load() && stop_asked == 0) wait(-1, 5);
+  context.region.state().limits.recovered.store(1);
   say_ready(context);
   while (stop_asked == 0) wait(-1, 1'000);
   s.checkpointer_end.store(++s.clock);
@@ -130,7 +134,7 @@ int run_checkpointer(const ChildContext& context) {
 }
 
 int run_replicator(const ChildContext& context) {
-  note_signals();
+  note_beginnings();
   catch_stop();
   say_ready(context);
   while (stop_asked == 0) wait(-1, 1'000);

@@ -27,6 +27,7 @@ struct Script {
   std::atomic<unsigned> worker_starts{0};
   std::atomic<unsigned> checkpointer_listeners{0};  ///< listening sockets that it could use, if it wanted
   std::atomic<unsigned> wrong_signals{0};           ///< blocked, or not as init_child promises
+  std::atomic<unsigned> wrong_environment{0};       ///< variables that are for the supervisor alone
   std::atomic<unsigned> clock{0};                   ///< counts ends
   std::atomic<unsigned> last_worker_end{0};
   std::atomic<unsigned> checkpointer_end{0};

@@ -15,6 +15,7 @@
 #include "common/process/exit_code.h"
 #include "tests/supervisor/fake_roles.h"
 #include "tests/supervisor/node_process.h"
+#include "tests/support/notify_socket.h"
 #include "tests/support/processes.h"
 #include "tests/support/raw_connection.h"
 #include "tests/support/temporary_directory.h"
@@ -41,11 +42,14 @@ class SupervisorTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_second_request_hurries_a_stop);
   CPPUNIT_TEST(a_worker_that_does_not_end_is_killed_within_the_promise);
   CPPUNIT_TEST(a_last_checkpoint_that_fails_shows_in_the_status);
+  CPPUNIT_TEST(a_stop_waits_for_a_checkpointer_that_just_died);
+  CPPUNIT_TEST(who_is_stopped_is_killed_and_replaced);
   CPPUNIT_TEST(who_pins_the_ring_is_killed);
   CPPUNIT_TEST(who_holds_the_append_lock_is_killed);
   CPPUNIT_TEST(a_reload_replaces_every_worker_and_refuses_nobody);
   CPPUNIT_TEST(a_reload_changes_the_number_of_workers);
   CPPUNIT_TEST(a_reload_that_cannot_be_read_changes_nothing);
+  CPPUNIT_TEST(a_service_manager_hears_ready_when_every_child_is);
   CPPUNIT_TEST_SUITE_END();
 
   TemporaryDirectory directory_;
@@ -93,10 +97,13 @@ class SupervisorTest : public CppUnit::TestFixture {
   }
 
   void children_begin_as_promised() {
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC"}) ::setenv(name, "nonsense", 1);
     NodeProcess node(config(2));
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC"}) ::unsetenv(name);
     node.wait_until_ready();
     stop_cleanly(node);
     CPPUNIT_ASSERT_EQUAL(0U, script().wrong_signals.load());
+    CPPUNIT_ASSERT_EQUAL(0U, script().wrong_environment.load());
     CPPUNIT_ASSERT_EQUAL(0U, script().checkpointer_listeners.load());
   }
 
@@ -256,6 +263,33 @@ class SupervisorTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(kExitFailure, node.wait_for_end());
   }
 
+  /// Killed often enough for a long back-off: the stop comes while none is there.
+  void a_stop_waits_for_a_checkpointer_that_just_died() {
+    NodeProcess node(config(1));
+    node.wait_until_ready();
+    for (unsigned starts = 1; starts <= 5; ++starts) {
+      eventually("a checkpointer is there", [&] { return script().checkpointer_starts.load() >= starts; });
+      for (const pid_t pid : node.children("checkpointer")) ::kill(pid, SIGKILL);
+    }
+    eventually("none is there", [&] { return node.children("checkpointer").empty(); });
+    const unsigned before = script().checkpointer_starts.load();
+    stop_cleanly(node);
+    CPPUNIT_ASSERT_EQUAL(before + 1, script().checkpointer_starts.load());
+    CPPUNIT_ASSERT_MESSAGE("it made the last checkpoint", script().checkpointer_end.load() != 0);
+  }
+
+  void who_is_stopped_is_killed_and_replaced() {
+    NodeProcess node(config(1));
+    node.wait_until_ready();
+    const Pids workers = node.children("worker");
+    const Pids before = node.children("replicator");
+    ::kill(before.at(0), SIGSTOP);
+    node.wait_for_log("child_standing_still_killed child_pid=" + std::to_string(before[0]));
+    wait_for_others(node, "replicator", before);
+    CPPUNIT_ASSERT(node.children("worker") == workers);
+    stop_cleanly(node);
+  }
+
   void who_pins_the_ring_is_killed() {
     NodeProcess node(config(2));
     const std::uint16_t port = node.wait_until_ready();
@@ -326,6 +360,27 @@ class SupervisorTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(serves(port));
     CPPUNIT_ASSERT(node.children() == before);
     stop_cleanly(node);
+  }
+
+  void a_service_manager_hears_ready_when_every_child_is() {
+    NotifySocket manager(directory_.file("notify"));
+    script().checkpointer_waits = true;
+    script().crashing_worker = 2;
+    ::setenv("NOTIFY_SOCKET", manager.name().c_str(), 1);
+    NodeProcess node(config(2));
+    ::unsetenv("NOTIFY_SOCKET");
+    // As long as the recovery goes on.
+    const std::size_t asked = manager.await("EXTEND_TIMEOUT_USEC=30000000");
+    manager.await("EXTEND_TIMEOUT_USEC=30000000", asked + 1);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, manager.count("STATUS=recovering"));
+    script().checkpointer_waits = false;
+    manager.await("STATUS=recovered, starting workers");
+    eventually("one worker serves, the other crashes", [] { return script().worker_starts.load() >= 4; });
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, manager.count("READY=1"));
+    script().crashing_worker = 0;
+    manager.await("READY=1");
+    stop_cleanly(node);
+    manager.await("STOPPING=1");
   }
 };
 

@@ -20,6 +20,10 @@ class WatcherTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(turns_that_end_are_left_alone);
   CPPUNIT_TEST(a_gap_in_watching_accuses_nobody);
   CPPUNIT_TEST(several_are_found_at_once);
+  CPPUNIT_TEST(who_sleeps_though_rung_is_found);
+  CPPUNIT_TEST(who_cannot_run_is_left_alone);
+  CPPUNIT_TEST(who_never_comes_round_is_found_at_last);
+  CPPUNIT_TEST(it_tells_when_a_child_last_moved);
   CPPUNIT_TEST_SUITE_END();
 
   std::uint64_t now_ms_ = 1'000'000;
@@ -122,6 +126,64 @@ class WatcherTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, locked);
     CPPUNIT_ASSERT_EQUAL(std::size_t{4}, pinned);  // both, at the third and at the sixth look
+  }
+
+  static Sighting still(bool ready, char run_state) {
+    return {.turns = {{.pid = kPid,
+                       .pin = shared::kNoLsn,
+                       .turns = 9,
+                       .cpu_ns = 50,
+                       .ready = ready,
+                       .run_state = run_state}}};
+  }
+
+  void who_sleeps_though_rung_is_found() {
+    for (const auto& seen : {still(true, 'S'), still(true, 'T'), still(false, 'T')}) {
+      Watcher watcher;
+      std::uint64_t now_ms = 1'000'000;
+      const auto next = [&] { return watcher.look(seen, now_ms += kWatchIntervalMs); };
+      for (std::uint64_t ms = 0; ms < kStillMs; ms += kWatchIntervalMs) CPPUNIT_ASSERT(next().empty());
+      const auto verdicts = next();
+      CPPUNIT_ASSERT_EQUAL(std::size_t{1}, verdicts.size());
+      CPPUNIT_ASSERT(verdicts[0].reason == Verdict::Reason::kStandsStill);
+      CPPUNIT_ASSERT_EQUAL(kPid, verdicts[0].pid);
+      CPPUNIT_ASSERT_MESSAGE("said once, then time is given to die", next().empty());
+    }
+  }
+
+  /// A disk, a processor, a debugger, the turn to open the base.
+  void who_cannot_run_is_left_alone() {
+    for (const auto& seen : {still(true, 'D'), still(true, 'R'), still(true, 't'), still(false, 'S')}) {
+      for (std::uint64_t ms = 0; ms < 3 * kStillMs; ms += kWatchIntervalMs)
+        CPPUNIT_ASSERT(look(seen).empty());
+    }
+  }
+
+  void who_never_comes_round_is_found_at_last() {
+    std::uint64_t cpu_ns = 0;
+    const auto busy = [&cpu_ns] {
+      Sighting seen = still(true, 'R');
+      seen.turns[0].cpu_ns = ++cpu_ns;
+      return seen;
+    };
+    for (std::uint64_t ms = 0; ms < kBusyStillMs; ms += kWatchIntervalMs)
+      CPPUNIT_ASSERT(look(busy()).empty());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, look(busy()).size());
+  }
+
+  void it_tells_when_a_child_last_moved() {
+    CPPUNIT_ASSERT(!watcher_.moved_within(kPid, kStillMs));  // never seen
+    CPPUNIT_ASSERT(look(still(true, 'D')).empty());
+    CPPUNIT_ASSERT(watcher_.moved_within(kPid, 0));
+    for (int i = 0; i < 4; ++i) CPPUNIT_ASSERT(look(still(true, 'D')).empty());
+    CPPUNIT_ASSERT(!watcher_.moved_within(kPid, 3'999));
+    CPPUNIT_ASSERT(watcher_.moved_within(kPid, 4'000));
+    Sighting moved = still(true, 'D');
+    moved.turns[0].cpu_ns = 51;
+    CPPUNIT_ASSERT(look(moved).empty());
+    CPPUNIT_ASSERT(watcher_.moved_within(kPid, 0));
+    CPPUNIT_ASSERT(look({}).empty());
+    CPPUNIT_ASSERT(!watcher_.moved_within(kPid, kStillMs));  // gone
   }
 };
 
