@@ -30,6 +30,27 @@ eventually() {
   done
 }
 
+# ROOT [PACKAGE,...] : a Debian 12 there, with what a container or a machine brings of its own.
+debian_root() {
+  local root=$1 include=${2:-} mirror=${MINIVAULT_TEST_MIRROR:-http://deb.debian.org/debian}
+  local cached=${MINIVAULT_TEST_CACHE:-}/bookworm-${include:-minbase}.tar
+  mkdir -p "$root"
+  if [ -n "${MINIVAULT_TEST_CACHE:-}" ] && [ -e "$cached" ]; then
+    tar --extract --file "$cached" --directory "$root"
+    return
+  fi
+  echo "debootstrap: $root"
+  if ! debootstrap --variant=minbase ${include:+--include="$include"} bookworm "$root" "$mirror" >"$root.log" 2>&1; then
+    tail "$root.log" >&2
+    exit 1
+  fi
+  [ -z "$(ls "$root/proc")" ] || umount "$root/proc"
+  cp /etc/resolv.conf "$root/etc/resolv.conf"
+  echo '127.0.0.1 localhost' >"$root/etc/hosts"
+  printf 'deb %s bookworm main\ndeb %s-security bookworm-security main\n' "$mirror" "$mirror" >"$root/etc/apt/sources.list"
+  [ -z "${MINIVAULT_TEST_CACHE:-}" ] || tar --create --file "$cached" --directory "$root" .
+}
+
 checks_end() {
   if [ $checks_failed -gt 0 ]; then echo "$checks_failed checks failed"; exit 1; fi
   echo 'all checks passed'
