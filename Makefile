@@ -10,7 +10,8 @@ FILES = $(shell find common supervisor worker replicator -name '*.cpp')
 SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
 
 .DEFAULT_GOAL := build
-.PHONY: help run test chaos soak bench bench-network build build-optimized install lint check-format check-headers tidy format clean deps lint-deps
+.PHONY: help run test chaos soak bench bench-network build build-optimized install package package-check package-test \
+  docker-build docker-run docker-replay lint check-format check-headers tidy format clean deps lint-deps package-deps
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -58,8 +59,27 @@ build-optimized: deps ## build-optimized/minivault, as it is shipped
 	@cmake --preset optimized -DMINIVAULT_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset optimized --parallel $(JOBS)
 
-install: build-optimized ## Copy the optimized binary to $(DESTDIR)$(PREFIX)/bin
+install: build-optimized ## Program, unit, man pages, completion below $(DESTDIR)$(PREFIX), configuration in /etc/minivault
 	@cmake --install build-optimized --prefix $(PREFIX)
+
+package: build-optimized package-deps ## build-package/*.deb and *.rpm
+	@packaging/build
+
+package-check: build-optimized package-deps ## Contents, lint, unit, man pages, completion, the RPM's life: 30 s
+	@packaging/check
+
+package-test: build-optimized package-deps ## Install, start, upgrade, remove, purge in a Debian of its own (root): minutes
+	@packaging/test
+
+docker-build: ## The image minivault:latest (needs Docker)
+	docker build --tag minivault:latest .
+
+docker-run: docker-build ## A node in a container, data in the volume minivault-data (PORT=3000)
+	docker run --rm --interactive --tty --name minivault --publish 127.0.0.1:$(PORT):3000 \
+	  --volume minivault-data:/data --ulimit nofile=65536:65536 minivault:latest $(ARGS)
+
+docker-replay: package-deps ## What the Dockerfile does, without Docker, in a Debian of its own (root): minutes
+	@packaging/replay-dockerfile
 
 lint: check-format check-headers tidy ## Check format, compile each header alone, run clang-tidy (FILES: on what)
 
@@ -86,3 +106,6 @@ deps:
 
 lint-deps:
 	@packaging/deps.sh lint
+
+package-deps:
+	@packaging/deps.sh package

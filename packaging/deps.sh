@@ -5,6 +5,7 @@
 #   packaging/deps.sh         to build and to test
 #   packaging/deps.sh lint    also what .ci/run and `make lint` need
 #   packaging/deps.sh bench   also the storage engines that `make bench` measures beside ours
+#   packaging/deps.sh package also what makes and checks packages: `make package`, `make package-test`
 
 set -euo pipefail
 
@@ -19,7 +20,8 @@ case "${1:-}" in
   "") ;;
   lint) packages+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev ccache) ;;
   bench) packages+=(librocksdb-dev libleveldb-dev) ;;
-  *) echo "usage: $0 [lint|bench]" >&2; exit 2 ;;
+  package) packages+=(dpkg-dev debhelper fakeroot lintian rpm rpmlint mandoc systemd zsh debootstrap strace procps python3) ;;
+  *) echo "usage: $0 [lint|bench|package]" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
