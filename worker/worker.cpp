@@ -27,6 +27,8 @@ constexpr std::uint64_t kParkedLookMs = 1'000;
 constexpr std::uint64_t kLongTurnMs = 50;
 /// How long a write may wait for others to be appended with it, while there are others.
 constexpr std::uint64_t kGatherNs = 100'000;
+/// And for the sync before theirs. A disk that takes longer is not waited for: the log may be full by then.
+constexpr std::uint64_t kLongestSyncWaitMs = 20;
 
 /// Two of the largest requests at once, whatever the configuration.
 std::size_t memory_limit(const store::Store& store) {
@@ -132,6 +134,7 @@ void Worker::serve_ready() {
 /// lose nothing by waiting for it, and whoever writes meanwhile shares their append and their sync.
 bool Worker::writes_wait() const {
   if (!services_.writes.few() || services_.quorum.is_needed()) return false;
+  if (now_ms_ >= services_.writes.waits_since_ms() + kLongestSyncWaitMs) return false;
   const shared::Lsn durable = services_.store.durable();
   return lowest_mark_ != shared::kNoLsn && durable < lowest_mark_ &&
          services_.store.failure() == shared::Failure::kNone;
@@ -273,7 +276,8 @@ int Worker::sleep_ms() {
   if (parked && !services_.store.ring_when_durable(lowest_mark_)) return 0;
   if (!ready_.empty() || !touched_.empty()) return 0;
   if (!services_.quorum.empty() && !services_.quorum.ring_when_reached()) return 0;
-  if (!services_.writes.empty() && !writes_wait()) return services_.writes.blocked() ? 1 : 0;
+  const bool writes_wait = this->writes_wait();
+  if (!services_.writes.empty() && !writes_wait) return services_.writes.blocked() ? 1 : 0;
   if (!awaiting_log_.empty()) return 1;
   if (!services_.memory_line.empty() && services_.memory.taken() < memory_seen_) return 0;
 
@@ -281,6 +285,7 @@ int Worker::sleep_ms() {
   if (!services_.quorum.empty()) next_ms = std::min(next_ms, services_.quorum.next_deadline_ms());
   next_ms = std::min({next_ms, peer_calls_.next_look_ms(now_ms_), peer_reads_.next_look_ms()});
   if (services_.draining) next_ms = std::min(next_ms, now_ms_ + kDrainLookMs);
+  if (writes_wait) next_ms = std::min(next_ms, services_.writes.waits_since_ms() + kLongestSyncWaitMs);
   for (const auto& deadline : {progress_timeouts_.next_deadline_ms(), linger_timeouts_.next_deadline_ms(),
                                acceptor_.next_look_ms()}) {
     next_ms = std::min(next_ms, deadline.value_or(next_ms));

@@ -105,8 +105,9 @@ class BreakerBoundsTest : public CppUnit::TestFixture {
     int refused = 0;
     for (int i = 0; i < 1'000; ++i) refused += writer.receive(5) == kError ? 1 : 0;
     CPPUNIT_ASSERT(refused > 100);
+    // Twenty in a row, then one a while that says how many were not written.
     const std::vector<std::string> lines = node.supervisor().lines();
-    CPPUNIT_ASSERT(std::count_if(lines.begin(), lines.end(), is_refusal) <= 3);
+    CPPUNIT_ASSERT(std::count_if(lines.begin(), lines.end(), is_refusal) <= 30);
   }
 };
 
