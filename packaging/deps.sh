@@ -4,6 +4,7 @@
 #
 #   packaging/deps.sh         to build and to test
 #   packaging/deps.sh lint    also what .ci/run and `make lint` need
+#   packaging/deps.sh monitoring   also what `make monitoring-test` needs
 #   packaging/deps.sh bench   also the storage engines that `make bench` measures beside ours
 
 set -euo pipefail
@@ -18,8 +19,9 @@ packages=(
 case "${1:-}" in
   "") ;;
   lint) packages+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev ccache) ;;
+  monitoring) packages+=(prometheus python3) ;;
   bench) packages+=(librocksdb-dev libleveldb-dev) ;;
-  *) echo "usage: $0 [lint|bench]" >&2; exit 2 ;;
+  *) echo "usage: $0 [lint|monitoring|bench]" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

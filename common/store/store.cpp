@@ -111,21 +111,20 @@ std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Fo
   MV_ASSERT(impl_->reader.in_turn() && keys.size() <= kMostAtOnce && keys.size() <= found.size());
   std::array<Reader::Trace, kMostAtOnce> traces;
   impl_->reader.trace(keys, traces);
-  std::size_t in_log = 0;
+  std::size_t in_base_alone = 0;
   std::size_t done = 0;
   for (; done < keys.size(); ++done) {
     Newest newest = impl_->reader.newest_in_log(keys[done], traces[done]);
-    if (newest.known) {
-      ++in_log;
-    } else {
+    if (!newest.known) {
       Result<Newest> in_base = impl_->reader.newest_in_base(keys[done]);
       if (!in_base) break;
       newest = *in_base;
+      ++in_base_alone;
     }
     found[done] = impl_->as_found(newest);
   }
-  shared::add(impl_->metrics.found_by_index, in_log);
-  shared::add(impl_->metrics.asked_base, done - in_log);
+  shared::add(impl_->metrics.found_by_index, done - in_base_alone);
+  shared::add(impl_->metrics.asked_base, in_base_alone);
   return done;
 }
 
