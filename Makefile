@@ -10,7 +10,7 @@ FILES = $(shell find common supervisor worker replicator -name '*.cpp')
 SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
 
 .DEFAULT_GOAL := build
-.PHONY: help run test chaos soak bench bench-network build build-optimized install package package-check package-test \
+.PHONY: help run test monitoring-test chaos soak bench bench-network build build-optimized install package package-check package-test \
   docker-build docker-run docker-replay lint check-format check-headers tidy format clean deps lint-deps package-deps
 
 help: ## Say what there is
@@ -32,6 +32,12 @@ run: deps ## Install what is missing, build, start one node on ./data (PORT=3000
 
 test: build ## Install what is missing, build, run all tests
 	@ctest --preset release --parallel $(JOBS) --no-label-summary
+
+monitoring-test: deps ## Metrics, alerts and dashboard by Prometheus' own word (installs Debian's prometheus)
+	@packaging/deps.sh monitoring
+	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset release --parallel $(JOBS) --target minivault
+	@packaging/monitoring/test $(BINARY)
 
 chaos: build ## A cluster under everything at random (MINIVAULT_CHAOS_SECONDS=120, MINIVAULT_SEED to repeat)
 	@MINIVAULT_BINARY=$(CURDIR)/$(BINARY) MINIVAULT_CHAOS_SECONDS=$${MINIVAULT_CHAOS_SECONDS:-120} \

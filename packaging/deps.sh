@@ -4,6 +4,7 @@
 #
 #   packaging/deps.sh         to build and to test
 #   packaging/deps.sh lint    also what .ci/run and `make lint` need
+#   packaging/deps.sh monitoring   also what `make monitoring-test` needs
 #   packaging/deps.sh bench   also the storage engines that `make bench` measures beside ours
 #   packaging/deps.sh package also what makes and checks packages: `make package`, `make package-test`
 
@@ -19,9 +20,10 @@ packages=(
 case "${1:-}" in
   "") ;;
   lint) packages+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev ccache) ;;
+  monitoring) packages+=(prometheus python3) ;;
   bench) packages+=(librocksdb-dev libleveldb-dev) ;;
   package) packages+=(dpkg-dev debhelper fakeroot lintian rpm rpmlint mandoc systemd zsh debootstrap strace procps python3) ;;
-  *) echo "usage: $0 [lint|bench|package]" >&2; exit 2 ;;
+  *) echo "usage: $0 [lint|monitoring|bench|package]" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

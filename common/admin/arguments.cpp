@@ -1,5 +1,6 @@
 #include "common/admin/arguments.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -26,6 +27,8 @@ Status apply(Arguments& arguments, std::string_view name, const std::string& val
     Result<std::string> key = read_key(value);
     if (!key) return tl::unexpected(key.error());
     arguments.auth_key = std::move(*key);
+  } else if (name != "timeout") {
+    arguments.own.emplace(name, value);
   } else {
     const auto time_out = client::parse_duration(value);
     if (!time_out) return fail(Code::kInvalidArgument, "-timeout: " + time_out.error().message);
@@ -34,9 +37,14 @@ Status apply(Arguments& arguments, std::string_view name, const std::string& val
   return {};
 }
 
+bool names(std::span<const std::string_view> own, const std::string& name) {
+  return std::find(own.begin(), own.end(), name) != own.end();
+}
+
 }  // namespace
 
-Result<Arguments> parse_arguments(std::span<const std::string_view> words) {
+Result<Arguments> parse_arguments(std::span<const std::string_view> words,
+                                  std::span<const std::string_view> own) {
   Arguments arguments;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string_view word = words[i];
@@ -56,7 +64,12 @@ Result<Arguments> parse_arguments(std::span<const std::string_view> words) {
       arguments.help = true;
       continue;
     }
-    if (name != "auth" && name != "auth-file" && name != "timeout") {
+    if (equals == std::string_view::npos && names(own, std::string(name))) {
+      arguments.own.emplace(name, "");
+      continue;
+    }
+    const bool is_own = names(own, std::string(name) + '=');
+    if (name != "auth" && name != "auth-file" && name != "timeout" && !is_own) {
       return fail(Code::kInvalidArgument, "unknown flag " + std::string(words[i]));
     }
     if (equals == std::string_view::npos && ++i == words.size()) {

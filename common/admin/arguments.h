@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,10 +18,13 @@ struct Arguments {
   std::string auth_key;
   std::chrono::milliseconds time_out{30'000};  ///< without progress
   bool help = false;
+  std::map<std::string, std::string, std::less<>> own;  ///< flags of the command's own that were given
 };
 
 /// Flags may stand anywhere, with one dash or two, as `-name value` or `-name=value`; what follows `--` is
-/// none. Reads -auth-file. Errors: kInvalidArgument, kIo, one line that names what is wrong.
-[[nodiscard]] Result<Arguments> parse_arguments(std::span<const std::string_view> words);
+/// none. Reads -auth-file. `own`: names of the command's own flags, with a `=` behind those that take a
+/// value. Errors: kInvalidArgument, kIo, one line that names what is wrong.
+[[nodiscard]] Result<Arguments> parse_arguments(std::span<const std::string_view> words,
+                                                std::span<const std::string_view> own = {});
 
 }  // namespace minivault::admin

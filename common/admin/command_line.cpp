@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,10 @@ struct Command {
   std::string_view usage;
   std::string_view help;
   bool has_flags;
+  std::span<const std::string_view> own_flags = {};  ///< as parse_arguments() wants them
 };
+
+constexpr std::array<std::string_view, 3> kTopFlags = {"once", "json", "interval="};
 
 constexpr std::array kCommands = {
     Command{"check", 1, run_check, "check DATA",
@@ -79,6 +83,15 @@ constexpr std::array kCommands = {
             "How far it is:\n"
             "`minivault cluster` and the node's log.\n",
             true},
+    Command{
+        "top", 1, run_top, "top ADDRESS",
+        "Shows what a running node does now, again and again: requests and their times by operation, log, "
+        "peers. From its\n"
+        "/metrics; times are known to the power of two that they lie in.\n"
+        "  -interval 1s                 between two looks, 200ms at least\n"
+        "  -once                        one look\n"
+        "  -json                        a JSON object a look, on a line\n",
+        true, kTopFlags},
 };
 
 const Command* find(std::string_view word) {
@@ -114,7 +127,7 @@ bool is_command(std::string_view word) {
 int run_command(int argc, char** argv) {
   const Command& command = *find(argv[1]);
   const std::vector<std::string_view> words(argv + 2, argv + argc);
-  const Result<Arguments> arguments = parse_arguments(words);
+  const Result<Arguments> arguments = parse_arguments(words, command.own_flags);
   if (!arguments) return wrong_usage(command, arguments.error().message);
   if (arguments->help) {
     std::fputs(help_of(command).c_str(), stdout);

@@ -18,6 +18,7 @@ int run_restore(const Arguments& arguments);
 int run_new_id(const Arguments& arguments);
 int run_cluster(const Arguments& arguments);
 int run_repair(const Arguments& arguments);
+int run_top(const Arguments& arguments);
 
 /// `minivault: why` on standard error.
 int not_done(const std::string& why);

@@ -314,6 +314,7 @@ std::string help_text() {
                      "  minivault get|set|del|health ADDRESS...           talk to one\n"
                      "  minivault check|dump|load|backup|restore -help    look after its data\n"
                      "  minivault cluster|repair|new-id -help             look after a cluster\n"
+                     "  minivault top ADDRESS [-help]                     watch one\n"
                      "  minivault bench ADDRESS... [-help]                measure one\n\n"
                      "Settings, as -name value, -name=value or with two dashes:\n";
   for (const Setting& setting : all_settings()) {

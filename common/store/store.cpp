@@ -120,16 +120,16 @@ std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Fo
   MV_ASSERT(impl_->reader.in_turn() && keys.size() <= kMostAtOnce && keys.size() <= found.size());
   std::array<Reader::Trace, kMostAtOnce> traces;
   impl_->reader.trace(keys, traces);
-  std::size_t in_log = 0;
+  std::size_t below_window = 0;
   std::size_t done = 0;
   for (; done < keys.size(); ++done) {
     const Result<Newest> newest = impl_->reader.newest(keys[done], traces[done]);
     if (!newest) break;
-    in_log += newest->is_in_log() ? 1 : 0;
+    below_window += newest->is_in_log() ? 0 : 1;
     found[done] = impl_->as_found(*newest);
   }
-  shared::add(impl_->metrics.found_by_index, in_log);
-  shared::add(impl_->metrics.asked_below_window, done - in_log);
+  shared::add(impl_->metrics.found_by_index, done - below_window);
+  shared::add(impl_->metrics.asked_below_window, below_window);
   return done;
 }
 
