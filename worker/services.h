@@ -13,6 +13,7 @@
 #include "worker/access.h"
 #include "worker/client.h"
 #include "worker/health.h"
+#include "worker/large_values.h"
 #include "worker/quorum.h"
 #include "worker/write_queue.h"
 
@@ -31,7 +32,8 @@ struct Services {
         memory(memory_bytes),
         writes(opened, context.config.write_timeout, std::move(settled)),
         quorum(context.config, context.region, context.slot, std::move(quorum_settled)),
-        health(context.config, opened) {}
+        health(context.config, opened),
+        large_values(context.config.cache_bytes / std::max(context.config.worker_processes, 1U)) {}
 
   const Config& config;
   store::Store& store;
@@ -44,6 +46,7 @@ struct Services {
   WriteQueue writes;
   Quorum quorum;
   HealthReport health;
+  LargeValues large_values;
   protocol::Decompressor decompressor;
   std::string scratch;  ///< an answer under construction
   std::string body;     ///< and its JSON
@@ -57,6 +60,8 @@ struct Services {
   // Answers. Running out of memory breaks the client's stream, and the client is dropped for it.
   void append(Client& client, std::string_view bytes);
   void append_borrowed(Client& client, std::string_view bytes);  ///< see net::OutputBuffer
+  /// `part` of the value that the store found just now, a large one not copied more often than it must be.
+  void append_value(Client& client, const store::Found& found, std::string_view part);
   /// What is appended from now on leaves when the log is durable up to `answer_after`.
   void hold(Client& client, shared::Lsn answer_after);
   /// Whether an answer that waits for `answer_after` will ever leave: not after a failed sync.
