@@ -234,7 +234,7 @@ Progress BinarySession::get(Client& client, std::string_view key) {
                               .value_bytes = size});
   services_->hold(client, found->answer_after);
   if (found->present) {
-    answer_value(client, found->value);
+    answer_value(client, *found);
   } else {
     answer_error(client);
   }
@@ -360,11 +360,11 @@ void BinarySession::answer_error(Client& client) {
   services_->append(client, services_->scratch);
 }
 
-void BinarySession::answer_value(Client& client, std::string_view value) {
+void BinarySession::answer_value(Client& client, const store::Found& found) {
   services_->scratch.clear();
-  protocol::append_value_header(services_->scratch, static_cast<std::uint32_t>(value.size()));
+  protocol::append_value_header(services_->scratch, static_cast<std::uint32_t>(found.value.size()));
   services_->append(client, services_->scratch);
-  services_->append_borrowed(client, value);
+  services_->append_value(client, found, found.value);
 }
 
 void BinarySession::answer_health(Client& client) {

@@ -49,7 +49,7 @@ class BinarySession {
   }
   void answer_ok(Client& client);
   void answer_error(Client& client);
-  void answer_value(Client& client, std::string_view value);
+  void answer_value(Client& client, const store::Found& found);
   void answer_health(Client& client);
 
   Services* services_;

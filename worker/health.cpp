@@ -88,7 +88,7 @@ CacheUse look_at_caches(const shared::State& state) {
 Object read_cache_of(const CacheUse& use, const Config& config) {
   const double asked = static_cast<double>(use.hits + use.misses);
   Object cache = ordered();
-  cache.set("size", config.cache_bytes);
+  cache.set("size", config.bytes_a_cache() * config.worker_processes);
   cache.set("bytes", use.bytes);
   cache.set("items", use.items);
   cache.set("hits", use.hits);

@@ -151,7 +151,7 @@ void HttpSession::answer_found(Client& client, const store::Found& found) {
   if (!unless.empty() && protocol::names_tag(unless, etag.tag())) {
     return protocol::append_not_modified(services_->scratch, client.http->form, etag.line());
   }
-  if (wants_bytes(client)) return answer_bytes(client, found.value, etag);
+  if (wants_bytes(client)) return answer_bytes(client, found, etag);
   answer_json(client, found, etag.line());
 }
 
@@ -160,7 +160,8 @@ bool HttpSession::wants_bytes(const Client& client) {
 }
 
 /// As protocol::append_bytes(), but a large body is not copied.
-void HttpSession::answer_bytes(Client& client, std::string_view value, const protocol::EtagLine& etag) {
+void HttpSession::answer_bytes(Client& client, const store::Found& found, const protocol::EtagLine& etag) {
+  const std::string_view value = found.value;
   const ResponseForm& form = client.http->form;
   const HttpRequest& request = client.http->parser.request();
   const std::string_view range =
@@ -174,7 +175,7 @@ void HttpSession::answer_bytes(Client& client, std::string_view value, const pro
   protocol::append_bytes(services_->scratch, value, range, head, etag.line());
   flush(client);
   const bool whole = part.kind == protocol::ByteRange::Kind::kWhole;
-  services_->append_borrowed(client, whole ? value : value.substr(part.offset, part.length));
+  services_->append_value(client, found, whole ? value : value.substr(part.offset, part.length));
 }
 
 void HttpSession::answer_json(Client& client, const store::Found& record, std::string_view etag) {
@@ -196,7 +197,7 @@ void HttpSession::answer_json(Client& client, const store::Found& record, std::s
   if (form.head_only) return;
   services_->scratch += around.substr(0, around.size() - 1);
   flush(client);
-  services_->append_borrowed(client, record.value);
+  services_->append_value(client, record, record.value);
   services_->scratch += around.back();
 }
 

@@ -52,7 +52,7 @@ class HttpSession {
   [[nodiscard]] Progress get_of_quorum(Client& client, std::string_view key);
   [[nodiscard]] bool reserve_answer(Client& client, const store::Found& found);
   void answer_found(Client& client, const store::Found& found);
-  void answer_bytes(Client& client, std::string_view value, const protocol::EtagLine& etag);
+  void answer_bytes(Client& client, const store::Found& found, const protocol::EtagLine& etag);
   void answer_json(Client& client, const store::Found& record, std::string_view etag);
   void tell_about_node(Client& client, const protocol::HttpTarget& target);
   void answer_health(Client& client);

@@ -1,6 +1,7 @@
 #include "worker/services.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace minivault::worker {
 
@@ -15,6 +16,14 @@ void Services::append(Client& client, std::string_view bytes) {
 
 void Services::append_borrowed(Client& client, std::string_view bytes) {
   if (!client.connection.output().append_borrowed(bytes)) client.broken = true;
+}
+
+void Services::append_value(Client& client, const store::Found& found, std::string_view part) {
+  auto frozen =
+      part.size() < LargeValues::kLeastBytes ? nullptr : large_values.find(found.value, found.version);
+  if (frozen == nullptr) return append_borrowed(client, part);
+  const auto offset = static_cast<std::uint64_t>(part.data() - found.value.data());
+  client.connection.output().append_frozen(std::move(frozen), offset, part.size());
 }
 
 void Services::hold(Client& client, shared::Lsn answer_after) {

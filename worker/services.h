@@ -13,6 +13,7 @@
 #include "worker/access.h"
 #include "worker/client.h"
 #include "worker/health.h"
+#include "worker/large_values.h"
 #include "worker/meter.h"
 #include "worker/metrics_page.h"
 #include "worker/quorum.h"
@@ -35,7 +36,8 @@ struct Services {
         writes(opened, meter, context.config.write_timeout, std::move(settled)),
         quorum(context.config, context.region, context.slot, std::move(quorum_settled)),
         health(context.config, opened),
-        metrics(context.config, opened) {}
+        metrics(context.config, opened),
+        large_values(context.config.bytes_a_cache()) {}
 
   const Config& config;
   store::Store& store;
@@ -50,6 +52,7 @@ struct Services {
   Quorum quorum;
   HealthReport health;
   MetricsPage metrics;
+  LargeValues large_values;
   protocol::Decompressor decompressor;
   std::string scratch;  ///< an answer under construction
   std::string body;     ///< and its JSON
@@ -61,6 +64,8 @@ struct Services {
   // Answers. Running out of memory breaks the client's stream, and the client is dropped for it.
   void append(Client& client, std::string_view bytes);
   void append_borrowed(Client& client, std::string_view bytes);  ///< see net::OutputBuffer
+  /// `part` of the value that the store found just now, a large one not copied more often than it must be.
+  void append_value(Client& client, const store::Found& found, std::string_view part);
   /// What is appended from now on leaves when the log is durable up to `answer_after`.
   void hold(Client& client, shared::Lsn answer_after);
   /// Whether an answer that waits for `answer_after` will ever leave: not after a failed sync.

@@ -51,10 +51,27 @@ def _stat(pid):
     return int(fields[1]), sum(map(int, fields[11:15]))
 
 
-def cpu_seconds(root):
-    """Of a process and all that descend from it."""
+def _family(root):
+    """A process and all that descend from it, with what _stat() says of each."""
     stats = {int(name): _stat(name) for name in os.listdir("/proc") if name.isdigit()}
     family = [root]
     for pid in family:
         family += [child for child, stat in stats.items() if stat and stat[0] == pid]
-    return sum(stats[pid][1] for pid in family if stats.get(pid)) / TICKS_PER_SECOND
+    return {pid: stats[pid] for pid in family if stats.get(pid)}
+
+
+def cpu_seconds(root):
+    """Of a process and all that descend from it."""
+    return sum(ticks for _, ticks in _family(root).values()) / TICKS_PER_SECOND
+
+
+def memory_bytes(root):
+    """Anonymous memory of a process and all that descend from it; the kernel's for their sockets is not in it."""
+    total = 0
+    for pid in _family(root):
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += sum(int(line.split()[1]) for line in file if line.startswith("Anonymous:"))
+        except OSError:
+            continue  # it has ended meanwhile
+    return total * 1024

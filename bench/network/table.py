@@ -52,6 +52,24 @@ def _align(rows):
                                       for i, (cell, width) in enumerate(zip(row, widths))) for row in rows)
 
 
+def _shares(name, runs):
+    """How several workers shared the processor time that all of them used; None where there is one."""
+    used = [[process["us"] for process in run["server_cpu_us"]["processes"] if process["name"].startswith("worker")]
+            for run in runs]
+    if any(len(workers) < 2 or sum(workers) == 0 for workers in used):
+        return None
+    worst = max(max(abs(one * len(workers) / sum(workers) - 1) for one in workers) for workers in used)
+    return f"  {name}: its workers used equal parts of its time, ±{100 * worst:.0f}% in the least equal run"
+
+
+def _memory(name, runs):
+    """What an idle connection costs; None where there are none."""
+    costs = [run["memory_grown_bytes"] / run["idle_connections"] for run in runs if run.get("memory_grown_bytes")]
+    if not costs:
+        return None
+    return f"  {name}: {statistics.median(costs) / 1024:.2f} KB of its own memory for an idle connection"
+
+
 def of_work(title, runs_by_name, tools_by_name, value_bytes):
     """One work as text. `runs_by_name` is in the order to show."""
     header = ["", "req/s", "CPU us/req", "p50 us", "p99 us", "p99.9 us", "generator us"]
@@ -62,4 +80,5 @@ def of_work(title, runs_by_name, tools_by_name, value_bytes):
         rows.append(_line(name, runs, value_bytes))
     for name, figures in tools_by_name.items():
         rows.append(_tool_line(name, figures))
-    return f"\n{title}\n{_align(rows)}"
+    notes = [note for name, runs in runs_by_name.items() for note in (_shares(name, runs), _memory(name, runs)) if note]
+    return "\n".join(["", title, _align(rows), *notes])

@@ -36,6 +36,12 @@ def _minivaults(programs, sync, durable):
             servers.minivault(path, "minivault x2", "-procs", "2", "-sync", sync, durable=durable)]
 
 
+def _checkpointing(programs):
+    """A checkpoint is due when an eighth of the log is: of so small a log after some ten thousand writes."""
+    return servers.minivault(programs.minivault, "minivault -log 16MB", "-procs", "1", "-sync", "always", "-log", "16MB",
+                             durable="always")
+
+
 def _rivals(programs, durable, *, memcached=False):
     found = []
     for name, path in (("redis", programs.redis), ("valkey", programs.valkey)):
@@ -96,4 +102,6 @@ def all_works(programs):
              [always[0], *_rivals(programs, "no")], share_of_slowest=0.5),
         Work("latency-set", "SET, on disk before the answer, open loop at half of the slowest one's rate", sets,
              [always[0], *_rivals(programs, "always")], share_of_slowest=0.5),
+        Work("latency-set-checkpoint", "SET as in latency-set, beside a node with checkpoints all the time (-log 16MB)", sets,
+             [always[0], _checkpointing(programs)], share_of_slowest=0.5),
     ]

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -31,8 +32,8 @@ struct Config {
   std::string data_directory = "/data";
   std::string auth_key;  ///< empty: none
   AuthMode auth_mode = AuthMode::kNone;
-  std::uint64_t rate_limit = 0;  ///< operations a second over all workers; 0: unlimited
-  std::uint64_t cache_bytes = 512ULL << 20;
+  std::uint64_t rate_limit = 0;              ///< operations a second over all workers; 0: unlimited
+  std::uint64_t cache_bytes = 512ULL << 20;  ///< of all workers' caches
   std::uint64_t log_bytes = 512ULL << 20;
   unsigned replication_connections = 50;
   unsigned worker_processes = 1;
@@ -49,6 +50,11 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   std::chrono::milliseconds slow_operation{0};  ///< what takes this long is told to the log; 0: nothing is
   bool accept_loss = false;                     ///< start although acknowledged writes are damaged or gone
+
+  /// What each of a worker's two caches may take: records of the base, and copies of large values.
+  [[nodiscard]] std::uint64_t bytes_a_cache() const {
+    return cache_bytes / 2 / std::max(worker_processes, 1U);
+  }
 
   bool operator==(const Config&) const = default;
 };

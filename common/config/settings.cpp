@@ -126,7 +126,7 @@ constexpr Setting kSettings[] = {
     {.name = "cache",
      .value_name = "SIZE",
      .default_text = "512MB",
-     .help = "read cache over all workers",
+     .help = "caches of all workers: half for records, half for large values",
      .accepted = "a size from 0 to 1024GB; a plain number is MB",
      .apply =
          [](Draft& draft, std::string_view text) {

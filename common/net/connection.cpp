@@ -1,5 +1,8 @@
 #include "common/net/connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -10,13 +13,31 @@ namespace {
 
 constexpr std::size_t kPiecesASend = 128;
 
-ssize_t send_pieces(int fd, std::span<iovec> pieces) {
+/// What is sent meanwhile leaves in full packets: sendfile(2) knows no MSG_MORE, and the last bracket of a
+/// large JSON value should not cost a packet of its own.
+class Cork {
+ public:
+  Cork(int fd, bool wanted) : fd_(fd), wanted_(wanted) { set(1); }
+  ~Cork() { set(0); }
+  Cork(const Cork&) = delete;
+  Cork& operator=(const Cork&) = delete;
+
+ private:
+  void set(int on) const {
+    if (wanted_)
+      ::setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  // fails harmlessly if it is not TCP
+  }
+  int fd_;
+  bool wanted_;
+};
+
+ssize_t send_pieces(int fd, std::span<iovec> pieces, int flags) {
   // The usual case: the kernel has less to look at.
-  if (pieces.size() == 1) return ::send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+  if (pieces.size() == 1) return ::send(fd, pieces[0].iov_base, pieces[0].iov_len, flags);
   msghdr message{};
   message.msg_iov = pieces.data();
   message.msg_iovlen = pieces.size();
-  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return ::sendmsg(fd, &message, flags);
 }
 
 }  // namespace
@@ -61,18 +82,43 @@ Connection::Received Connection::after_recv(ssize_t got, std::size_t asked) {
 Connection::Sent Connection::send(std::uint64_t reached) {
   output_.release(reached);
   if (output_.sendable() == 0) return Sent::kAll;
-  if (!writable_) return Sent::kPart;
+  const Cork cork(socket_.get(), writable_ && output_.ends_behind_frozen());
+  while (writable_) {
+    const OutputBuffer::Frozen frozen = output_.frozen_in_front();
+    if (frozen.size == 0 ? !send_in_memory() : !send_frozen(frozen)) return Sent::kBroken;
+    if (output_.sendable() == 0) return Sent::kAll;
+    if (frozen.size == 0 && output_.frozen_in_front().size == 0) break;  // more pieces than one call takes
+  }
+  return Sent::kPart;
+}
+
+/// False: the connection is broken.
+bool Connection::send_in_memory() {
   std::array<iovec, kPiecesASend> pieces;
   const std::span<iovec> filled = output_.gather(pieces);
   std::size_t asked = 0;
   for (const iovec& piece : filled) asked += piece.iov_len;
-  const ssize_t taken = send_pieces(socket_.get(), filled);
-  if (taken < 0 && errno != EAGAIN && errno != EINTR) return Sent::kBroken;
+  // What follows at once shares the last packet.
+  const int more = asked < output_.sendable() ? MSG_MORE : 0;
+  const ssize_t taken = send_pieces(socket_.get(), filled, MSG_NOSIGNAL | more);
+  return after_send(taken, taken == static_cast<ssize_t>(asked));
+}
+
+/// As often as it takes until the socket says that it is full: sendfile(2) may stop for other reasons.
+bool Connection::send_frozen(const OutputBuffer::Frozen& frozen) {
+  auto offset = static_cast<off_t>(frozen.offset);
+  const ssize_t taken = ::sendfile(socket_.get(), frozen.fd, &offset, frozen.size);
+  return after_send(taken, taken > 0);
+}
+
+/// `all`: the socket may take more.
+bool Connection::after_send(ssize_t taken, bool all) {
+  if (taken < 0 && errno != EAGAIN && errno != EINTR) return false;
   const std::size_t bytes = taken < 0 ? 0 : static_cast<std::size_t>(taken);
+  writable_ = all || (taken < 0 && errno == EINTR);
   output_.sent(bytes);
   bytes_sent_ += bytes;
-  writable_ = bytes == asked || (taken < 0 && errno == EINTR);
-  return output_.sendable() == 0 ? Sent::kAll : Sent::kPart;
+  return true;
 }
 
 void Connection::finish_sending() {

@@ -14,8 +14,8 @@ namespace minivault::net {
 
 /// A client's stream socket with what was received and what waits to be sent. Knows no protocol.
 ///
-/// Reads at most once and writes at most once a call, and remembers what the edge-triggered Poller will not
-/// say again: whether the socket was still readable or writable. One thread.
+/// Reads at most once and writes at most once a call (frozen bytes apart), and remembers what the
+/// edge-triggered Poller will not say again: whether the socket was still readable or writable. One thread.
 class Connection {
  public:
   enum class Received {
@@ -44,8 +44,9 @@ class Connection {
 
   /// One recv(2), as much as the buffer has room for. `request_bytes`: see InputBuffer::room().
   [[nodiscard]] Received receive(std::size_t request_bytes);
-  /// One send(2) or sendmsg(2) of what no hold keeps back once `reached` is reached. What was not taken is
-  /// still borrowed where it was borrowed: OutputBuffer::keep().
+  /// One send(2) or sendmsg(2) of what no hold keeps back once `reached` is reached; where there are frozen
+  /// bytes, one for what is between them and one sendfile(2) for each. What was not taken is still borrowed
+  /// where it was borrowed: OutputBuffer::keep().
   [[nodiscard]] Sent send(std::uint64_t reached);
 
   /// Tells the client that nothing more comes, while it may still send.
@@ -60,6 +61,9 @@ class Connection {
 
  private:
   [[nodiscard]] Received after_recv(ssize_t got, std::size_t asked);
+  [[nodiscard]] bool send_in_memory();
+  [[nodiscard]] bool send_frozen(const OutputBuffer::Frozen& frozen);
+  [[nodiscard]] bool after_send(ssize_t taken, bool all);
 
   UniqueFd socket_;
   InputBuffer input_;

@@ -17,9 +17,22 @@ bool OutputBuffer::append(std::string_view bytes) {
 
 bool OutputBuffer::append_borrowed(std::string_view bytes) {
   if (bytes.size() < kBorrowFrom) return append(bytes);
-  borrowed_.push_back({end_, bytes});
+  borrowed_.push_back({end_, bytes.data(), bytes.size(), nullptr, 0});
   borrowed_bytes_ += bytes.size();
   return true;
+}
+
+void OutputBuffer::append_frozen(std::shared_ptr<const FrozenBytes> bytes, std::uint64_t offset,
+                                 std::size_t size) {
+  MV_ASSERT(size > 0 && offset <= bytes->size() && size <= bytes->size() - offset);
+  borrowed_.push_back({end_, nullptr, size, std::move(bytes), offset});
+  borrowed_bytes_ += size;
+}
+
+void OutputBuffer::Borrowed::skip(std::size_t count) {
+  if (bytes != nullptr) bytes += count;
+  offset += count;
+  size -= count;
 }
 
 void OutputBuffer::hold(std::uint64_t mark) {
@@ -46,7 +59,7 @@ void OutputBuffer::replace(std::uint64_t place, char byte) {
       begin_ + (place - sent_);  // of the copied bytes, once the lent ones before it are left out
   for (const Borrowed& borrowed : borrowed_) {
     if (at < borrowed.before) break;
-    at -= borrowed.bytes.size();
+    at -= borrowed.size;
   }
   storage()[at] = byte;
 }
@@ -70,11 +83,19 @@ std::span<iovec> OutputBuffer::gather(std::span<iovec> pieces) const {
   for (const Borrowed& borrowed : borrowed_) {
     if (count + 2 > pieces.size()) return pieces.first(count);
     add(storage() + at, borrowed.before - at);
-    add(borrowed.bytes.data(), borrowed.bytes.size());
+    if (borrowed.frozen != nullptr) return pieces.first(count);
+    add(borrowed.bytes, borrowed.size);
     at = borrowed.before;
   }
   if (count < pieces.size()) add(storage() + at, end_ - at);
   return pieces.first(count);
+}
+
+OutputBuffer::Frozen OutputBuffer::frozen_in_front() const {
+  if (borrowed_.empty() || borrowed_.front().frozen == nullptr || borrowed_.front().before > begin_)
+    return {};
+  const Borrowed& front = borrowed_.front();
+  return {front.frozen->fd(), front.offset, std::min(front.size, sendable())};
 }
 
 void OutputBuffer::sent(std::size_t bytes) {
@@ -85,37 +106,46 @@ void OutputBuffer::sent(std::size_t bytes) {
     const std::size_t copied = std::min(bytes, borrowed.before - begin_);
     begin_ += copied;
     bytes -= copied;
-    const std::size_t lent = begin_ == borrowed.before ? std::min(bytes, borrowed.bytes.size()) : 0;
-    borrowed.bytes.remove_prefix(lent);
+    const std::size_t lent = begin_ == borrowed.before ? std::min(bytes, borrowed.size) : 0;
+    borrowed.skip(lent);
     borrowed_bytes_ -= lent;
     bytes -= lent;
-    if (!borrowed.bytes.empty()) break;
+    if (borrowed.size > 0) break;
     ++used;
   }
   borrowed_.erase(borrowed_.begin(), borrowed_.begin() + static_cast<std::ptrdiff_t>(used));
   begin_ += bytes;
 }
 
+std::size_t OutputBuffer::frozen_bytes() const {
+  std::size_t bytes = 0;
+  for (const Borrowed& borrowed : borrowed_) bytes += borrowed.frozen != nullptr ? borrowed.size : 0;
+  return bytes;
+}
+
 bool OutputBuffer::keep() {
-  if (borrowed_.empty()) return true;
-  Block whole = backlog() <= BlockPool::kBlockBytes ? pool_->take() : Block();
-  if (!whole.reserve(backlog())) return false;
+  const std::size_t frozen = frozen_bytes();
+  if (borrowed_bytes_ == frozen) return true;
+  const std::size_t needed = backlog() - frozen;
+  Block whole = needed <= BlockPool::kBlockBytes ? pool_->take() : Block();
+  if (!whole.reserve(needed)) return false;
   char* to = whole.data();
   const auto copy = [&to](const char* from, std::size_t size) {
     if (size > 0) std::memcpy(to, from, size);
     to += size;
   };
   std::size_t at = begin_;
-  for (const Borrowed& borrowed : borrowed_) {
+  for (Borrowed& borrowed : borrowed_) {
     copy(storage() + at, borrowed.before - at);
-    copy(borrowed.bytes.data(), borrowed.bytes.size());
     at = borrowed.before;
+    if (borrowed.frozen == nullptr) copy(borrowed.bytes, borrowed.size);
+    borrowed.before = static_cast<std::size_t>(to - whole.data());
   }
   copy(storage() + at, end_ - at);
   begin_ = 0;
   end_ = static_cast<std::size_t>(to - whole.data());
-  borrowed_.clear();
-  borrowed_bytes_ = 0;
+  std::erase_if(borrowed_, [](const Borrowed& borrowed) { return borrowed.frozen == nullptr; });
+  borrowed_bytes_ = frozen;
   pool_->give(std::exchange(block_, std::move(whole)));
   return true;
 }

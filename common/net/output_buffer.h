@@ -6,18 +6,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "common/net/block.h"
+#include "common/net/frozen_bytes.h"
 
 namespace minivault::net {
 
 /// Bytes on their way to a client, in order, some of which may not leave yet.
 ///
-/// Small pieces are copied in; large ones are borrowed until keep() copies what is still there. A hold at a
+/// Small pieces are copied in; large ones are borrowed until keep() copies what is still there, or frozen
+/// elsewhere and only named. A hold at a
 /// place in the stream keeps everything after it back until a mark (for a store: an LSN) is reached: so an
 /// answer waits for the disk. A gate keeps everything from a place on back until its owner moves it: so an
 /// answer waits for what has another outcome than yes, and can still be changed.
@@ -41,6 +44,8 @@ class OutputBuffer {
   [[nodiscard]] bool append(std::string_view bytes);
   /// As append(), but large bytes are only looked at: they must stay put until keep() or until they are sent.
   [[nodiscard]] bool append_borrowed(std::string_view bytes);
+  /// `size` bytes from `offset` on, kept until they have left. REQUIRES: they are in it, and not none.
+  void append_frozen(std::shared_ptr<const FrozenBytes> bytes, std::uint64_t offset, std::size_t size);
 
   /// Nothing appended from now on leaves before `mark` is reached. Marks below one that already waits change
   /// nothing: what comes later leaves later.
@@ -65,8 +70,20 @@ class OutputBuffer {
   void release(std::uint64_t reached);
   /// Bytes before the first hold and the gate.
   [[nodiscard]] std::size_t sendable() const;
-  /// Describes the sendable bytes as far as `pieces` suffice; returns the part that was filled.
+  /// Describes the sendable bytes in memory, as far as `pieces` suffice and up to the first that are frozen;
+  /// returns the part that was filled.
   [[nodiscard]] std::span<iovec> gather(std::span<iovec> pieces) const;
+  /// The sendable bytes in front, if they are frozen; size 0: they are not.
+  struct Frozen {
+    int fd;
+    std::uint64_t offset;
+    std::size_t size;
+  };
+  [[nodiscard]] Frozen frozen_in_front() const;
+  /// Copied bytes come behind the last frozen ones.
+  [[nodiscard]] bool ends_behind_frozen() const {
+    return !borrowed_.empty() && borrowed_.back().frozen != nullptr && end_ > borrowed_.back().before;
+  }
   /// The first `bytes` have left.
   void sent(std::size_t bytes);
 
@@ -77,8 +94,12 @@ class OutputBuffer {
 
  private:
   struct Borrowed {
-    std::size_t before;  ///< the view belongs in front of this place of the copied bytes
-    std::string_view bytes;
+    std::size_t before;  ///< the bytes belong in front of this place of the copied ones
+    const char* bytes;   ///< nullptr: frozen
+    std::size_t size;
+    std::shared_ptr<const FrozenBytes> frozen;
+    std::uint64_t offset;  ///< in `frozen`
+    void skip(std::size_t count);
   };
   struct Hold {
     std::uint64_t at;  ///< place in the stream since its birth
@@ -91,6 +112,7 @@ class OutputBuffer {
     return (block_.capacity() > 0 ? block_.capacity() : kInsideBytes) - end_;
   }
   [[nodiscard]] bool make_room(std::size_t bytes);
+  [[nodiscard]] std::size_t frozen_bytes() const;
 
   BlockPool* pool_;
   Block block_;  ///< empty: the bytes are in inside_

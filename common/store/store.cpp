@@ -17,7 +17,7 @@ namespace {
 /// Who answers clients has a cache; all of them share what is configured.
 std::uint64_t cache_share(const shared::ChildSlot& slot, const Config& config) {
   if (slot.role.load(std::memory_order_relaxed) != shared::Role::kWorker) return 0;
-  return config.cache_bytes / std::max(config.worker_processes, 1U);
+  return config.bytes_a_cache();
 }
 
 }  // namespace

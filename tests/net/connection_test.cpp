@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@ class ConnectionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_full_buffer_leaves_the_socket_readable);
   CPPUNIT_TEST(sends_what_no_hold_keeps_back);
   CPPUNIT_TEST(a_client_that_does_not_read_is_told_of_when_it_does);
+  CPPUNIT_TEST(frozen_bytes_reach_a_slow_client_whole_although_nobody_keeps_them);
   CPPUNIT_TEST(a_client_that_is_gone_breaks_the_connection);
   CPPUNIT_TEST(says_its_end_and_reads_away_the_rest);
   CPPUNIT_TEST_SUITE_END();
@@ -101,6 +103,36 @@ class ConnectionTest : public CppUnit::TestFixture {
     }
     all += heard();
     CPPUNIT_ASSERT(all == large);
+  }
+
+  /// The socket holds pages of the file, not bytes of ours: what is written to the source, and that the file
+  /// is gone for us, must not reach the client.
+  void frozen_bytes_reach_a_slow_client_whole_although_nobody_keeps_them() {
+    std::string large(3 << 20, 'v');
+    for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>('a' + i % 23);
+    const std::string expected = "head" + large + "middle" + large.substr(1'000, 100'000) + "tail";
+    auto frozen = FrozenBytes::copy_of(large);
+    CPPUNIT_ASSERT(frozen != nullptr);
+    CPPUNIT_ASSERT(::write(frozen->fd(), "x", 1) < 0);  // nobody can change it
+    OutputBuffer& output = connection_->output();
+    CPPUNIT_ASSERT(output.append("head"));
+    output.append_frozen(frozen, 0, large.size());
+    CPPUNIT_ASSERT(output.append("middle"));
+    output.append_frozen(std::exchange(frozen, nullptr), 1'000, 100'000);
+    CPPUNIT_ASSERT(output.append("tail"));
+    std::fill(large.begin(), large.end(), 'X');
+    CPPUNIT_ASSERT(connection_->send(0) == Connection::Sent::kPart);
+    CPPUNIT_ASSERT(!connection_->writable());
+    std::string all;
+    for (int turn = 0; turn < 10'000 && !output.empty(); ++turn) {
+      all += heard();
+      poll();
+      CPPUNIT_ASSERT(connection_->send(0) != Connection::Sent::kBroken);
+      CPPUNIT_ASSERT(output.keep());
+    }
+    all += heard();
+    CPPUNIT_ASSERT(all == expected);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{expected.size()}, connection_->bytes_sent());
   }
 
   void a_client_that_is_gone_breaks_the_connection() {

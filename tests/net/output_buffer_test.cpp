@@ -4,10 +4,12 @@
 #include "common/net/output_buffer.h"
 
 #include <cppunit/extensions/HelperMacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -28,6 +30,9 @@ class OutputBufferTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_the_gate_keeps_can_be_changed);
   CPPUNIT_TEST(large_bytes_are_lent_and_small_ones_copied);
   CPPUNIT_TEST(keeping_copies_what_has_not_left);
+  CPPUNIT_TEST(frozen_bytes_leave_in_their_turn_and_are_not_copied);
+  CPPUNIT_TEST(a_part_of_frozen_bytes_leaves_when_nothing_holds_it);
+  CPPUNIT_TEST(keeping_copies_round_what_is_frozen);
   CPPUNIT_TEST(gathers_as_far_as_the_pieces_suffice);
   CPPUNIT_TEST(settles_back_into_itself);
   CPPUNIT_TEST(agrees_with_a_model);
@@ -154,6 +159,62 @@ class OutputBufferTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{40'004}, output_.backlog());
   }
 
+  void frozen_bytes_leave_in_their_turn_and_are_not_copied() {
+    append("head");
+    const auto frozen = freeze("0123456789");
+    output_.append_frozen(frozen, 2, 7);
+    append("tail");
+    CPPUNIT_ASSERT_EQUAL(std::size_t{15}, output_.sendable());
+    CPPUNIT_ASSERT_EQUAL(std::string("head"), sendable());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, output_.frozen_in_front().size);
+    output_.sent(4);
+    CPPUNIT_ASSERT_EQUAL(std::string(), sendable());
+    CPPUNIT_ASSERT_EQUAL(std::string("2345678"), front());
+    output_.sent(3);
+    CPPUNIT_ASSERT(output_.keep());
+    output_.settle();
+    CPPUNIT_ASSERT_EQUAL(frozen->fd(), output_.frozen_in_front().fd);
+    CPPUNIT_ASSERT_EQUAL(std::string("5678"), front());
+    CPPUNIT_ASSERT(frozen.use_count() > 1);
+    output_.sent(4);
+    CPPUNIT_ASSERT_EQUAL(1L, frozen.use_count());
+    CPPUNIT_ASSERT_EQUAL(std::string("tail"), sendable());
+  }
+
+  void a_part_of_frozen_bytes_leaves_when_nothing_holds_it() {
+    output_.set_gate(3);
+    output_.append_frozen(freeze("abcdef"), 0, 6);
+    CPPUNIT_ASSERT_EQUAL(std::string("abc"), front());
+    output_.sent(3);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, output_.frozen_in_front().size);
+    output_.set_gate(OutputBuffer::kOpen);
+    CPPUNIT_ASSERT_EQUAL(std::string("def"), front());
+  }
+
+  void keeping_copies_round_what_is_frozen() {
+    std::string first(40'000, 'f');
+    std::string second(50'000, 's');
+    append("1");
+    CPPUNIT_ASSERT(output_.append_borrowed(first));
+    append("2");
+    output_.append_frozen(freeze("frozen"), 0, 6);
+    append("3");
+    CPPUNIT_ASSERT(output_.append_borrowed(second));
+    append("4");
+    output_.sent(11);
+    CPPUNIT_ASSERT(output_.keep());
+    const std::string before = std::string(39'990, 'f') + "2";
+    const std::string after = "3" + second + "4";
+    std::fill(first.begin(), first.end(), 'F');
+    std::fill(second.begin(), second.end(), 'S');
+    CPPUNIT_ASSERT(sendable() == before);
+    output_.sent(before.size());
+    CPPUNIT_ASSERT_EQUAL(std::string("frozen"), front());
+    output_.sent(6);
+    CPPUNIT_ASSERT(sendable() == after);
+    CPPUNIT_ASSERT_EQUAL(after.size(), output_.backlog());
+  }
+
   void gathers_as_far_as_the_pieces_suffice() {
     const std::string large(OutputBuffer::kBorrowFrom, 'l');
     for (int i = 0; i < 4; ++i) {
@@ -231,6 +292,20 @@ class OutputBufferTest : public CppUnit::TestFixture {
   }
 
  private:
+  static std::shared_ptr<const FrozenBytes> freeze(const std::string& bytes) {
+    auto frozen = FrozenBytes::copy_of(bytes);
+    CPPUNIT_ASSERT(frozen != nullptr);
+    return frozen;
+  }
+  /// The frozen bytes that may leave next.
+  [[nodiscard]] std::string front() const {
+    const OutputBuffer::Frozen frozen = output_.frozen_in_front();
+    std::string bytes(frozen.size, '?');
+    const ssize_t got = ::pread(frozen.fd, bytes.data(), bytes.size(), static_cast<off_t>(frozen.offset));
+    CPPUNIT_ASSERT_EQUAL(static_cast<ssize_t>(bytes.size()), got);
+    return bytes;
+  }
+
   void append(const std::string& bytes) { CPPUNIT_ASSERT(output_.append(bytes)); }
 
   [[nodiscard]] std::string sendable() const {

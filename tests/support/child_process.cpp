@@ -167,7 +167,7 @@ void ChildProcess::read_lines() {
 }
 
 Finished run(const std::vector<std::string>& command, const std::string& input,
-             const Environment& environment) {
+             const Environment& environment, milliseconds limit) {
   const TemporaryDirectory directory;
   const UniqueFd in = open_file(directory.write("in", input), O_RDONLY);
   const UniqueFd out = open_file(directory.file("out"), O_WRONLY | O_CREAT);
@@ -175,7 +175,8 @@ Finished run(const std::vector<std::string>& command, const std::string& input,
   const pid_t pid = start(command, environment, {in.get(), out.get(), err.get()});
   int wait_status = 0;
   try {
-    eventually(command.front() + " ends", [&] { return ::waitpid(pid, &wait_status, WNOHANG) == pid; });
+    eventually(
+        command.front() + " ends", [&] { return ::waitpid(pid, &wait_status, WNOHANG) == pid; }, limit);
   } catch (...) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);

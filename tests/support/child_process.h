@@ -65,8 +65,8 @@ struct Finished {
   std::string err;
 };
 
-/// Runs a program to its end with `input` as its standard input.
+/// Runs a program to its end with `input` as its standard input; kills it after `limit`.
 [[nodiscard]] Finished run(const std::vector<std::string>& command, const std::string& input = "",
-                           const Environment& environment = {});
+                           const Environment& environment = {}, milliseconds limit = kPatience);
 
 }  // namespace minivault::test
