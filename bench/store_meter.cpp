@@ -1,6 +1,7 @@
 #include "bench/store_meter.h"
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <ctime>
 #include <filesystem>
@@ -59,14 +60,16 @@ void Meter::report(benchmark::State& state) const {
   state.counters["all_cpu_ns"] = sum_.all_cpu_ns / operations;
 }
 
-std::uint64_t disk_bytes_written(pid_t pid) {
-  std::ifstream io("/proc/" + std::to_string(pid) + "/io");
-  std::string name;
+std::uint64_t disk_bytes_written(const std::string& directory) {
+  constexpr int kSectorsWritten = 7;  // the field of Documentation/block/stat.rst, from 1 on
+  constexpr std::uint64_t kSector = 512;
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0) return 0;
+  std::ifstream counts("/sys/dev/block/" + std::to_string(major(info.st_dev)) + ':' +
+                       std::to_string(minor(info.st_dev)) + "/stat");
   std::uint64_t value = 0;
-  while (io >> name >> value) {
-    if (name == "write_bytes:") return value;
-  }
-  return 0;
+  for (int field = 0; field < kSectorsWritten; ++field) counts >> value;
+  return counts ? value * kSector : 0;
 }
 
 std::uint64_t disk_bytes_used(const std::string& directory) {

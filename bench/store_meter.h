@@ -45,8 +45,9 @@ class Meter {
 /// CPU time that another process has used in its life; 0 where there is none.
 double process_cpu_ns(pid_t pid);
 
-/// Bytes that a process and the page cache on its behalf wrote to disk so far (/proc/PID/io).
-std::uint64_t disk_bytes_written(pid_t pid);
+/// Bytes that reached the disk under a directory so far, whoever wrote them; 0 where the kernel does not
+/// tell. Not /proc/PID/io: that counts a whole folio, up to megabytes, for each page of it that is written.
+std::uint64_t disk_bytes_written(const std::string& directory);
 /// Bytes that the files of a directory take on disk.
 std::uint64_t disk_bytes_used(const std::string& directory);
 

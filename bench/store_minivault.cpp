@@ -61,6 +61,7 @@ void Client::wait_durable(store::Lsn lsn) {
 
 Minivault::Minivault(const Setting& setting)
     : durable_(setting.durable), engine_(setting.log_bytes, mode_of(setting)) {
+  engine_.config.cache_bytes = Config{}.cache_bytes;
   engine_.start();
   open();
 }

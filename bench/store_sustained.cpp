@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
@@ -73,31 +71,26 @@ std::string remark(const Course& course, std::uint64_t written, std::uint64_t us
 }
 
 template <typename Engine>
-std::uint64_t written_by(Engine& engine) {
-  return disk_bytes_written(::getpid()) + (engine.process() == 0 ? 0 : disk_bytes_written(engine.process()));
-}
-
-template <typename Engine>
 void contend(Bench& bench, std::size_t batch) {
   Engine engine{Setting{}};
   if constexpr (std::is_same_v<Engine, Minivault>) engine.warm();
   const double seconds = bench.full() ? 60 : 10;
   const double window_seconds = bench.full() ? 10 : 2;
-  bench.single(
-      "SET 100 B, sustained", Engine::kName + (", by " + std::to_string(batch)),
-      [&](benchmark::State& state) {
-        Meter meter(engine.process());
-        for (auto _ : state) {
-          const std::uint64_t written = written_by(engine);
-          meter.start();
-          const Course course = write_for(engine, batch, seconds, window_seconds);
-          meter.stop(course.operations);
-          state.SetIterationTime(meter.last_seconds());
-          engine.settle();
-          state.SetLabel(remark(course, written_by(engine) - written, disk_bytes_used(engine.directory())));
-        }
-        meter.report(state);
-      });
+  bench.single("SET 100 B, sustained", Engine::kName + (", by " + std::to_string(batch)),
+               [&](benchmark::State& state) {
+                 Meter meter(engine.process());
+                 for (auto _ : state) {
+                   const std::uint64_t written = disk_bytes_written(engine.directory());
+                   meter.start();
+                   const Course course = write_for(engine, batch, seconds, window_seconds);
+                   meter.stop(course.operations);
+                   state.SetIterationTime(meter.last_seconds());
+                   engine.settle();
+                   state.SetLabel(remark(course, disk_bytes_written(engine.directory()) - written,
+                                         disk_bytes_used(engine.directory())));
+                 }
+                 meter.report(state);
+               });
   bench.run();
 }
 

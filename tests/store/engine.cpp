@@ -60,6 +60,7 @@ void own_slot(shared::Region& region, unsigned slot, shared::Role role) {
 Engine::Engine(std::uint64_t log_bytes, SyncMode sync) {
   config.data_directory = directory_.path();
   config.log_bytes = log_bytes;
+  config.cache_bytes = std::uint64_t{8} << 20;  // each process makes its own anew
   config.sync = sync;
   fault_plan();  // shared by all that is forked from now on
 }
