@@ -81,7 +81,7 @@ std::string page(const std::string& name) {
 /// What bash offers for the last of `words`.
 Words offered(const std::vector<std::string>& words) {
   std::vector<std::string> command = {
-      "bash", "-c",
+      "/bin/bash", "-c",
       "source \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _minivault; "
       "printf '%s\\n' \"${COMPREPLY[@]}\"",
       kPackaging + "/completion/minivault.bash", minivault_binary()};
