@@ -22,7 +22,9 @@ case "${1:-}" in
   lint) packages+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev ccache) ;;
   monitoring) packages+=(prometheus python3) ;;
   bench) packages+=(librocksdb-dev libleveldb-dev) ;;
-  package) packages+=(dpkg-dev debhelper fakeroot lintian rpm rpmlint mandoc systemd zsh debootstrap strace procps python3) ;;
+  package)
+    packages+=(dpkg-dev debhelper rpm lintian rpmlint mandoc systemd zsh)    # make them, read them
+    packages+=(debootstrap strace procps python3 docker-compose) ;;           # live in them
   *) echo "usage: $0 [lint|monitoring|bench|package]" >&2; exit 2 ;;
 esac
 
