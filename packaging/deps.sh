@@ -4,7 +4,7 @@
 #
 #   packaging/deps.sh         to build and to test
 #   packaging/deps.sh lint    also what .ci/run and `make lint` need
-#   packaging/deps.sh bench   also the storage engines that `make bench` measures beside ours
+#   packaging/deps.sh bench   also what `make bench` and `make bench-replication` measure beside ours
 
 set -euo pipefail
 
@@ -18,7 +18,7 @@ packages=(
 case "${1:-}" in
   "") ;;
   lint) packages+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev ccache) ;;
-  bench) packages+=(librocksdb-dev libleveldb-dev) ;;
+  bench) packages+=(librocksdb-dev libleveldb-dev etcd-server redis-server nghttp2-client) ;;
   *) echo "usage: $0 [lint|bench]" >&2; exit 2 ;;
 esac
 
