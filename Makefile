@@ -10,7 +10,7 @@ FILES = $(shell find common supervisor worker replicator -name '*.cpp')
 SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
 
 .DEFAULT_GOAL := build
-.PHONY: help run test monitoring-test chaos soak bench bench-network build build-optimized install package package-check package-test \
+.PHONY: help run test monitoring-test chaos soak bench bench-network bench-replication build build-optimized install package package-check package-test \
   docker-build docker-run docker-replay lint check-format check-headers tidy format clean deps lint-deps package-deps
 
 help: ## Say what there is
@@ -56,6 +56,11 @@ bench: ## Measure the storage engine beside others, about 4 minutes (FULL=1: the
 bench-network: build ## Measure a node beside Redis, memcached and nginx over loopback, an hour (ARGS="--work get-p64 --rounds 3")
 	@cmake --build --preset release --parallel $(JOBS) --target bench_floor
 	@bench/compare --minivault $(BINARY) --dir build --json build/bench-network.json $(ARGS)
+
+bench-replication: build ## Measure three nodes together, beside etcd and Redis with replicas (ARGS="--row writes --rounds 3")
+	@packaging/deps.sh bench
+	@cmake --build --preset release --parallel $(JOBS) --target bench_delay
+	@bench/replicate --minivault $(BINARY) --dir build --json build/bench-replication.json $(ARGS)
 
 build: deps ## build/minivault, for this machine to work with
 	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) >/dev/null

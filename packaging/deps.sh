@@ -5,7 +5,7 @@
 #   packaging/deps.sh         to build and to test
 #   packaging/deps.sh lint    also what .ci/run and `make lint` need
 #   packaging/deps.sh monitoring   also what `make monitoring-test` needs
-#   packaging/deps.sh bench   also the storage engines that `make bench` measures beside ours
+#   packaging/deps.sh bench   also what `make bench` and `make bench-replication` measure beside ours
 #   packaging/deps.sh package also what makes and checks packages: `make package`, `make package-test`
 
 set -euo pipefail
@@ -21,7 +21,7 @@ case "${1:-}" in
   "") ;;
   lint) packages+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev ccache) ;;
   monitoring) packages+=(prometheus python3) ;;
-  bench) packages+=(librocksdb-dev libleveldb-dev) ;;
+  bench) packages+=(librocksdb-dev libleveldb-dev etcd-server redis-server nghttp2-client) ;;
   package)
     packages+=(dpkg-dev debhelper rpm lintian rpmlint mandoc systemd zsh)    # make them, read them
     packages+=(debootstrap strace procps python3 docker-compose) ;;           # live in them

@@ -9,7 +9,7 @@ PR_SET_PDEATHSIG = 1
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-def _die_with_parent():
+def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -20,7 +20,7 @@ class Process:
         self._log = open(log_path, "wb")
         self._log_path = log_path
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                                         start_new_session=True, preexec_fn=_die_with_parent)
+                                         start_new_session=True, preexec_fn=die_with_parent)
         self.pid = self._process.pid
 
     def running(self):
@@ -29,6 +29,11 @@ class Process:
     def log_tail(self):
         with open(self._log_path, errors="replace") as log:
             return "".join(log.readlines()[-10:])
+
+    def terminate(self):
+        """Asks it to end; end() waits."""
+        if self.running():
+            self._process.terminate()
 
     def end(self):
         if self.running():

@@ -123,18 +123,26 @@ def free_port():
 
 
 class Running:
-    """A started server; end() ends it and removes what it stored."""
+    """A started server; end() ends it and removes what it stored. stop() and start() are for one that goes away for a
+    while."""
 
-    def __init__(self, server, parent_directory):
+    def __init__(self, server, parent_directory, port=None):
         self.server = server
-        self.port = free_port()
+        self.port = port or free_port()
         self.directory = os.path.join(parent_directory, server.name.replace(" ", "_"))
         os.makedirs(self.directory)
         for name, content in server.files.items():
             with open(os.path.join(self.directory, name), "w") as file:
                 file.write(self._filled(content) if name.endswith(".conf") else content)
         self.command = [self._filled(word) for word in server.command]
-        self.process = Process(self.command, os.path.join(parent_directory, f"{os.path.basename(self.directory)}.log"))
+        self.log_path = os.path.join(parent_directory, f"{os.path.basename(self.directory)}.log")
+        self.start()
+
+    def start(self):
+        self.process = Process(self.command, self.log_path)
+
+    def stop(self):
+        self.process.end()
 
     def _filled(self, text):
         return text.format(port=self.port, dir=self.directory) if "{" in text else text

@@ -22,15 +22,15 @@ def cpu(run):
     return run["server_cpu_us"]["total"]
 
 
-def _with_spread(text, runs, value):
+def with_spread(text, runs, value):
     return f"{text} ±{spread(runs, value):.0f}%"
 
 
 def _line(name, runs, value_bytes):
     latency = [f"{median(runs, lambda run, q=q: run['latency_us'][q]):,.0f}" for q in ("p50", "p99", "p99.9")]
     failed = sum(sum(run["errors"].values()) for run in runs)
-    cells = [name, _with_spread(f"{median(runs, rate):,.0f}", runs, rate),
-             _with_spread(f"{median(runs, cpu):.2f}", runs, cpu), *latency,
+    cells = [name, with_spread(f"{median(runs, rate):,.0f}", runs, rate),
+             with_spread(f"{median(runs, cpu):.2f}", runs, cpu), *latency,
              f"{median(runs, lambda run: run['own_cpu_us']):.2f}"]
     if value_bytes >= 10_000:
         used = median(runs, cpu)
@@ -45,7 +45,7 @@ def _tool_line(name, figures):
             f"{figures['server_cpu_us']:.2f}", f"{figures['p50']:,.0f}", f"{figures['p99']:,.0f}"]
 
 
-def _align(rows):
+def aligned(rows):
     columns = max(len(row) for row in rows)
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(columns)]
     return "\n".join("  " + "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
@@ -81,4 +81,4 @@ def of_work(title, runs_by_name, tools_by_name, value_bytes):
     for name, figures in tools_by_name.items():
         rows.append(_tool_line(name, figures))
     notes = [note for name, runs in runs_by_name.items() for note in (_shares(name, runs), _memory(name, runs)) if note]
-    return "\n".join(["", title, _align(rows), *notes])
+    return "\n".join(["", title, aligned(rows), *notes])

@@ -38,6 +38,9 @@ class Codec {
   virtual void append_get(std::string& out, std::string_view key) const = 0;
   virtual void append_set(std::string& out, std::string_view key, std::string_view value) const = 0;
 
+  /// What is sent behind each pipeline and has an answer too; false: nothing is.
+  [[nodiscard]] virtual bool append_wait(std::string& /*out*/) const { return false; }
+
   /// What a new connection sends first, and is answered kDone; "" for nothing.
   [[nodiscard]] virtual std::string greeting() const { return {}; }
 
@@ -45,13 +48,17 @@ class Codec {
   [[nodiscard]] virtual Answer parse(std::string_view input) = 0;
 };
 
-/// `auth_key` may be empty. Errors: kInvalidArgument where the protocol has no way to send a key.
-[[nodiscard]] Result<std::unique_ptr<Codec>> make_codec(Protocol protocol, const std::string& auth_key);
+struct Options;
+
+/// Of the protocol, key and WAIT that the options name. Errors: kInvalidArgument where the protocol has no
+/// way to send a key.
+[[nodiscard]] Result<std::unique_ptr<Codec>> make_codec(const Options& options);
 
 // The four, each in a file of its own.
 [[nodiscard]] std::unique_ptr<Codec> make_binary_codec(const std::string& auth_key);
 [[nodiscard]] std::unique_ptr<Codec> make_http_codec(const std::string& auth_key);
-[[nodiscard]] std::unique_ptr<Codec> make_resp_codec(const std::string& auth_key);  ///< Redis, Valkey
+/// Redis, Valkey. `wait`: replicas that a WAIT behind each pipeline asks for; 0: there is none.
+[[nodiscard]] std::unique_ptr<Codec> make_resp_codec(const std::string& auth_key, std::uint64_t wait = 0);
 [[nodiscard]] std::unique_ptr<Codec> make_memcache_codec();  ///< the meta commands mg and ms
 
 }  // namespace minivault::load

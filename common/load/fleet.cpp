@@ -77,7 +77,7 @@ void Fleet::for_each_lane(Visit visit) {
 
 Result<Fleet> Fleet::open(const Options& options) {
   Fleet fleet;
-  auto codec = make_codec(options.protocol, options.auth_key);
+  auto codec = make_codec(options);
   if (!codec) return tl::unexpected(codec.error());
   fleet.codec_ = std::move(*codec);
   fleet.connections_ = options.connections;
@@ -91,7 +91,7 @@ Result<Fleet> Fleet::open(const Options& options) {
   std::vector<std::vector<Lane>> lanes(options.threads);
   for (std::size_t i = 0; i < busy->size(); ++i) lanes[i % lanes.size()].emplace_back(std::move((*busy)[i]));
   for (std::vector<Lane>& part : lanes) {
-    auto own_codec = make_codec(options.protocol, options.auth_key);
+    auto own_codec = make_codec(options);
     if (!own_codec) return tl::unexpected(own_codec.error());
     auto runner = Runner::create(std::move(*own_codec), std::move(part));
     if (!runner) return tl::unexpected(runner.error());
@@ -124,9 +124,10 @@ void Fleet::prepare(const Options& options, const Values& values) {
 }
 
 Tally Fleet::play(const Options& options, const Values& values, const Watcher& watcher) {
-  const std::size_t batches = tape_.size() / options.pipeline;
+  const std::size_t batch = options.pipeline + (options.wait > 0 ? 1 : 0);
+  const std::size_t batches = tape_.size() / batch;
   for_each_lane([&](Lane& lane, std::size_t connection) {
-    lane.play(tape_, batches * connection / connections_ * options.pipeline, Task::kNoLimit);
+    lane.play(tape_, batches * connection / connections_ * batch, Task::kNoLimit);
   });
 
   const std::uint64_t start_ns = monotonic_ns();
@@ -136,7 +137,7 @@ Tally Fleet::play(const Options& options, const Values& values, const Watcher& w
   }
   std::vector<Task> tasks(runners_.size());
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    tasks[i].pipeline = options.pipeline;
+    tasks[i].pipeline = batch;
     if (options.verify) tasks[i].verify = &values;
     if (options.requests > 0) tasks[i].requests = share(options.requests, tasks.size(), i);
     if (options.requests == 0 || options.rate > 0) {

@@ -23,6 +23,8 @@ constexpr std::string_view kHelp =
   -idle N           0; as many more that stay open and ask nothing
   -threads N        1; of this program
   -pipeline N       1; requests sent at once on a connection
+  -wait N           0; with -protocol resp, a WAIT for so many replicas behind each pipeline; its answer is
+                    no answer of its own, but too few replicas are an error
   -get PERCENT      100; the others are SETs
   -value-size SIZE  100; bytes, or with K or M
   -keys N           100000
@@ -130,6 +132,7 @@ const std::array kFlags = {
     Flag{"idle", nullptr, {&Options::idle, 0, 1'000'000}},
     Flag{"threads", nullptr, {&Options::threads, 1, 256}},
     Flag{"pipeline", nullptr, {&Options::pipeline, 1, 10'000}},
+    Flag{"wait", nullptr, {&Options::wait, 0, 100}},
     Flag{"keys", nullptr, {&Options::keys, 1, 1'000'000'000}},
     Flag{"get", nullptr, {&Options::get_percent, 0, 100}},
     Flag{"seed", nullptr, {&Options::seed, 0, kAny}},
@@ -195,6 +198,10 @@ Status check(const Options& options) {
   const bool names_itself = options.protocol == Protocol::kBinary || options.protocol == Protocol::kHttp;
   if (options.find_server_pids && !names_itself)
     return wrong("-server-pid auto: only with -protocol binary or http");
+  if (options.wait > 0 && options.protocol != Protocol::kResp)
+    return wrong("-wait: only with -protocol resp");
+  if (options.wait > 0 && options.requests + options.rate > 0)
+    return wrong("-wait: not with -requests or -rate");
   return {};
 }
 

@@ -25,6 +25,7 @@ struct Options {
   std::uint64_t idle = 0;  ///< connections beside them that only stay open
   std::uint64_t threads = 1;
   std::uint64_t pipeline = 1;
+  std::uint64_t wait = 0;  ///< RESP: a WAIT for so many replicas behind each pipeline; 0: none
   std::uint64_t value_bytes = 100;
   std::uint64_t keys = 100'000;
   Distribution distribution = Distribution::kUniform;

@@ -9,7 +9,7 @@ void append_bulk(std::string& out, std::string_view text) {
 
 class RespCodec final : public Codec {
  public:
-  explicit RespCodec(std::string auth_key) : auth_key_(std::move(auth_key)) {}
+  RespCodec(std::string auth_key, std::uint64_t wait) : auth_key_(std::move(auth_key)), wait_(wait) {}
 
   void append_get(std::string& out, std::string_view key) const override {
     out.append("*2\r\n$3\r\nGET\r\n");
@@ -20,6 +20,15 @@ class RespCodec final : public Codec {
     out.append("*3\r\n$3\r\nSET\r\n");
     append_bulk(out, key);
     append_bulk(out, value);
+  }
+
+  /// As long as it takes: what a replica never acknowledged is not done.
+  [[nodiscard]] bool append_wait(std::string& out) const override {
+    if (wait_ == 0) return false;
+    out.append("*3\r\n$4\r\nWAIT\r\n");
+    append_bulk(out, std::to_string(wait_));
+    append_bulk(out, "0");
+    return true;
   }
 
   [[nodiscard]] std::string greeting() const override {
@@ -39,8 +48,11 @@ class RespCodec final : public Codec {
         return bytes ? value_answer(input, *line, *bytes) : Answer{Answer::Kind::kBad, 0, {}};
       }
       case '+':
-      case ':':
         return line_answer(Answer::Kind::kDone, *line);
+      case ':': {
+        const bool enough = number_of(line->substr(1)).value_or(0) >= wait_;
+        return line_answer(enough ? Answer::Kind::kDone : Answer::Kind::kRefused, *line);
+      }
       case '_':
         return line_answer(Answer::Kind::kMissing, *line);
       case '-':
@@ -52,12 +64,13 @@ class RespCodec final : public Codec {
 
  private:
   std::string auth_key_;
+  std::uint64_t wait_;
 };
 
 }  // namespace
 
-std::unique_ptr<Codec> make_resp_codec(const std::string& auth_key) {
-  return std::make_unique<RespCodec>(auth_key);
+std::unique_ptr<Codec> make_resp_codec(const std::string& auth_key, std::uint64_t wait) {
+  return std::make_unique<RespCodec>(auth_key, wait);
 }
 
 }  // namespace minivault::load

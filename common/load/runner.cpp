@@ -128,8 +128,9 @@ class Runner::Run {
   void count(const Answer& answer, const Lane& lane) {
     if (answer.kind == Answer::Kind::kMissing) ++tally_.missing;
     if (answer.kind == Answer::Kind::kRefused) ++tally_.refused;
-    if (task_.verify == nullptr || answer.kind != Answer::Kind::kDone) return;
     const Tape::Asked asked = lane.asked();
+    if (asked.wait) ++waits_;
+    if (task_.verify == nullptr || answer.kind != Answer::Kind::kDone) return;
     if (asked.get && !task_.verify->is_value(answer.value, asked.key)) ++tally_.mismatched;
   }
 
@@ -187,6 +188,7 @@ class Runner::Run {
 
   /// What was due and never sent waited until now at least: leaving it out would be the omission.
   void close_books() {
+    tally_.answered -= waits_;
     for (std::size_t i = 0; i < runner_.lanes_.size(); ++i) {
       const Lane& lane = runner_.lanes_[i];
       if (!runner_.dead_[i] && lane.outstanding() > 0) bury(i, {Code::kTimedOut, "no answer in time"});
@@ -210,6 +212,7 @@ class Runner::Run {
   std::uint64_t under_way_ = 0;
   std::uint64_t backlog_ = 0;  ///< open loop: due on connections that live, and not sent
   std::uint64_t told_ = 0;
+  std::uint64_t waits_ = 0;  ///< answers that are no answers of requests
   Tally tally_;
 };
 

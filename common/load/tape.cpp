@@ -15,6 +15,7 @@ Tape Tape::random(const Codec& codec, const Values& values, const Mix& mix, std:
     for (std::size_t i = 0; i < batch; ++i) {
       tape.append(codec, values, {choice.next(), percent(random) < mix.get_percent});
     }
+    if (codec.append_wait(tape.bytes_)) tape.add({.wait = true});
   } while (tape.bytes_.size() < kBytes && tape.size() < wanted);
   return tape;
 }
@@ -41,6 +42,10 @@ void Tape::append(const Codec& codec, const Values& values, Asked asked) {
     values.append_value(value, asked.key);
     codec.append_set(bytes_, key, value);
   }
+  add(asked);
+}
+
+void Tape::add(Asked asked) {
   begins_.push_back(bytes_.size());
   asked_.push_back(asked);
 }

@@ -19,6 +19,7 @@ class Tape {
   struct Asked {
     std::uint64_t key = 0;
     bool get = false;
+    bool wait = false;  ///< for replicas: nobody counts its answer
   };
 
   static constexpr std::uint64_t kRequests = 1U << 19U;
@@ -32,7 +33,7 @@ class Tape {
   };
 
   /// Requests for keys drawn at random: as many as fit kBytes, kRequests at most, a whole number of batches
-  /// of `batch`.
+  /// of `batch`, each with what the codec sends behind a pipeline.
   [[nodiscard]] static Tape random(const Codec& codec, const Values& values, const Mix& mix,
                                    std::size_t batch);
   /// A SET of each key of [first_key, last_key) in order, fewer where they would go far beyond kBytes: size()
@@ -49,6 +50,8 @@ class Tape {
   static constexpr std::size_t kBytes = 64U << 20U;
 
   void append(const Codec& codec, const Values& values, Asked asked);
+  /// What was asked by the bytes behind the last request.
+  void add(Asked asked);
 
   std::string bytes_;
   std::vector<std::uint64_t> begins_{0};  ///< of each request, and the end of the last

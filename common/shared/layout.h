@@ -46,6 +46,9 @@ struct Watermarks {
   alignas(kCacheLine) std::atomic<Lsn> window;
   /// The base holds everything below. Checkpointer, release, after the synced commit; partner: Base readers.
   alignas(kCacheLine) std::atomic<Lsn> checkpoint;
+  /// No key's record below `checkpoint` has a larger HLC value. Checkpointer, release, before the commit that
+  /// brings them; read it after `checkpoint` (LogWriter::judge_by_base).
+  std::atomic<std::uint64_t> base_hlc;
   /// Everything below is on disk. Syncer thread, release, after fdatasync; partner: parked answers.
   alignas(kCacheLine) std::atomic<Lsn> durable;
   /// End of the log. Append lock holder, release, after bytes and slots; partner: checkpointer, replicator.

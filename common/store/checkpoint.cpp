@@ -41,6 +41,8 @@ Result<Lsn> Checkpoint::run(Lsn until) {
   if (until <= from) return from;
   Result<Lsn> end = collect(from, until);
   if (!end) return end;
+  // Before any of it can be read from the base: partner LogWriter::judge_by_base.
+  shared::raise(state_.marks.base_hlc, largest_hlc_);
   if (Status applied = apply(*end); !applied) return tl::unexpected(applied.error());
   publish(*end);
   state_.totals.checkpoints.fetch_add(1, std::memory_order_relaxed);
@@ -76,6 +78,7 @@ Result<Lsn> Checkpoint::collect_all(Lsn from, Lsn until) {
 /// The newest record of each key in [from, E), sorted by key. Returns E: a quarter of the ring at most.
 Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
   items_.clear();
+  largest_hlc_ = 0;
   const Lsn limit = std::min(until, from + ring_.size() / 4);
   // Two passes over the bounds: what may be left out depends on where this checkpoint ends.
   Lsn end = from;
@@ -106,6 +109,7 @@ Result<Lsn> Checkpoint::collect_some(Lsn from, Lsn end, Lsn window) {
       return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(at));
     }
     some[count] = {0, record.key, at, record.header.operation == Operation::kNote};
+    if (!some[count].is_note) largest_hlc_ = std::max(largest_hlc_, record.header.hlc);
     hashes[count] = index_.hash(record.key, some[count].is_note);
     index_.prefetch(hashes[count]);
     at = record.end();

@@ -58,7 +58,8 @@ class Checkpoint {
   const Ring& ring_;
   const Index& index_;
   Base& base_;
-  std::vector<Item> items_;  // kept for its memory
+  std::vector<Item> items_;        // kept for its memory
+  std::uint64_t largest_hlc_ = 0;  // of the keys' records
 };
 
 }  // namespace minivault::store

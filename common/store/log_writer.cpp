@@ -115,12 +115,22 @@ void LogWriter::look_ahead(const Batch& batch, std::size_t at) const {
   if (further < batch.entries_.size()) index_.prefetch(batch.entries_[further].key_hash);
 }
 
-/// Looks up in the base, without the lock, what conditions will ask for when the index knows nothing.
+/// Looks up in the base, without the lock, what conditions will ask for when the index knows nothing. A
+/// record whose HLC value is larger than any in the base is newer than what its key has there, whatever that
+/// is: so a stream of what a node missed costs it no lookups.
 Status LogWriter::judge_by_base(Batch& batch) {
+  // In this order: everything below the checkpoint is covered by the value.
+  const Lsn covered = state_.marks.checkpoint.load(std::memory_order_acquire);
+  const std::uint64_t base_hlc = state_.marks.base_hlc.load(std::memory_order_acquire);
   const Lsn window = state_.marks.window.load(std::memory_order_acquire);
   for (std::size_t i = batch.settled_; i < batch.entries_.size(); ++i) {
     Batch::Entry& entry = batch.entries_[i];
     if (entry.condition == Condition::kNone || entry.judgement.at >= window) continue;
+    if (entry.condition == Condition::kNewerThanHeld && entry.header.hlc > base_hlc) {
+      entry.judgement = {covered, false, false, {}};
+      MV_FAULT_POINT("append.judged");
+      continue;
+    }
     look_ahead(batch, i);
     const std::string_view key = batch.key_of(entry);
     const bool is_note = entry.header.operation == Operation::kNote;

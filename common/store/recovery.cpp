@@ -281,6 +281,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
 
   state.limits.index_seed.store(random_u64());
   const Index index(index_words, state.limits.index_seed.load());
+  shared::raise(state.marks.base_hlc, scene->meta.last_hlc);
   if (verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth) {
     if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
   }

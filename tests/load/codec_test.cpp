@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "common/load/options.h"
+#include "common/load/tape.h"
 #include "tests/support/bytes.h"
 
 namespace minivault::load {
@@ -47,6 +49,13 @@ void assert_answer(Codec& codec, Kind kind, const std::string& value, const std:
   }
 }
 
+Result<std::unique_ptr<Codec>> codec_of(Protocol protocol, const std::string& auth_key) {
+  Options options;
+  options.protocol = protocol;
+  options.auth_key = auth_key;
+  return make_codec(options);
+}
+
 void assert_bad(Codec& codec, const std::string& bytes) {
   CPPUNIT_ASSERT_MESSAGE(bytes, codec.parse(bytes).kind == Kind::kBad);
 }
@@ -65,6 +74,7 @@ class CodecTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(binary_answers);
   CPPUNIT_TEST(resp_requests);
   CPPUNIT_TEST(resp_answers);
+  CPPUNIT_TEST(resp_waits_for_replicas);
   CPPUNIT_TEST(memcache_requests);
   CPPUNIT_TEST(memcache_answers);
   CPPUNIT_TEST(http_requests);
@@ -107,6 +117,23 @@ class CodecTest : public CppUnit::TestFixture {
     assert_bad(*codec, "$5\r\nhelloXX");
     assert_bad(*codec, "HD\r\n");
     assert_bad(*codec, std::string(5000, '+'));
+  }
+
+  void resp_waits_for_replicas() {
+    const auto codec = make_resp_codec("", 2);
+    std::string wait;
+    CPPUNIT_ASSERT(codec->append_wait(wait));
+    CPPUNIT_ASSERT_EQUAL(std::string("*3\r\n$4\r\nWAIT\r\n$1\r\n2\r\n$1\r\n0\r\n"), wait);
+    assert_answer(*codec, Kind::kDone, "", "+OK\r\n");
+    assert_answer(*codec, Kind::kRefused, "", ":1\r\n");
+    assert_answer(*codec, Kind::kDone, "", ":2\r\n");
+    CPPUNIT_ASSERT(!make_resp_codec("")->append_wait(wait));
+    CPPUNIT_ASSERT(!make_binary_codec("")->append_wait(wait));
+
+    const Tape tape = Tape::random(*codec, Values(10), {.keys = 5, .get_percent = 0, .requests = 7}, 3);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{8}, tape.size());  // two pipelines of three and a WAIT each
+    for (std::size_t i = 0; i < tape.size(); ++i) CPPUNIT_ASSERT_EQUAL(i % 4 == 3, tape.asked(i).wait);
+    CPPUNIT_ASSERT(tape.bytes(2, 2).ends_with(wait) && tape.bytes(3, 1) == wait);
   }
 
   void memcache_requests() {
@@ -165,13 +192,13 @@ class CodecTest : public CppUnit::TestFixture {
 
   void greetings() {
     CPPUNIT_ASSERT_EQUAL(std::string("060600736563726574"),
-                         test::to_hex(make_codec(Protocol::kBinary, "secret").value()->greeting()));
+                         test::to_hex(codec_of(Protocol::kBinary, "secret").value()->greeting()));
     CPPUNIT_ASSERT_EQUAL(std::string("*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n"),
-                         make_codec(Protocol::kResp, "secret").value()->greeting());
-    CPPUNIT_ASSERT_EQUAL(std::string(), make_codec(Protocol::kHttp, "secret").value()->greeting());
-    CPPUNIT_ASSERT_EQUAL(std::string(), make_codec(Protocol::kResp, "").value()->greeting());
-    CPPUNIT_ASSERT(!make_codec(Protocol::kMemcache, "secret"));
-    CPPUNIT_ASSERT(make_codec(Protocol::kMemcache, ""));
+                         codec_of(Protocol::kResp, "secret").value()->greeting());
+    CPPUNIT_ASSERT_EQUAL(std::string(), codec_of(Protocol::kHttp, "secret").value()->greeting());
+    CPPUNIT_ASSERT_EQUAL(std::string(), codec_of(Protocol::kResp, "").value()->greeting());
+    CPPUNIT_ASSERT(!codec_of(Protocol::kMemcache, "secret"));
+    CPPUNIT_ASSERT(codec_of(Protocol::kMemcache, ""));
   }
 };
 

@@ -85,6 +85,7 @@ class OptionsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("-k"), options->auth_key);
     CPPUNIT_ASSERT(options->server_pids == (std::vector<pid_t>{1, 2}));
     CPPUNIT_ASSERT(parse({"a:1", "-server-pid", "auto"})->find_server_pids);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, parse({"a:1", "-protocol", "resp", "-wait", "2"})->wait);
   }
 
   void names_what_is_wrong() {
@@ -106,6 +107,8 @@ class OptionsTest : public CppUnit::TestFixture {
         {{"a:1", "-threads", "9", "-connections", "8"}, "-threads"},
         {{"a:1", "-server-pid", "auto", "-server-pid", "1"}, "-server-pid"},
         {{"a:1", "-server-pid", "auto", "-protocol", "resp"}, "auto"},
+        {{"a:1", "-wait", "1"}, "-protocol resp"},
+        {{"a:1", "-protocol", "resp", "-wait", "1", "-requests", "5"}, "-wait: not with"},
     };
     for (const auto& [words, named] : cases) {
       const auto options = parse(words);
@@ -120,7 +123,7 @@ class OptionsTest : public CppUnit::TestFixture {
     for (const std::string_view flag :
          {"-protocol", "-connections",  "-idle",       "-threads",  "-pipeline",  "-get",     "-value-size",
           "-keys",     "-distribution", "-duration",   "-requests", "-rate",      "-preload", "-verify",
-          "-seed",     "-auth",         "-server-pid", "-settle",   "-errors-ok", "-json"}) {
+          "-seed",     "-auth",         "-server-pid", "-settle",   "-errors-ok", "-json",    "-wait"}) {
       CPPUNIT_ASSERT_MESSAGE(std::string(flag), help_text().find(flag) != std::string_view::npos);
     }
   }

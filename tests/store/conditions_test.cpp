@@ -53,6 +53,8 @@ class ConditionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(batch_of_conditions_settles_in_order);
   CPPUNIT_TEST(refusals_wait_for_what_was_in_the_way);
   CPPUNIT_TEST(older_version_never_hides_a_newer_one);
+  CPPUNIT_TEST(larger_clocks_than_the_base_knows_need_no_lookup);
+  CPPUNIT_TEST(what_clocks_say_ends_with_the_checkpoint);
   CPPUNIT_TEST(notes_and_keys_do_not_meet);
   CPPUNIT_TEST(judged_again_when_the_window_moved);
   CPPUNIT_TEST(one_creator_wins_each_key);
@@ -201,6 +203,69 @@ class ConditionsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("new"), value_of(store, key).value());
       }
     }
+  }
+
+  /// A record of another node's whose clock is beyond all in the base is newer than what the base has of its
+  /// key; any other is looked up, in the life of the node that stored the larger clock and in the next.
+  void larger_clocks_than_the_base_knows_need_no_lookup() {
+    Engine engine;
+    engine.start();
+    const auto replicate = [](store::Store& store, std::string_view key, std::uint64_t hlc) {
+      const std::string value = std::to_string(hlc);
+      store::Write write = set(key, value, Condition::kNewerThanHeld);
+      write.version = {hlc, 77};
+      return commit_one(store, write).outcome;
+    };
+    std::uint64_t far = 0;  // beyond what the node stamps itself
+    {
+      store::Store store = engine.open_store();
+      far = commit_one(store, set("other", "")).version.hlc << 1;
+      CPPUNIT_ASSERT(replicate(store, "a", far + 100) == Outcome::kDone);
+      CPPUNIT_ASSERT(replicate(store, "b", far + 200) == Outcome::kDone);
+      move_to_base(engine);
+      CPPUNIT_ASSERT_EQUAL(far + 200, engine.state().marks.base_hlc.load());
+      CPPUNIT_ASSERT(replicate(store, "b", far + 150) == Outcome::kRefused);
+      CPPUNIT_ASSERT(replicate(store, "a", far + 150) == Outcome::kDone);
+      CPPUNIT_ASSERT(replicate(store, "a", far + 201) == Outcome::kDone);
+    }
+    engine.stop();
+    engine.start();
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT(replicate(store, "b", far + 150) == Outcome::kRefused);
+    CPPUNIT_ASSERT(replicate(store, "a", far + 200) == Outcome::kRefused);
+    CPPUNIT_ASSERT(replicate(store, "b", far + 202) == Outcome::kDone);
+    CPPUNIT_ASSERT_EQUAL(std::to_string(far + 202), value_of(store, "b").value());
+    CPPUNIT_ASSERT_EQUAL(std::to_string(far + 201), value_of(store, "a").value());
+  }
+
+  /// A newer record is in the index, not in the base, when a writer judges by clocks alone; then it goes to
+  /// the base, and the index forgets it.
+  void what_clocks_say_ends_with_the_checkpoint() {
+    Engine engine;
+    engine.start();
+    store::Version first;
+    const auto replicated = [&](std::string_view value, std::uint64_t later) {
+      store::Write write = set("key", value, Condition::kNewerThanHeld);
+      write.version = {first.hlc + later, 77};
+      return write;
+    };
+    {
+      store::Store store = engine.open_store();
+      first = commit_one(store, set("other", "1")).version;
+      move_to_base(engine);
+      CPPUNIT_ASSERT(commit_one(store, replicated("newer", 2'000'000)).outcome == Outcome::kDone);
+    }
+    fault_plan().arm("append.judged", FaultPlan::Action::kStop);
+    const pid_t writer = engine.spawn(2, [&](store::Store& store) {
+      return commit_one(store, replicated("older", 1'000'000)).outcome == Outcome::kRefused ? 0 : 1;
+    });
+    eventually("it has judged", [] { return fault_plan().acted.load() == 1; });
+    fault_plan().disarm();
+    move_to_base(engine);
+    ::kill(writer, SIGCONT);
+    CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT_EQUAL(std::string("newer"), value_of(store, "key").value());
   }
 
   void notes_and_keys_do_not_meet() {
