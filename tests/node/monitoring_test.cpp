@@ -18,7 +18,7 @@ namespace minivault::test {
 namespace {
 
 std::string shipped(const std::string& name) {
-  std::ifstream stream(source_directory() + "/packaging/monitoring/" + name, std::ios::binary);
+  std::ifstream stream(source_directory() / "packaging/monitoring" / name, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(stream), {});
   CPPUNIT_ASSERT_MESSAGE(name, !text.empty());
   return text;
