@@ -129,6 +129,7 @@ class Running:
     def __init__(self, server, parent_directory, port=None):
         self.server = server
         self.port = port or free_port()
+        self.memory_at_start = 0  # set once it is ready: connections that ended leave memory that the next ones use
         self.directory = os.path.join(parent_directory, server.name.replace(" ", "_"))
         os.makedirs(self.directory)
         for name, content in server.files.items():
