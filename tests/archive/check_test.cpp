@@ -107,6 +107,8 @@ class CheckTest : public CppUnit::TestFixture {
     flip(records[5] + 60);  // within the value of a record whose acknowledgement later ones have seen
     assert_fails(check(node.data()), 1,
                  "problem: acknowledged writes in the log are damaged: LSN " + std::to_string(records[5]));
+    assert_fails(check(node.data()), 1, ", the first of key \"k");  // and of those behind it
+    assert_fails(check(node.data()), 1, " whole records follow, of keys \"k");
     assert_fails(command({"dump", node.data()}), 1, "acknowledged writes in the log are damaged");
     replace_content(path, '\0' + sound.substr(1));
     assert_fails(check(node.data()), 1, "is not a minivault log");
