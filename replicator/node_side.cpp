@@ -1,6 +1,12 @@
 #include "replicator/node_side.h"
 
 namespace minivault::replicator {
+namespace {
+
+/// A page each: the node's disk syncs them together, and the next are fetched meanwhile.
+constexpr std::size_t kPushesUnderWay = 4;
+
+}  // namespace
 
 Result<cluster::CompareReply> NodeSide::begin() {
   cluster::Hello hello;
@@ -14,10 +20,17 @@ Result<cluster::CompareReply> NodeSide::begin() {
 }
 
 Result<std::string_view> NodeSide::ask(std::string_view kind, std::string_view request) {
-  Result<std::string> answer = comparison_.sync(kind, request);
+  if (Status queued = comparison_.queue_sync(kind, request); !queued) return tl::unexpected(queued.error());
+  bytes_ += request.size();
+  return asked();
+}
+
+/// The answer to the oldest request.
+Result<std::string_view> NodeSide::asked() {
+  Result<std::string> answer = comparison_.receive();
   if (!answer) return tl::unexpected(answer.error());
   answer_ = std::move(*answer);
-  bytes_ += request.size() + answer_.size();
+  bytes_ += answer_.size();
   return answer_;
 }
 
@@ -34,7 +47,14 @@ Result<cluster::ItemsPage> NodeSide::items(const cluster::Span& span) {
 }
 
 Result<cluster::RecordsPage> NodeSide::records(const cluster::Span& span) {
-  return ask(cluster::kRecords, cluster::encode(span)).and_then(cluster::decode_records);
+  const bool is_asked = comparison_.outstanding() > 0;
+  return (is_asked ? asked() : ask(cluster::kRecords, cluster::encode(span)))
+      .and_then(cluster::decode_records);
+}
+
+void NodeSide::look_ahead(const cluster::Span& span) {
+  const std::string request = cluster::encode(span);
+  if (comparison_.queue_sync(cluster::kRecords, request)) bytes_ += request.size();
 }
 
 Result<cluster::RecordsPage> NodeSide::fetch(const std::vector<std::string>& keys) {
@@ -44,14 +64,32 @@ Result<cluster::RecordsPage> NodeSide::fetch(const std::vector<std::string>& key
 Status NodeSide::push(const std::vector<cluster::Record>& records) {
   cluster::BatchWriter writer(0);
   for (const cluster::Record& record : records) writer.add(record);
-  return tell(pushes_, cluster::kPush, writer.finish_push());
+  while (pushes_.outstanding() >= kPushesUnderWay) {
+    if (Status before = told(pushes_); !before) return before;
+  }
+  const std::string message = writer.finish_push();
+  bytes_ += message.size();
+  return pushes_.queue_sync(cluster::kPush, message);
 }
 
-/// A message whose answer says nothing but whether it was taken.
+Status NodeSide::settle() {
+  while (pushes_.outstanding() > 0) {
+    if (Status done = told(pushes_); !done) return done;
+  }
+  return {};
+}
+
 Status NodeSide::tell(client::Connection& connection, std::string_view kind, const std::string& message) {
-  const Result<std::string> answer = connection.sync(kind, message);
+  if (Status queued = connection.queue_sync(kind, message); !queued) return queued;
+  bytes_ += message.size();
+  return told(connection);
+}
+
+/// The answer to a message that says nothing but whether it was taken.
+Status NodeSide::told(client::Connection& connection) {
+  const Result<std::string> answer = connection.receive();
   if (!answer) return tl::unexpected(answer.error());
-  bytes_ += message.size() + answer->size();
+  bytes_ += answer->size();
   if (answer->empty()) return fail(Code::kCorrupt, "an empty answer between nodes");
   if (answer->front() != static_cast<char>(cluster::Reply::kOk)) {
     return fail(Code::kUnavailable, answer->substr(1));

@@ -22,7 +22,10 @@ class NodeSide final : public cluster::Side {
   Result<cluster::ItemsPage> items(const cluster::Span& span) override;
   Result<cluster::RecordsPage> records(const cluster::Span& span) override;
   Result<cluster::RecordsPage> fetch(const std::vector<std::string>& keys) override;
+  void look_ahead(const cluster::Span& span) override;
+  /// Returns while the node still works on it: what goes wrong the next push tells, or settle().
   Status push(const std::vector<cluster::Record>& records) override;
+  Status settle() override;
 
   /// Messages in both directions, without their frames.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
@@ -30,7 +33,9 @@ class NodeSide final : public cluster::Side {
  private:
   [[nodiscard]] Status tell(client::Connection& connection, std::string_view kind,
                             const std::string& message);
+  [[nodiscard]] Status told(client::Connection& connection);
   [[nodiscard]] Result<std::string_view> ask(std::string_view kind, std::string_view request);
+  [[nodiscard]] Result<std::string_view> asked();
 
   client::Connection comparison_;
   client::Connection pushes_;

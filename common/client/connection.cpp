@@ -67,10 +67,16 @@ Result<std::string> Connection::health() {
 
 Result<std::string> Connection::sync(std::string_view kind, std::string_view message) {
   MV_ASSERT(pending_.empty());
+  if (Status status = queue_sync(kind, message); !status) return tl::unexpected(status.error());
+  return receive();
+}
+
+Status Connection::queue_sync(std::string_view kind, std::string_view message) {
   if (message.size() > kLargestLength) return fail(Code::kTooLarge, "the message has more than 4 GiB");
   protocol::append_sync(outgoing_, kind, message, false);
   queued(Kind::kSync);
-  return receive();
+  send_more();
+  return {};
 }
 
 Status Connection::queue_get(std::string_view key) {

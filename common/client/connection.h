@@ -62,6 +62,9 @@ class Connection {
                                  Encoding encoding = Encoding::kPlain);
   [[nodiscard]] Status queue_remove(std::string_view key);
   void queue_health();
+  /// As much of it as the kernel takes at once leaves now: the node may work on it before receive() is
+  /// called.
+  [[nodiscard]] Status queue_sync(std::string_view kind, std::string_view message);
 
   /// The answer to the oldest request that has none yet; its value, or "" where an answer has none.
   /// REQUIRES: outstanding() > 0. An error of the connection is told to every request that it leaves

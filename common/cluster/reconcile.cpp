@@ -36,6 +36,10 @@ class Reconciler {
   Status push(Side& to, const std::vector<Record>& records);
   Status bury(const std::vector<std::pair<std::string, store::Version>>& ghosts);
   [[nodiscard]] Side& other(const Side& side) const { return &side == &first_ ? second_ : first_; }
+  /// What one side has and the other has nothing of needs no look at each key: no ghosts come from that side.
+  [[nodiscard]] bool moves_whole(const Side& from) const {
+    return task_.ghosts_up_to_hlc == 0 || &from == &second_;
+  }
   [[nodiscard]] bool is_ghost(const Kept& kept) const {
     return kept.operation == store::Operation::kSet && kept.version.hlc <= task_.ghosts_up_to_hlc;
   }
@@ -75,11 +79,17 @@ Status Reconciler::compare_page(Side& cutter, const RangesPage& here, const Span
   const Result<RangesPage> there = other(cutter).sums(request);
   if (!there) return tl::unexpected(there.error());
   if (there->ranges.size() != here.ranges.size()) return fail(Code::kCorrupt, "sums of other ranges");
-  for (std::size_t i = 0; i < here.ranges.size(); ++i) {
-    ++task_.figures.ranges_compared;
+  task_.figures.ranges_compared += here.ranges.size();
+  for (std::size_t i = 0, next = 0; i < here.ranges.size(); i = next) {
+    next = i + 1;
     if (here.ranges[i].sum == there->ranges[i].sum) continue;
-    ++task_.figures.ranges_different;
-    const std::string& range_end = i + 1 < here.ranges.size() ? here.ranges[i + 1].begin : end;
+    // In a row, ranges that the other has nothing of are moved as one: in whole pages, one behind the other.
+    const auto is_missing = [&](std::size_t at) {
+      return there->ranges[at].sum.count == 0 && moves_whole(cutter);
+    };
+    while (is_missing(i) && next < here.ranges.size() && is_missing(next)) ++next;
+    task_.figures.ranges_different += next - i;
+    const std::string& range_end = next < here.ranges.size() ? here.ranges[next].begin : end;
     if (Status done = settle(cutter, here.ranges[i], there->ranges[i].sum, range_end); !done) return done;
   }
   return {};
@@ -88,10 +98,9 @@ Status Reconciler::compare_page(Side& cutter, const RangesPage& here, const Span
 Status Reconciler::settle(Side& cutter, const RangeSum& here, const Fingerprint& there,
                           const std::string& end) {
   const Span span{task_.cut_off_hlc, here.begin, end};
-  const bool may_be_ghosts = task_.ghosts_up_to_hlc > 0;
   // Where one side has nothing there is nothing to compare.
-  if (there.count == 0 && (!may_be_ghosts || &cutter == &second_)) return move_all(cutter, span);
-  if (here.sum.count == 0 && (!may_be_ghosts || &cutter == &first_)) return move_all(other(cutter), span);
+  if (there.count == 0 && moves_whole(cutter)) return move_all(cutter, span);
+  if (here.sum.count == 0 && moves_whole(other(cutter))) return move_all(other(cutter), span);
   const std::uint64_t most = std::max(here.sum.count, there.count);
   if (most <= kFewKeys) return settle_items(span);
   // In parts, but never in parts so small that their sums weigh as much as their keys.
@@ -167,6 +176,7 @@ Status Reconciler::move_all(Side& from, const Span& span) {
     const Result<RecordsPage> page = from.records(left);
     if (!page) return tl::unexpected(page.error());
     left.begin = page->next;
+    if (!left.begin.empty()) from.look_ahead(left);
     if (Status pushed = push(other(from), page->records); !pushed) return pushed;
   } while (!left.begin.empty());
   return {};
@@ -208,7 +218,11 @@ Status Reconciler::bury(const std::vector<std::pair<std::string, store::Version>
 Status reconcile(Side& first, Side& second, std::uint64_t most_keys, Reconciliation& task) {
   Reconciler reconciler(first, second, task);
   const std::uint64_t chunk = std::max(kFewKeys, most_keys / kMostRanges);
-  return reconciler.compare(first, {task.cut_off_hlc, "", ""}, chunk);
+  Status compared = reconciler.compare(first, {task.cut_off_hlc, "", ""}, chunk);
+  for (Side* side : {&first, &second}) {
+    if (compared) compared = side->settle();
+  }
+  return compared;
 }
 
 }  // namespace minivault::cluster

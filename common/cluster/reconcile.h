@@ -25,8 +25,12 @@ class Side {
   [[nodiscard]] virtual Result<ItemsPage> items(const Span& span) = 0;
   [[nodiscard]] virtual Result<RecordsPage> records(const Span& span) = 0;
   [[nodiscard]] virtual Result<RecordsPage> fetch(const std::vector<std::string>& keys) = 0;
-  /// Every record is there on disk, or something newer, when this returns. Takes what is newer only.
+  /// The next call is records(span): whoever is far away may be asked already.
+  virtual void look_ahead(const Span& /*span*/) {}
+  /// Takes what is newer only.
   [[nodiscard]] virtual Status push(const std::vector<Record>& records) = 0;
+  /// Every record that was pushed is there on disk, or something newer, when this returns.
+  [[nodiscard]] virtual Status settle() { return {}; }
 };
 
 struct Reconciliation {

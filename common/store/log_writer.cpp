@@ -16,8 +16,8 @@ namespace minivault::store {
 namespace {
 
 constexpr std::size_t kMostPlanned = 1024;
-// How far ahead of the entry being planned what others will look at is fetched: an old record this far, the
-// index group that names it twice as far.
+// How many of what will be looked at are fetched together, ahead of the entry being planned: old records this
+// far, the index groups that name them twice as far.
 constexpr std::size_t kAhead = 8;
 constexpr std::size_t kUsualKey = 32;
 constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for longer than this takes to copy
@@ -109,10 +109,13 @@ void LogWriter::prefetch_old(const Batch& batch, std::size_t at) const {
   if (old != shared::kNoLsn) ring_.prefetch(old, sizeof(RecordHeader) + kUsualKey);
 }
 
+/// Several at once: a prefetch holds the processor up while it finds out where the page is, which takes as
+/// long as the fetch itself where that page was not used lately, and several of these overlap.
 void LogWriter::look_ahead(const Batch& batch, std::size_t at) const {
-  prefetch_old(batch, at + kAhead);
-  const std::size_t further = at + 2 * kAhead;
-  if (further < batch.entries_.size()) index_.prefetch(batch.entries_[further].key_hash);
+  if (at % kAhead != 0) return;
+  const std::size_t stop = std::min(batch.entries_.size(), at + 3 * kAhead);
+  for (std::size_t i = at + 2 * kAhead; i < stop; ++i) index_.prefetch(batch.entries_[i].key_hash);
+  for (std::size_t i = at + kAhead; i < at + 2 * kAhead; ++i) prefetch_old(batch, i);
 }
 
 /// Looks up in the base, without the lock, what conditions will ask for when the index knows nothing. A
