@@ -18,6 +18,8 @@ using protocol::ResponseForm;
 
 constexpr std::string_view kReadMethods = "GET, HEAD";
 constexpr std::string_view kBackup = "_/backup";
+constexpr std::string_view kConfig = "_/config";
+constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 
 bool is_read(HttpMethod method) {
   return method == HttpMethod::kGet || method == HttpMethod::kHead;
@@ -35,16 +37,20 @@ Progress HttpSession::carry_out(Client& client) {
   const HttpRequest& request = http.parser.request();
   const HttpTarget target = protocol::parse_target(request.target, http.key_scratch);
   const bool is_backup = target.kind == HttpTarget::Kind::kReserved && target.key == kBackup;
+  const bool is_config = target.kind == HttpTarget::Kind::kReserved && target.key == kConfig;
   services_->scratch.clear();
   if (target.kind == HttpTarget::Kind::kBad) {
     fail(client, target.status, target.error);
-  } else if (admit(client, is_backup ? Access::kPeer : access_of(target.kind, request.method))) {
+  } else if (admit(client, is_backup || is_config ? Access::kPeer : access_of(target.kind, request.method))) {
     if (target.kind == HttpTarget::Kind::kKey) return use_key(client, target.key);
     if (is_backup) return start_backup(client);
-    if (target.kind == HttpTarget::Kind::kReserved) {
+    if (target.kind == HttpTarget::Kind::kReserved && !is_config) {
       fail(client, 404, "not found");
     } else if (!is_read(request.method)) {
       protocol::append_method_not_allowed(services_->scratch, kReadMethods, http.form);
+    } else if (is_config) {
+      protocol::append_response(services_->scratch, 200, kPlainText, services_->config.description,
+                                client.http->form);
     } else if (target.kind == HttpTarget::Kind::kHealth) {
       answer_health(client);
     } else {

@@ -56,6 +56,10 @@ Result<Arguments> parse_arguments(std::span<const std::string_view> words) {
       arguments.help = true;
       continue;
     }
+    if (name == "watch" || name == "json") {
+      (name == "watch" ? arguments.watch : arguments.json) = true;
+      continue;
+    }
     if (name != "auth" && name != "auth-file" && name != "timeout") {
       return fail(Code::kInvalidArgument, "unknown flag " + std::string(words[i]));
     }

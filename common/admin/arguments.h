@@ -16,6 +16,8 @@ struct Arguments {
   std::string auth_key;
   std::chrono::milliseconds time_out{30'000};  ///< without progress
   bool help = false;
+  bool watch = false;  ///< of `status`: again and again
+  bool json = false;   ///< of `status`
 };
 
 /// Flags may stand anywhere, with one dash or two, as `-name value` or `-name=value`; what follows `--` is

@@ -24,6 +24,7 @@ struct Command {
   std::string_view usage;
   std::string_view help;
   bool has_flags;
+  bool repeats = false;  ///< takes -watch and -json
 };
 
 constexpr std::array kCommands = {
@@ -79,6 +80,35 @@ constexpr std::array kCommands = {
             "How far it is:\n"
             "`minivault cluster` and the node's log.\n",
             true},
+    Command{"status", kAnyNumber, run_status, "status ADDRESS...",
+            "Shows every node of the cluster, found through those named: state, version, keys, nodes that a "
+            "write can reach\n"
+            "and needs (QUORUM), the peer furthest behind, and which roles were started again.\n"
+            "  -watch   every two seconds\n"
+            "  -json    with all that each node's health says\n"
+            "Exit status: 0 all are healthy; 1 one is not, or does not answer; 7 none answers.\n",
+            true, true},
+    Command{
+        "config", kAnyNumber, nullptr, "config ADDRESS | config [-name value]...",
+        "Shows the settings of the running node at ADDRESS, or those that a node started with these flags "
+        "here would\n"
+        "have, and where each comes from: flag, environment, file or default. Keys are not shown.\n",
+        true},
+    Command{
+        "reload", kAnyNumber, run_reload, "reload [DATA]",
+        "Tells the node that runs on DATA (without it: on the directory that this machine's configuration "
+        "names) to read\n"
+        "its configuration anew, and waits until all its workers are replaced. Nobody is disconnected "
+        "before served.\n"
+        "Exit status: 0 reloaded; 1 not, the reason is said and all is as before; 4 not allowed; 7 no node "
+        "runs.\n",
+        false},
+    Command{"drain", kAnyNumber, run_drain, "drain [DATA]",
+            "Has the node that runs on DATA (see reload) take no more connections, finish what it received, "
+            "write its last\n"
+            "checkpoint and end; waits for that.\n"
+            "Exit status: 0 it ended in order; 1 not yet, or not in order; 4 not allowed; 7 no node runs.\n",
+            false},
 };
 
 const Command* find(std::string_view word) {
@@ -115,10 +145,16 @@ int run_command(int argc, char** argv) {
   const Command& command = *find(argv[1]);
   const std::vector<std::string_view> words(argv + 2, argv + argc);
   const Result<Arguments> arguments = parse_arguments(words);
+  if (command.run == nullptr && !(arguments && arguments->help)) {
+    return run_guarded([&] { return run_config(words); });
+  }
   if (!arguments) return wrong_usage(command, arguments.error().message);
   if (arguments->help) {
     std::fputs(help_of(command).c_str(), stdout);
     return kDone;
+  }
+  if (!command.repeats && (arguments->watch || arguments->json)) {
+    return wrong_usage(command, std::string("unknown flag ") + (arguments->watch ? "-watch" : "-json"));
   }
   if (command.operands != kAnyNumber && arguments->operands.size() != command.operands) {
     return wrong_usage(command, "want " + std::to_string(command.operands) + " argument" +

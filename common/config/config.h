@@ -28,6 +28,7 @@ struct Config {
   std::string bind = "0.0.0.0";
   std::string public_url;  ///< host:port, scheme stripped; default localhost:PORT (the configured one, 0 too)
   std::string data_directory = "/data";
+  std::string user;      ///< who to become when started as root; empty: nobody else
   std::string auth_key;  ///< empty: none
   AuthMode auth_mode = AuthMode::kNone;
   std::uint64_t rate_limit = 0;  ///< operations a second over all workers; 0: unlimited
@@ -45,6 +46,8 @@ struct Config {
   std::chrono::milliseconds max_drift{
       60'000};               ///< from the members' median clock, beyond which a node says so
   bool accept_loss = false;  ///< start although acknowledged writes are damaged or gone
+  /// What describe() says of all this, kept for those who ask the running node. Empty from load_config().
+  std::string description;
 
   bool operator==(const Config&) const = default;
 };
