@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/core/clock.h"
+#include "common/process/lock_file.h"
 
 namespace minivault::supervisor {
 namespace {
@@ -52,16 +53,24 @@ std::string holders(int lock_fd) {
     pids += (pids.empty() ? "" : ", ") + name;
   }
   if (pids.empty()) {
-    char text[16] = {};
-    if (::pread(lock_fd, text, sizeof text - 1, 0) > 0) pids = text;
-    pids.erase(pids.find_last_not_of('\n') + 1);
+    if (const pid_t pid = read_lock_note(lock_fd).pid; pid != 0) pids = std::to_string(pid);
   }
   return pids.empty() ? "another process" : "pid " + pids;
 }
 
+/// With what helps, where the directory belongs to somebody else.
+tl::unexpected<Error> refuse(const std::string& what, const std::string& directory, int error_number) {
+  const auto error = fail_errno(what, error_number);
+  if (error_number != EACCES && error_number != EPERM) return error;
+  const std::string user = current_user_name();
+  return fail(Code::kUnauthorized, error.value().message + " (as user " + user +
+                                       "; if it is meant to be theirs: chown -R " + user + " " + directory +
+                                       ")");
+}
+
 Status make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return fail_errno("cannot make the data directory " + path, errno);
+  return refuse("cannot make the data directory " + path, path, errno);
 }
 
 Status lock(const UniqueFd& fd, const std::string& path, std::chrono::milliseconds patience) {
@@ -79,19 +88,43 @@ Status lock(const UniqueFd& fd, const std::string& path, std::chrono::millisecon
 
 }  // namespace
 
+Status prepare_for(const User& user, const std::string& path) {
+  const bool is_new = ::mkdir(path.c_str(), 0700) == 0;
+  if (!is_new && errno != EEXIST) return fail_errno("cannot make the data directory " + path, errno);
+  const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat facts {};
+  if (!directory || ::fstat(directory.get(), &facts) != 0) {
+    return fail_errno("cannot open the data directory " + path, errno);
+  }
+  std::error_code unreadable;
+  const bool is_empty = fs::is_empty("/proc/self/fd/" + std::to_string(directory.get()), unreadable);
+  if (facts.st_uid != 0 || user.uid == 0 || !(is_new || (is_empty && !unreadable))) return {};
+  if (::fchown(directory.get(), user.uid, user.gid) == 0) return {};
+  return fail_errno("cannot give the data directory " + path + " to " + user.name, errno);
+}
+
 Result<DataDirectory> DataDirectory::claim(const std::string& path, std::chrono::milliseconds patience) {
   if (Status made = make_directory(path); !made) return tl::unexpected(made.error());
-  const std::string file = path + "/minivault.lock";
+  const std::string file = lock_file_of(path);
   UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return fail_errno("cannot write to the data directory: " + file, errno);
+  if (!fd) return refuse("cannot write to the data directory: " + file, path, errno);
   if (Status locked = lock(fd, path, patience); !locked) return tl::unexpected(locked.error());
 
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd.get(), 0) != 0 ||
-      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return fail_errno("cannot write to the data directory: " + file, errno);
+  DataDirectory directory(std::move(fd));
+  if (Status noted = directory.note({.pid = ::getpid()}); !noted) {
+    return fail(Code::kIo, "cannot write to the data directory: " + file + ": " + noted.error().message);
   }
-  return DataDirectory(std::move(fd));
+  return directory;
+}
+
+Status DataDirectory::note(const LockNote& note) const {
+  const std::string text = lock_text(note);
+  // In this order: a reader never finds less than it found before.
+  if (::pwrite(lock_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
+      ::ftruncate(lock_.get(), static_cast<off_t>(text.size())) != 0) {
+    return fail_errno("lock file", errno);
+  }
+  return {};
 }
 
 }  // namespace minivault::supervisor

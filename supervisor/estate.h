@@ -16,8 +16,11 @@ struct Estate {
   shared::Region region;
   Signals signals;
 
-  /// Errors name what could not be had. Nothing is left behind but the data directory.
+  /// Ports and files first; then this process becomes `-user`, where one is named, for good. Errors name what
+  /// could not be had; exit_code_of() is what they mean to whoever waits. Nothing is left behind but the data
+  /// directory.
   [[nodiscard]] static Result<Estate> acquire(const Config& config);
+  [[nodiscard]] static int exit_code_of(const Error& error);
 };
 
 }  // namespace minivault::supervisor

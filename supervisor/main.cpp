@@ -29,6 +29,12 @@ int print(const std::string& text) {
   return std::fflush(stdout) == 0 ? kExitOk : kExitFailure;
 }
 
+Config with_description(const LoadedConfig& loaded) {
+  Config config = loaded.config;
+  config.description = describe(loaded);
+  return config;
+}
+
 int run_daemon(int argc, char** argv) {
   // The title is written over argv, so the command line is copied: a reload reads it again.
   const std::vector<std::string> words(argv + 1, argv + argc);
@@ -50,8 +56,8 @@ int run_daemon(int argc, char** argv) {
   }
 
   ProcessTitle title(argc, argv);
-  return supervisor::run_node(loaded->config, title, [&arguments]() -> Result<Config> {
-    return load_config(arguments).map([](const LoadedConfig& fresh) { return fresh.config; });
+  return supervisor::run_node(with_description(*loaded), title, [&arguments]() -> Result<Config> {
+    return load_config(arguments).map(with_description);
   });
 }
 

@@ -15,8 +15,12 @@ Reloaded merge(const Config& running, Config fresh) {
   keep("-http", &Config::http_port);
   keep("-bind", &Config::bind);
   keep("-data", &Config::data_directory);
+  keep("-user", &Config::user);
   keep("-log", &Config::log_bytes);
   keep("-sync", &Config::sync);
+  for (const std::string& flag : result.needs_restart) {
+    fresh.description += "# " + flag.substr(1) + ": as before, until the next start\n";
+  }
   result.config = std::move(fresh);
   return result;
 }

@@ -7,13 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/core/user.h"
+#include "supervisor/deaths.h"
+#include "supervisor/exposure.h"
 #include "supervisor/log_style.h"
 #include "supervisor/process_look.h"
 #include "supervisor/spawn.h"
@@ -29,46 +31,6 @@ constexpr std::uint64_t kShortestSignMs = 2'000;
 /// How long a stop waits for a checkpointer that just died: its longest back-off, and time to open the store.
 constexpr std::uint64_t kAwaitCheckpointerMs = 7'000;
 
-std::string cause_of(int wait_status) {
-  if (!WIFSIGNALED(wait_status)) return "exit status " + std::to_string(WEXITSTATUS(wait_status));
-  const int number = WTERMSIG(wait_status);
-  return "signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
-}
-
-/// `recovered`: a node that served is behind it.
-Event checkpointer_event(const Child& dead, int wait_status, bool recovered) {
-  if (WIFSIGNALED(wait_status)) {
-    // Asked before there was anything that would need a clean end.
-    const bool obeyed = dead.asked() && WTERMSIG(wait_status) == SIGTERM && !recovered;
-    return obeyed ? Event::kCheckpointerDone : Event::kCheckpointerKilled;
-  }
-  switch (WEXITSTATUS(wait_status)) {
-    case kExitOk:
-      return Event::kCheckpointerDone;
-    case kExitRefused:
-      return Event::kCheckpointerRefused;
-    default:
-      return Event::kCheckpointerFailed;
-  }
-}
-
-const char* event_of(Verdict::Reason reason) {
-  switch (reason) {
-    case Verdict::Reason::kLockHeld:
-      return "child_holding_append_lock_killed";
-    case Verdict::Reason::kRingPinned:
-      return "child_pinning_log_killed";
-    case Verdict::Reason::kStandsStill:
-      return "child_standing_still_killed";
-  }
-  return "child_killed";
-}
-
-Event death_event(const Child& dead, int wait_status, bool recovered) {
-  return dead.spec->role == shared::Role::kCheckpointer ? checkpointer_event(dead, wait_status, recovered)
-                                                        : Event::kWorkerDied;
-}
-
 }  // namespace
 
 Supervisor::Supervisor(const Config& config, Estate estate, ProcessTitle& title, LoadConfig load,
@@ -78,7 +40,10 @@ Supervisor::Supervisor(const Config& config, Estate estate, ProcessTitle& title,
       title_(title),
       load_(std::move(load)),
       manager_(std::move(manager)),
-      fleet_(role_table()) {}
+      fleet_(role_table()) {
+  take_over_sockets(config_, estate_.listeners);
+  warn_at_start(config_, estate_.listeners);
+}
 
 int Supervisor::run() {
   while (true) {
@@ -88,6 +53,7 @@ int Supervisor::run() {
     announce();
     wait();
   }
+  note(std::string(kStopped) + std::to_string(state_.exit_status));
   log_line(LogLevel::kInfo, "stopped", {{"status", state_.exit_status}});
   return state_.exit_status;
 }
@@ -267,6 +233,21 @@ void Supervisor::announce() {
             {"pid", ::getpid()}});
   announced_ = generation_;
   manager_.ready(status_now());
+  if (is_reloading_) reload_ended(kReloaded);
+}
+
+void Supervisor::reload_ended(std::string_view outcome) {
+  is_reloading_ = false;
+  ++reloads_;
+  note(outcome);
+}
+
+/// For whoever waits in `minivault reload|drain`; without room on the disk they wait in vain.
+void Supervisor::note(std::string_view outcome) const {
+  const LockNote note{.pid = ::getpid(), .reloads = reloads_, .outcome = std::string(outcome)};
+  if (Status noted = estate_.directory.note(note); !noted) {
+    log_line(LogLevel::kWarning, "lock_file_not_written", {{"error", noted.error().message}});
+  }
 }
 
 std::string Supervisor::status_now() const {
@@ -278,18 +259,22 @@ void Supervisor::reload() {
   if (announced_) manager_.reloading();
   Result<Config> fresh = load_();
   if (!fresh) {
-    log_line(LogLevel::kError, "configuration_not_reloaded", {{"error", fresh.error().message}});
+    log_line(LogLevel::kError, "configuration_not_reloaded",
+             {{"error", fresh.error().message}, {"user", current_user_name()}});
     // Unless an earlier reload is still under way, which will say so itself.
     if (announced_ == generation_) manager_.ready("configuration not reloaded: " + fresh.error().message);
-    return;
+    return reload_ended(fresh.error().message);
   }
+  take_over_sockets(*fresh, estate_.listeners);
   Reloaded reloaded = merge(config_, std::move(*fresh));
   for (const std::string& flag : reloaded.needs_restart) {
     log_line(LogLevel::kWarning, "setting_needs_restart", {{"setting", flag}});
   }
   config_ = std::move(reloaded.config);
   set_log_style(log_style_of(config_));
+  warn_if_open(config_, estate_.listeners);
   ++generation_;
+  is_reloading_ = true;
   log_line(LogLevel::kInfo, "reloading", {{"generation", generation_}});
 }
 
@@ -356,7 +341,14 @@ int run_node(const Config& config, ProcessTitle& title, const LoadConfig& load) 
   Result<Estate> estate = Estate::acquire(config);
   if (!estate) {
     log_line(LogLevel::kError, "cannot_start", {{"error", estate.error().message}});
-    return kExitFailure;
+    return Estate::exit_code_of(estate.error());
+  }
+  if (::geteuid() != 0 && !config.user.empty()) {
+    // What only root could read cannot be reloaded: better known now than at the first SIGHUP.
+    if (const Result<Config> again = load(); !again) {
+      log_line(LogLevel::kWarning, "reload_will_fail",
+               {{"error", again.error().message}, {"user", config.user}});
+    }
   }
   share_log_style(estate->region.state().log_style);
   return Supervisor(config, std::move(*estate), title, load, std::move(manager)).run();

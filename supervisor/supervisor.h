@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/config/config.h"
 #include "common/process/title.h"
@@ -49,6 +50,8 @@ class Supervisor {
   void greet_ready();
   void announce();
   void reload();
+  void reload_ended(std::string_view outcome);
+  void note(std::string_view outcome) const;
   void watch();
   [[nodiscard]] Sighting sight() const;
   [[nodiscard]] bool some_child_moves(std::uint64_t within_ms) const;
@@ -65,6 +68,8 @@ class Supervisor {
   NodeState state_;
   Fleet fleet_;
   Watcher watcher_;
+  std::uint64_t reloads_ = 0;  ///< that have come to an end
+  bool is_reloading_ = false;
   std::uint64_t generation_ = 0;            ///< of config_; grows with each reload
   std::optional<std::uint64_t> announced_;  ///< the newest generation that was all ready
   std::uint64_t stop_began_ms_ = kNever;

@@ -10,6 +10,7 @@
 namespace minivault::worker {
 
 inline constexpr std::string_view kBackup = "_/backup";
+inline constexpr std::string_view kConfig = "_/config";
 inline constexpr std::string_view kLive = "_/live";
 inline constexpr std::string_view kReady = "_/ready";
 

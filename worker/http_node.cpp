@@ -17,6 +17,7 @@ using protocol::HttpRequest;
 using protocol::HttpTarget;
 using protocol::ResponseForm;
 
+constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 constexpr std::string_view kReadMethods = "GET, HEAD";
 
 }  // namespace
@@ -24,11 +25,17 @@ constexpr std::string_view kReadMethods = "GET, HEAD";
 /// What is known under names that no key has.
 void HttpSession::tell_about_node(Client& client, const HttpTarget& target) {
   const ResponseForm& form = client.http->form;
-  if (target.kind == HttpTarget::Kind::kReserved && !is_probe(target)) return fail(client, 404, "not found");
+  const bool is_config = target.kind == HttpTarget::Kind::kReserved && target.key == kConfig;
+  if (target.kind == HttpTarget::Kind::kReserved && !is_probe(target) && !is_config)
+    return fail(client, 404, "not found");
   if (!is_read(client.http->parser.request().method)) return refuse_method(client, kReadMethods);
   if (target.kind == HttpTarget::Kind::kHealth) return answer_health(client);
   if (target.kind == HttpTarget::Kind::kMetrics) {
     return protocol::append_response(services_->scratch, 200, protocol::kTextType, services_->metrics.look(),
+                                     form);
+  }
+  if (is_config) {
+    return protocol::append_response(services_->scratch, 200, kPlainText, services_->config.description,
                                      form);
   }
   if (target.key == kReady) return answer_ready(client);

@@ -29,11 +29,12 @@ Progress HttpSession::carry_out(Client& client) {
   const HttpRequest& request = http.parser.request();
   const HttpTarget target = protocol::parse_target(request.target, http.key_scratch);
   const bool is_backup = target.kind == HttpTarget::Kind::kReserved && target.key == kBackup;
+  const bool is_config = target.kind == HttpTarget::Kind::kReserved && target.key == kConfig;
   services_->scratch.clear();
   http.op = op_of(target, request.method);
   if (target.kind == HttpTarget::Kind::kBad) {
     fail(client, target.status, target.error);
-  } else if (admit(client, is_backup ? Access::kPeer : access_of(target, request.method))) {
+  } else if (admit(client, is_backup || is_config ? Access::kPeer : access_of(target, request.method))) {
     if (target.kind == HttpTarget::Kind::kKey) return use_key(client, target.key);
     if (is_backup) return start_backup(client);
     tell_about_node(client, target);

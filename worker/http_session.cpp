@@ -61,7 +61,7 @@ Progress HttpSession::parse(Client& client) {
   http.op = shared::Op::kOther;
   http.told = shared::Told::kOk;
   http.request_bytes = parsed.consumed;
-  http.form = ResponseForm::of(http.parser.request());
+  http.form = ResponseForm::of(http.parser.request(), services_->date.now());
   if (services_->draining) http.form.keep_alive = false;
   return carry_out(client);
 }
@@ -112,7 +112,8 @@ Progress HttpSession::answer_expectation(Client& client) {
     services_->append(client, protocol::kHttpContinue);
     return Progress::kGoOn;
   }
-  http.form = {.keep_alive = false, .head_only = false, .version = request.version};
+  http.form = ResponseForm::of(request, services_->date.now());
+  http.form.keep_alive = http.form.head_only = false;
   services_->scratch.clear();
   fail(client, target.status, target.error);
   return read_past(client, 0);
@@ -121,7 +122,7 @@ Progress HttpSession::answer_expectation(Client& client) {
 /// Who may not do this shall not make the node keep what it sends. `size` 0: where it ends is unknown.
 Progress HttpSession::refuse_unread(Client& client, std::uint64_t size) {
   HttpState& http = *client.http;
-  http.form = ResponseForm::of(http.parser.request());
+  http.form = ResponseForm::of(http.parser.request(), services_->date.now());
   http.form.keep_alive = size != 0 && http.form.keep_alive && !services_->draining;
   services_->scratch.clear();
   http.told = shared::Told::kUnauthorized;
@@ -133,7 +134,7 @@ Progress HttpSession::refuse_unread(Client& client, std::uint64_t size) {
 Progress HttpSession::refuse_unparsed(Client& client, const HttpParse& parsed) {
   HttpState& http = *client.http;
   client.connection.input().consume(parsed.consumed);  // blank lines before it, which its size does not count
-  http.form = ResponseForm::of(http.parser.request());
+  http.form = ResponseForm::of(http.parser.request(), services_->date.now());
   http.form.keep_alive = parsed.size != 0 && http.form.keep_alive && !services_->draining;
   services_->scratch.clear();
   fail(client, parsed.status, parsed.error);

@@ -9,6 +9,7 @@
 #include "common/net/rate_bucket.h"
 #include "common/process/roles.h"
 #include "common/protocol/compression.h"
+#include "common/protocol/http_date.h"
 #include "common/store/store.h"
 #include "worker/access.h"
 #include "worker/client.h"
@@ -56,6 +57,7 @@ struct Services {
   protocol::Decompressor decompressor;
   std::string scratch;  ///< an answer under construction
   std::string body;     ///< and its JSON
+  protocol::DateLine date;
   bool draining = false;
 
   /// What became of the writes whose times are taken.

@@ -28,6 +28,7 @@ struct Command {
   std::span<const std::string_view> own_flags = {};  ///< as parse_arguments() wants them
 };
 
+constexpr std::array<std::string_view, 2> kStatusFlags = {"watch", "json"};
 constexpr std::array<std::string_view, 3> kTopFlags = {"once", "json", "interval="};
 
 constexpr std::array kCommands = {
@@ -92,6 +93,35 @@ constexpr std::array kCommands = {
         "  -once                        one look\n"
         "  -json                        a JSON object a look, on a line\n",
         true, kTopFlags},
+    Command{"status", kAnyNumber, run_status, "status ADDRESS...",
+            "Shows every node of the cluster, found through those named: state, version, keys, nodes that a "
+            "write can reach\n"
+            "and needs (QUORUM), the peer furthest behind, and which roles were started again.\n"
+            "  -watch   every two seconds\n"
+            "  -json    with all that each node's health says\n"
+            "Exit status: 0 all are healthy; 1 one is not, or does not answer; 7 none answers.\n",
+            true, kStatusFlags},
+    Command{
+        "config", kAnyNumber, nullptr, "config ADDRESS | config [-name value]...",
+        "Shows the settings of the running node at ADDRESS, or those that a node started with these flags "
+        "here would\n"
+        "have, and where each comes from: flag, environment, file or default. Keys are not shown.\n",
+        true},
+    Command{
+        "reload", kAnyNumber, run_reload, "reload [DATA]",
+        "Tells the node that runs on DATA (without it: on the directory that this machine's configuration "
+        "names) to read\n"
+        "its configuration anew, and waits until all its workers are replaced. Nobody is disconnected "
+        "before served.\n"
+        "Exit status: 0 reloaded; 1 not, the reason is said and all is as before; 4 not allowed; 7 no node "
+        "runs.\n",
+        false},
+    Command{"drain", kAnyNumber, run_drain, "drain [DATA]",
+            "Has the node that runs on DATA (see reload) take no more connections, finish what it received, "
+            "write its last\n"
+            "checkpoint and end; waits for that.\n"
+            "Exit status: 0 it ended in order; 1 not yet, or not in order; 4 not allowed; 7 no node runs.\n",
+            false},
 };
 
 const Command* find(std::string_view word) {
@@ -128,6 +158,9 @@ int run_command(int argc, char** argv) {
   const Command& command = *find(argv[1]);
   const std::vector<std::string_view> words(argv + 2, argv + argc);
   const Result<Arguments> arguments = parse_arguments(words, command.own_flags);
+  if (command.run == nullptr && !(arguments && arguments->help)) {
+    return run_guarded([&] { return run_config(words); });
+  }
   if (!arguments) return wrong_usage(command, arguments.error().message);
   if (arguments->help) {
     std::fputs(help_of(command).c_str(), stdout);

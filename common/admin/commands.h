@@ -19,6 +19,11 @@ int run_new_id(const Arguments& arguments);
 int run_cluster(const Arguments& arguments);
 int run_repair(const Arguments& arguments);
 int run_top(const Arguments& arguments);
+int run_status(const Arguments& arguments);
+int run_reload(const Arguments& arguments);
+int run_drain(const Arguments& arguments);
+/// All that stands behind the word: a node's flags are among it.
+int run_config(std::span<const std::string_view> words);
 
 /// `minivault: why` on standard error.
 int not_done(const std::string& why);

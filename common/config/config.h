@@ -30,6 +30,7 @@ struct Config {
   std::string bind = "0.0.0.0";
   std::string public_url;  ///< host:port, scheme stripped; default localhost:PORT (the configured one, 0 too)
   std::string data_directory = "/data";
+  std::string user;      ///< who to become when started as root; empty: nobody else
   std::string auth_key;  ///< empty: none
   AuthMode auth_mode = AuthMode::kNone;
   std::uint64_t rate_limit = 0;              ///< operations a second over all workers; 0: unlimited
@@ -50,6 +51,8 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   std::chrono::milliseconds slow_operation{0};  ///< what takes this long is told to the log; 0: nothing is
   bool accept_loss = false;                     ///< start although acknowledged writes are damaged or gone
+  /// What describe() says of all this, kept for those who ask the running node. Empty from load_config().
+  std::string description;
 
   /// What each of a worker's two caches may take: records of the base, and copies of large values.
   [[nodiscard]] std::uint64_t bytes_a_cache() const {

@@ -81,7 +81,7 @@ void add_defaults(GivenSettings& given, Draft& draft, unsigned cores) {
 
 /// A key's last newline is the editor's, not the key's.
 Status read_auth_file(Draft& draft, const Given& given, const ConfigSources& sources) {
-  const auto content = sources.read_file(draft.auth_file);
+  const auto content = sources.read_secret(draft.auth_file);
   if (!content) return refuse("auth-file", given, content.error().message);
   std::string key = *content;
   if (key.ends_with('\n')) key.pop_back();
@@ -120,6 +120,12 @@ Status check_ports(const Draft& draft, const GivenSettings& given) {
                     "); accepted: another port, or 0");
 }
 
+Status check_user(const Draft& draft, const GivenSettings& given, const ConfigSources& sources) {
+  if (draft.config.user.empty()) return {};
+  const Status known = sources.find_user(draft.config.user);
+  return known ? known : refuse("user", given.at("user"), known.error().message);
+}
+
 Status complete(LoadedConfig& loaded, const ConfigSources& sources) {
   Draft draft;
   for (const auto& [name, given] : loaded.given) {
@@ -129,6 +135,7 @@ Status complete(LoadedConfig& loaded, const ConfigSources& sources) {
   add_defaults(loaded.given, draft, sources.cores);
   if (auto status = check_auth(draft, loaded.given, sources); !status) return status;
   if (auto status = check_ports(draft, loaded.given); !status) return status;
+  if (auto status = check_user(draft, loaded.given, sources); !status) return status;
   std::erase(draft.config.cluster_nodes, draft.config.public_url);
   loaded.config = std::move(draft.config);
   return {};

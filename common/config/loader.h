@@ -26,6 +26,10 @@ struct ConfigSources {
   /// A file's content. kNotFound where there is none of that name, kIo for all else.
   std::function<Result<std::string>(const std::string& path)> read_file;
   unsigned cores = 1;
+  /// The same for a file with a secret in it. kUnauthorized where everybody may read it.
+  std::function<Result<std::string>(const std::string& path)> read_secret = {};
+  /// Ok where this machine has a user of that name. kNotFound, kIo.
+  std::function<Status(const std::string& name)> find_user = {};
 
   /// The process's environment, the file system (1 MB a file at most), the cores this process may use.
   [[nodiscard]] static ConfigSources of_system();

@@ -91,6 +91,12 @@ constexpr Setting kSettings[] = {
          [](Draft& draft, std::string_view text) {
            return !text.empty() && keep_text(draft.config.data_directory, text);
          }},
+    {.name = "user",
+     .value_name = "NAME",
+     .default_text = "",
+     .help = "whom to become when started as root, once the ports are bound",
+     .accepted = "the name of a user of this machine",
+     .apply = [](Draft& draft, std::string_view text) { return keep_text(draft.config.user, text); }},
     {.name = "auth",
      .value_name = "KEY",
      .default_text = "",
@@ -104,7 +110,7 @@ constexpr Setting kSettings[] = {
     {.name = "auth-file",
      .value_name = "FILE",
      .default_text = "",
-     .help = "file that holds the key; excludes -auth",
+     .help = "file that holds the key, not readable by everybody; excludes -auth",
      .accepted = "a path without control characters",
      .apply = [](Draft& draft, std::string_view text) { return keep_text(draft.auth_file, text); }},
     {.name = "authmode",
@@ -312,6 +318,8 @@ std::string help_text() {
                      ": a geo-replicated key-value store\n\n"
                      "  minivault [-name value]...                        run a node\n"
                      "  minivault get|set|del|health ADDRESS...           talk to one\n"
+                     "  minivault status|config ADDRESS...                look at running nodes\n"
+                     "  minivault reload|drain [DATA]                     tell the one of this machine\n"
                      "  minivault check|dump|load|backup|restore -help    look after its data\n"
                      "  minivault cluster|repair|new-id -help             look after a cluster\n"
                      "  minivault top ADDRESS [-help]                     watch one\n"

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 
 #include "common/config/loader.h"
 #include "common/core/unique_fd.h"
+#include "common/core/user.h"
 
 namespace minivault {
 namespace {
@@ -20,19 +22,41 @@ tl::unexpected<Error> cannot_read(const std::string& path, int error_number) {
   return fail(code, "cannot read " + settings::quoted(path) + ": " + std::strerror(error_number));
 }
 
-Result<std::string> content_of(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return cannot_read(path, errno);
+Result<std::string> content_of(const std::string& path, int fd) {
   std::string content;
   std::array<char, 4096> part;
   for (;;) {
-    const ssize_t size = ::read(file.get(), part.data(), part.size());
+    const ssize_t size = ::read(fd, part.data(), part.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return cannot_read(path, errno);
     if (size == 0) return content;
     content.append(part.data(), static_cast<std::size_t>(size));
     if (content.size() > kLargestFile) return cannot_read(path, EFBIG);
   }
+}
+
+Result<std::string> content_of_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return cannot_read(path, errno);
+  return content_of(path, file.get());
+}
+
+/// A key that all users of the machine may read or replace is none. A pipe has no such mode.
+Result<std::string> secret_of_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return cannot_read(path, errno);
+  struct stat facts {};
+  if (::fstat(file.get(), &facts) != 0) return cannot_read(path, errno);
+  if (S_ISREG(facts.st_mode) && (facts.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+    return fail(Code::kUnauthorized,
+                settings::quoted(path) + " is open to every user of this machine: chmod o= " + path);
+  }
+  return content_of(path, file.get());
+}
+
+Status user_exists(const std::string& name) {
+  const Result<User> user = find_user(name);
+  return user ? Status{} : tl::unexpected(user.error());
 }
 
 std::optional<std::string> variable(const std::string& name) {
@@ -51,7 +75,7 @@ unsigned usable_cores() {
 }  // namespace
 
 ConfigSources ConfigSources::of_system() {
-  return {variable, content_of, usable_cores()};
+  return {variable, content_of_file, usable_cores(), secret_of_file, user_exists};
 }
 
 }  // namespace minivault

@@ -100,6 +100,7 @@ void append_response_head(std::string& out, int status, std::string_view content
   out += "\r\nContent-Length: ";
   append_number(out, content_length);
   out += "\r\n";
+  out += form.date;
   out += connection_line(form);
   out += extra;
   out += "\r\n";
@@ -143,6 +144,7 @@ void append_range_not_satisfiable(std::string& out, std::uint64_t total, const R
 
 void append_not_modified(std::string& out, const ResponseForm& form, std::string_view extra) {
   out += "HTTP/1.1 304 Not Modified\r\n";
+  out += form.date;
   out += connection_line(form);
   out += extra;
   out += "\r\n";

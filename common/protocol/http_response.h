@@ -21,9 +21,10 @@ struct ResponseForm {
   bool keep_alive = true;
   bool head_only = false;  ///< HEAD: the same head, no body
   int version = 11;
+  std::string_view date = {};  ///< the whole line with its CRLF (http_date.h), or nothing
 
-  [[nodiscard]] static ResponseForm of(const HttpRequest& request) {
-    return {request.keep_alive, request.method == HttpMethod::kHead, request.version};
+  [[nodiscard]] static ResponseForm of(const HttpRequest& request, std::string_view date = {}) {
+    return {request.keep_alive, request.method == HttpMethod::kHead, request.version, date};
   }
 };
 

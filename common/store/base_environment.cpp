@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/core/assert.h"
+#include "common/core/file_system.h"
 #include "common/core/log.h"
 #include "common/core/random.h"
 #include "common/store/base_file.h"

@@ -3,11 +3,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 
-#include <array>
 #include <cerrno>
-#include <utility>
 
 #include "common/core/mapping.h"
 #include "common/core/unique_fd.h"
@@ -44,30 +41,6 @@ Result<FileState> check_open_file(int fd) {
 }
 
 }  // namespace
-
-std::optional<std::string_view> network_file_system(std::uint32_t type) {
-  static constexpr std::array<std::pair<std::uint32_t, std::string_view>, 5> kTypes{{
-      {0x00006969U, "NFS"},
-      {0x01021997U, "9p"},
-      {0xFF534D42U, "CIFS"},
-      {0xFE534D42U, "SMB2"},
-      {0x0000517BU, "SMB"},
-  }};
-  for (const auto& [known, name] : kTypes) {
-    if (known == type) return name;
-  }
-  return std::nullopt;
-}
-
-Status refuse_network_file_system(const std::string& directory) {
-  struct statfs facts {};
-  if (::statfs(directory.c_str(), &facts) != 0) return fail_errno(directory, errno);
-  if (const auto name = network_file_system(static_cast<std::uint32_t>(facts.f_type))) {
-    return fail(Code::kUnavailable, directory + ": is on " + std::string(*name) +
-                                        ", a network file system: LMDB needs a local one");
-  }
-  return {};
-}
 
 Result<FileState> check_file(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -1,22 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "common/core/error.h"
 
 /// What is looked at before LMDB maps the file, because LMDB itself would not notice: it maps what its meta
 /// pages claim, and a page that is not in the file is a SIGBUS at some later read.
 namespace minivault::store::base {
-
-/// The name of a network file system by its statfs(2) type, or nullopt. On these, mappings of several
-/// machines or clients differ and locks may not hold.
-[[nodiscard]] std::optional<std::string_view> network_file_system(std::uint32_t type);
-
-/// Errors: kUnavailable (it is on one), kIo.
-[[nodiscard]] Status refuse_network_file_system(const std::string& directory);
 
 enum class FileState { kAbsent, kEmpty, kSound };
 /// Reads the meta pages and compares what they claim with the file's length. Any process, at any time.

@@ -5,6 +5,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -12,6 +13,8 @@
 #include <fstream>
 #include <map>
 #include <vector>
+
+#include "tests/support/temporary_directory.h"
 
 using namespace minivault;
 using settings::Action;
@@ -42,6 +45,8 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(public_url_follows_the_port);
   CPPUNIT_TEST(auth_file_gives_the_key);
   CPPUNIT_TEST(bad_auth_files_are_refused);
+  CPPUNIT_TEST(an_auth_file_for_all_to_read_is_refused);
+  CPPUNIT_TEST(a_user_must_be_known);
   CPPUNIT_TEST(auth_and_auth_file_exclude_each_other);
   CPPUNIT_TEST(authmode_needs_a_key);
   CPPUNIT_TEST(two_listeners_need_two_ports);
@@ -53,6 +58,7 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(describe_hides_the_key);
   CPPUNIT_TEST(the_real_environment);
   CPPUNIT_TEST(the_real_files);
+  CPPUNIT_TEST(the_real_secrets_and_users);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -215,6 +221,22 @@ class LoaderTest : public CppUnit::TestFixture {
     }
   }
 
+  void an_auth_file_for_all_to_read_is_refused() {
+    files_["/key"] = "secret\n";
+    CPPUNIT_ASSERT_EQUAL(std::string("secret"), load({"-auth-file", "/key"}).config.auth_key);
+    open_to_all_ = "/key";
+    CPPUNIT_ASSERT_EQUAL(std::string("auth-file (flag -auth-file): open to every user"),
+                         load_error({"-auth-file", "/key"}));
+  }
+
+  void a_user_must_be_known() {
+    CPPUNIT_ASSERT_EQUAL(std::string(), load({}).config.user);
+    CPPUNIT_ASSERT_EQUAL(std::string("minivault"), load({"-user", "minivault"}).config.user);
+    variables_["MINIVAULT_USER"] = "nobody-here";
+    CPPUNIT_ASSERT_EQUAL(std::string("user (environment MINIVAULT_USER): there is no user nobody-here"),
+                         load_error({}));
+  }
+
   void auth_and_auth_file_exclude_each_other() {
     files_["/key"] = "secret";
     variables_["MINIVAULT_AUTH"] = "other";
@@ -323,6 +345,26 @@ class LoaderTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!not_a_file && not_a_file.error().code == Code::kIo);
   }
 
+  void the_real_secrets_and_users() {
+    const auto sources = ConfigSources::of_system();
+    const test::TemporaryDirectory directory;
+    const std::string path = directory.write("key", "secret\n");
+    for (const mode_t mode : {mode_t{0644}, mode_t{0604}, mode_t{0602}}) {
+      CPPUNIT_ASSERT_EQUAL(0, ::chmod(path.c_str(), mode));
+      const auto open_to_all = sources.read_secret(path);
+      CPPUNIT_ASSERT(!open_to_all && open_to_all.error().code == Code::kUnauthorized);
+      CPPUNIT_ASSERT(open_to_all.error().message.find("chmod o= " + path) != std::string::npos);
+    }
+    for (const mode_t mode : {mode_t{0640}, mode_t{0600}}) {
+      CPPUNIT_ASSERT_EQUAL(0, ::chmod(path.c_str(), mode));
+      CPPUNIT_ASSERT(sources.read_secret(path) == "secret\n");
+    }
+    const auto missing = sources.read_secret(directory.file("none"));
+    CPPUNIT_ASSERT(!missing && missing.error().code == Code::kNotFound);
+    CPPUNIT_ASSERT(sources.find_user("root").has_value());
+    CPPUNIT_ASSERT(sources.find_user("no-such-user").error().code == Code::kNotFound);
+  }
+
  private:
   ConfigSources sources() {
     return {[this](const std::string& name) -> std::optional<std::string> {
@@ -336,7 +378,15 @@ class LoaderTest : public CppUnit::TestFixture {
               if (file == files_.end()) return fail(Code::kNotFound, "no such file");
               return file->second;
             },
-            cores_};
+            cores_,
+            [this](const std::string& path) -> Result<std::string> {
+              if (path == open_to_all_) return fail(Code::kUnauthorized, "open to every user");
+              return sources().read_file(path);
+            },
+            [](const std::string& name) -> Status {
+              if (name == "minivault") return {};
+              return fail(Code::kNotFound, "there is no user " + name);
+            }};
   }
 
   LoadedConfig load(const Arguments& arguments) {
@@ -356,6 +406,7 @@ class LoaderTest : public CppUnit::TestFixture {
   std::map<std::string, std::string> variables_;
   std::map<std::string, std::string> files_;
   std::string unreadable_;
+  std::string open_to_all_;
   unsigned cores_ = 3;
 };
 

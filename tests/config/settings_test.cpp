@@ -45,8 +45,8 @@ class SettingsTest : public CppUnit::TestFixture {
     }
     for (const ActionFlag& flag : all_action_flags()) CPPUNIT_ASSERT(names.insert(flag.name).second);
     for (const char* name :
-         {"port", "http", "bind", "public-url", "data", "auth", "auth-file", "authmode", "ratelimit", "cache",
-          "log", "workers", "procs", "sync", "async", "write-timeout", "max-value", "config"}) {
+         {"port", "http", "bind", "public-url", "data", "user", "auth", "auth-file", "authmode", "ratelimit",
+          "cache", "log", "workers", "procs", "sync", "async", "write-timeout", "max-value", "config"}) {
       CPPUNIT_ASSERT_MESSAGE(name, find_setting(name) != nullptr);
     }
     CPPUNIT_ASSERT(find_setting("help") == nullptr);
@@ -108,6 +108,7 @@ class SettingsTest : public CppUnit::TestFixture {
                                      {"bind", "::1"},
                                      {"public-url", "http://n:3"},
                                      {"data", "/d"},
+                                     {"user", "u"},
                                      {"auth", "k"},
                                      {"auth-file", "/k"},
                                      {"authmode", "writes"},
@@ -136,6 +137,7 @@ class SettingsTest : public CppUnit::TestFixture {
     expected.bind = "::1";
     expected.public_url = "n:3";
     expected.data_directory = "/d";
+    expected.user = "u";
     expected.auth_key = "k";
     expected.auth_mode = AuthMode::kWrites;
     expected.rate_limit = 4;

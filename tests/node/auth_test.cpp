@@ -2,6 +2,7 @@
 // Method: a node for each mode; each operation without a key, with a wrong one and with the right one.
 
 #include <cppunit/extensions/HelperMacros.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <iterator>
@@ -152,7 +153,15 @@ class AuthTest : public CppUnit::TestFixture {
 
   void reads_the_key_from_a_file() {
     const TemporaryDirectory directory;
-    const Node node({.flags = {"-auth-file", directory.write("key", kKey + "\n"), "-authmode", "all"}});
+    const std::string file = directory.write("key", kKey + "\n");
+    const std::vector<std::string> flags{"-auth-file", file, "-authmode", "all"};
+    CPPUNIT_ASSERT_EQUAL(0, ::chmod(file.c_str(), 0644));
+    const Finished refused = run({minivault_binary(), "-config", "", "-data", directory.file("d"), flags[0],
+                                  flags[1], "-check-config"});
+    CPPUNIT_ASSERT_EQUAL(2, refused.status);
+    CPPUNIT_ASSERT_MESSAGE(refused.err, refused.err.find("chmod o= " + file) != std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(0, ::chmod(file.c_str(), 0640));
+    const Node node({.flags = flags});
     assert_writes_refused(node, {});
     assert_writes_done(node);
   }

@@ -34,7 +34,6 @@ class BaseDamageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_every_flipped_byte_of_a_record_is_found);
   CPPUNIT_TEST(test_offline_reading_leaves_no_trace);
   CPPUNIT_TEST(test_hash_collision);
-  CPPUNIT_TEST(test_network_file_systems);
   CPPUNIT_TEST_SUITE_END();
 
   static void make_base(const std::string& directory, unsigned keys) {
@@ -290,17 +289,6 @@ class BaseDamageTest : public CppUnit::TestFixture {
       assert_corrupt(transaction.commit(), "same hash");
     }
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, must(must(base.snapshot()).meta()).keys);
-  }
-
-  void test_network_file_systems() {
-    CPPUNIT_ASSERT(base::network_file_system(0x6969) == "NFS");
-    CPPUNIT_ASSERT(base::network_file_system(0x01021997) == "9p");
-    CPPUNIT_ASSERT(base::network_file_system(0xFF534D42) == "CIFS");
-    CPPUNIT_ASSERT(base::network_file_system(0xFE534D42) == "SMB2");
-    CPPUNIT_ASSERT(base::network_file_system(0x517B) == "SMB");
-    CPPUNIT_ASSERT(!base::network_file_system(0xEF53).has_value());      // ext4
-    CPPUNIT_ASSERT(!base::network_file_system(0x01021994).has_value());  // tmpfs
-    CPPUNIT_ASSERT(base::refuse_network_file_system("/").has_value());
   }
 };
 

@@ -39,14 +39,17 @@ class ReloadTest : public CppUnit::TestFixture {
     fresh.http_port = 2;
     fresh.bind = "::";
     fresh.data_directory = "/elsewhere";
+    fresh.user = "somebody";
     fresh.log_bytes = 64 << 20;
     fresh.sync.kind = SyncMode::Kind::kNone;
     fresh.rate_limit = 5;
     const Reloaded reloaded = merge(Config{}, fresh);
-    const std::vector<std::string> expected{"-port", "-http", "-bind", "-data", "-log", "-sync"};
+    const std::vector<std::string> expected{"-port", "-http", "-bind", "-data", "-user", "-log", "-sync"};
     CPPUNIT_ASSERT(reloaded.needs_restart == expected);
     Config merged;
     merged.rate_limit = 5;
+    for (const char* name : {"port", "http", "bind", "data", "user", "log", "sync"})
+      merged.description += std::string("# ") + name + ": as before, until the next start\n";
     CPPUNIT_ASSERT(reloaded.config == merged);
   }
 };

@@ -47,19 +47,21 @@ Node::~Node() {
 }
 
 std::vector<std::string> Node::command() const {
-  std::vector<std::string> command{minivault_binary(),
-                                   "-config",
-                                   directory_.file("minivault.conf"),
-                                   "-bind",
-                                   "127.0.0.1",
-                                   "-port",
-                                   "0",
-                                   "-data",
-                                   data(),
-                                   "-log",
-                                   "16",
-                                   "-procs",
-                                   "2"};
+  std::vector<std::string> command = options_.launcher;
+  const std::vector<std::string> node{minivault_binary(),
+                                      "-config",
+                                      directory_.file("minivault.conf"),
+                                      "-bind",
+                                      "127.0.0.1",
+                                      "-port",
+                                      "0",
+                                      "-data",
+                                      data(),
+                                      "-log",
+                                      "16",
+                                      "-procs",
+                                      "2"};
+  command.insert(command.end(), node.begin(), node.end());
   if (http_port_ != 0) command.insert(command.end(), {"-http", std::to_string(http_port_)});
   command.insert(command.end(), options_.flags.begin(), options_.flags.end());
   return command;

@@ -17,6 +17,7 @@ struct NodeOptions {
   std::vector<std::string> flags = {};  ///< after the fixture's own, so they win
   Environment environment = {};
   bool http_listener = false;
+  std::vector<std::string> launcher = {};    ///< a command that executes the one behind it, keeping its pid
   std::function<void(pid_t)> on_start = {};  ///< told the supervisor, long before that is ready
 };
 

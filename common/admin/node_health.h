@@ -1,0 +1,25 @@
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <cstdint>
+#include <string>
+
+#include "common/admin/arguments.h"
+#include "common/client/connection.h"
+
+/// A running node's health, for the commands that show it.
+namespace minivault::admin {
+
+/// With the key and the time-out of the command line. Errors: as client::Connection::open().
+[[nodiscard]] Result<client::Connection> connect(const Arguments& arguments, const std::string& address);
+
+/// An object with `quorum` and `peers` in it. Errors: kCorrupt, and those of the connection.
+[[nodiscard]] Result<rapidjson::Document> health_of(client::Connection& connection);
+[[nodiscard]] Result<rapidjson::Document> health_at(const Arguments& arguments, const std::string& address);
+
+// Empty, or 0, where there is no such member.
+[[nodiscard]] std::string text_of(const rapidjson::Value& object, const char* name);
+[[nodiscard]] std::uint64_t number_of(const rapidjson::Value& object, const char* name);
+
+}  // namespace minivault::admin
