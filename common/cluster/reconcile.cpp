@@ -34,10 +34,14 @@ class Reconciler {
   Status move_all(Side& from, const Span& span);
   Status move(Side& from, const std::vector<std::string>& keys);
   Status push(Side& to, const std::vector<Record>& records);
-  Status bury(const std::vector<std::pair<std::string, store::Version>>& ghosts);
+  using Ghosts = std::vector<std::pair<std::string, store::Version>>;
+  Status bury(Side& in, const Ghosts& ghosts);
   [[nodiscard]] Side& other(const Side& side) const { return &side == &first_ ? second_ : first_; }
-  [[nodiscard]] bool is_ghost(const Kept& kept) const {
-    return kept.operation == store::Operation::kSet && kept.version.hlc <= task_.ghosts_up_to_hlc;
+  [[nodiscard]] std::uint64_t ghosts_up_to(const Side& side) const {
+    return &side == &first_ ? task_.ghosts_of_first_up_to : task_.ghosts_of_second_up_to;
+  }
+  [[nodiscard]] bool is_ghost(const Side& side, const Kept& kept) const {
+    return kept.operation == store::Operation::kSet && kept.version.hlc <= ghosts_up_to(side);
   }
   [[nodiscard]] bool may_go_on(std::string_view reached) const {
     return !task_.progress || task_.progress(task_.figures, reached);
@@ -88,10 +92,9 @@ Status Reconciler::compare_page(Side& cutter, const RangesPage& here, const Span
 Status Reconciler::settle(Side& cutter, const RangeSum& here, const Fingerprint& there,
                           const std::string& end) {
   const Span span{task_.cut_off_hlc, here.begin, end};
-  const bool may_be_ghosts = task_.ghosts_up_to_hlc > 0;
-  // Where one side has nothing there is nothing to compare.
-  if (there.count == 0 && (!may_be_ghosts || &cutter == &second_)) return move_all(cutter, span);
-  if (here.sum.count == 0 && (!may_be_ghosts || &cutter == &first_)) return move_all(other(cutter), span);
+  // Where one side has nothing there is nothing to compare, unless what the other has may be ghosts.
+  if (there.count == 0 && ghosts_up_to(cutter) == 0) return move_all(cutter, span);
+  if (here.sum.count == 0 && ghosts_up_to(other(cutter)) == 0) return move_all(other(cutter), span);
   const std::uint64_t most = std::max(here.sum.count, there.count);
   if (most <= kFewKeys) return settle_items(span);
   // In parts, but never in parts so small that their sums weigh as much as their keys.
@@ -135,12 +138,13 @@ Status Reconciler::settle_items(const Span& span) {
 Status Reconciler::settle_page(const Items& here, const Items& there) {
   std::vector<std::string> to_first;
   std::vector<std::string> to_second;
-  std::vector<std::pair<std::string, store::Version>> ghosts;
+  Ghosts of_first;
+  Ghosts of_second;
   for (const auto& [key, mine] : here) {
     const auto theirs = there.find(key);
     if (theirs == there.end()) {
-      if (is_ghost(mine)) {
-        ghosts.emplace_back(key, mine.version);
+      if (is_ghost(first_, mine)) {
+        of_first.emplace_back(key, mine.version);
       } else {
         to_second.push_back(key);
       }
@@ -153,9 +157,15 @@ Status Reconciler::settle_page(const Items& here, const Items& there) {
     }
   }
   for (const auto& [key, theirs] : there) {
-    if (!here.contains(key)) to_first.push_back(key);
+    if (here.contains(key)) continue;
+    if (is_ghost(second_, theirs)) {
+      of_second.emplace_back(key, theirs.version);
+    } else {
+      to_first.push_back(key);
+    }
   }
-  if (Status buried = bury(ghosts); !buried) return buried;
+  if (Status buried = bury(first_, of_first); !buried) return buried;
+  if (Status buried = bury(second_, of_second); !buried) return buried;
   if (Status moved = move(second_, to_first); !moved) return moved;
   return move(first_, to_second);
 }
@@ -192,7 +202,7 @@ Status Reconciler::push(Side& to, const std::vector<Record>& records) {
 }
 
 /// A delete right above the ghost's version: no later than the floor, so nobody needs to keep it.
-Status Reconciler::bury(const std::vector<std::pair<std::string, store::Version>>& ghosts) {
+Status Reconciler::bury(Side& in, const Ghosts& ghosts) {
   if (ghosts.empty()) return {};
   std::vector<Record> deletes;
   deletes.reserve(ghosts.size());
@@ -200,7 +210,7 @@ Status Reconciler::bury(const std::vector<std::pair<std::string, store::Version>
     deletes.push_back({store::Operation::kDelete, 0, {version.hlc, ~std::uint64_t{0}}, key, {}});
   }
   task_.figures.ghosts += ghosts.size();
-  return first_.push(deletes);
+  return in.push(deletes);
 }
 
 }  // namespace

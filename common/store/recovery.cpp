@@ -108,6 +108,7 @@ void fill_limits(shared::State& state, const Base& base, const BaseMeta& meta, c
   limits.base_map_bytes.store(base.map_bytes());
   limits.node_id.store(meta.node_id);
   state.totals.keys.store(meta.keys);
+  state.totals.tombstones.store(meta.tombstones);
   state.totals.base_bytes.store(base.used_bytes());
 }
 
