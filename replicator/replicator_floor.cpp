@@ -104,10 +104,10 @@ void Replicator::settle(const Presence& presence) {
   }
   if (settling_ != fingerprint) {
     settling_ = fingerprint;
-    settling_since_ms_ = now_ms_;
+    settling_since_ms_ = now_ms_ + 1;  // not by one that began in this very millisecond, before the look
   }
   const bool done = std::all_of(presence.present.begin(), presence.present.end(), [&](const Holdings& one) {
-    return one.member == home_.id() || repairs_->last_began_ms(one.member) > settling_since_ms_;
+    return one.member == home_.id() || repairs_->last_began_ms(one.member) >= settling_since_ms_;
   });
   if (done && home_.is_complete()) write_settled(presence, fingerprint);
 }
