@@ -25,7 +25,6 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_clock_is_set_back_between_two_starts);
   CPPUNIT_TEST(under_load);
   CPPUNIT_TEST(a_clock_that_is_far_off_is_named);
-  CPPUNIT_TEST(who_is_far_off_stamps_as_the_others_do);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -107,39 +106,7 @@ class ClockTest : public CppUnit::TestFixture {
     (void)assert_converges(cluster, history_);
   }
 
-  // Its clock jumps by days, and nobody's versions follow; once it is right again it stamps by itself.
-  void who_is_far_off_stamps_as_the_others_do() {
-    Cluster cluster;
-    cluster.await_quorum();
-    for (const auto offset : {hours(100), hours(-100)}) {
-      cluster.set_clock(2, offset);
-      eventually("node 2 knows that its clock is off",
-                 [&] { return cluster.health(2)["clock"]["drifts"].IsTrue(); });
-      assert_write(cluster, history_, 2, "k", "v");
-      const auto off_by = std::chrono::abs(stamp(cluster, 0, "k") - wall_clock());
-      CPPUNIT_ASSERT_MESSAGE(std::to_string(off_by.count()) + " ms", off_by < std::chrono::minutes(30));
-      cluster.set_clock(2, milliseconds(0));
-      eventually("and that it is right again",
-                 [&] { return cluster.health(2)["clock"]["drifts"].IsFalse(); });
-    }
-    (void)assert_converges(cluster, history_);
-  }
-
  private:
-  static milliseconds wall_clock() {
-    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  }
-
-  /// When the key's version says that it was written.
-  static milliseconds stamp(const Cluster& cluster, unsigned i, const std::string& key) {
-    await_value(cluster, i, key, "v");
-    const HttpResponse response = http(cluster.port(i), http_request("GET", "/" + key));
-    const std::string tag = response.header("etag");
-    constexpr std::size_t kHlcDigits = 16;
-    CPPUNIT_ASSERT_MESSAGE(tag, tag.size() > kHlcDigits);
-    return milliseconds(std::stoull(tag.substr(1, kHlcDigits), nullptr, 16) >> 16U);
-  }
-
   static void set_clocks(Cluster& cluster, const Offsets& offsets) {
     for (unsigned i = 0; i < cluster.size(); ++i) cluster.set_clock(i, offsets[i]);
   }
