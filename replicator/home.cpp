@@ -32,6 +32,9 @@ Status Home::open() {
     epochs_ = std::move(*known);
   }
   if (Status same = refresh(); !same) return same;
+  // Before there is an epoch no peer is answered: whatever comes is judged by these.
+  if (Status known = read_floor(); !known) return known;
+  if (Status known = read_completeness(); !known) return known;
   if (state_->cluster.epoch.load(std::memory_order_acquire) == 0) {
     if (Status drawn = draw_epoch(); !drawn) return drawn;
   }
@@ -42,17 +45,37 @@ Status Home::open() {
     if (known.error().code != Code::kUnauthorized) return known;
     log_line(LogLevel::kError, "this_node_was_removed_from_the_cluster", {{"node", cluster::id_text(id_)}});
   }
-  const Result<store::Found> filled = store_->note(cluster::kFilledNote);
-  if (!filled) return tl::unexpected(filled.error());
   const bool alone = context_->config.cluster_nodes.empty() && members_.members().size() <= 1;
-  if (!filled->value.empty()) {
-    state_->cluster.complete.store(1, std::memory_order_release);
-  } else if (alone) {
+  if (alone) {
     if (Status complete = become_complete(); !complete) return complete;
   }
   open_at_ = state_->marks.tail.load(std::memory_order_acquire);
   // Only `always` syncs by itself.
   if (context_->config.sync.kind != SyncMode::Kind::kAlways) context_->region.ask_for_checkpoint(open_at_);
+  return {};
+}
+
+Status Home::read_floor() {
+  const Result<std::string> floor = read(cluster::kFloorNote);
+  const Result<std::string> settled = read(cluster::kSettledNote);
+  if (!floor) return tl::unexpected(floor.error());
+  if (!settled) return tl::unexpected(settled.error());
+  std::from_chars(floor->data(), floor->data() + floor->size(), floor_);
+  floor_at_ = state_->marks.tail.load(std::memory_order_acquire);
+  std::uint64_t none = 0;
+  state_->limits.tombstone_floor_hlc.compare_exchange_strong(none, floor_);
+  if (settled->empty()) return {};
+  Result<cluster::Settled> decoded = cluster::decode_settled(*settled);
+  if (!decoded) return tl::unexpected(decoded.error());
+  settled_ = std::move(*decoded);
+  if (!settled_.passed_up_to.empty()) state_->cluster.passed_some.store(1, std::memory_order_release);
+  return {};
+}
+
+Status Home::read_completeness() {
+  const Result<store::Found> filled = store_->note(cluster::kFilledNote);
+  if (!filled) return tl::unexpected(filled.error());
+  if (!filled->value.empty()) state_->cluster.complete.store(1, std::memory_order_release);
   return {};
 }
 
@@ -69,6 +92,7 @@ Status Home::draw_epoch() {
   next.begin(random_u64(), begin);
   if (Status written = write(cluster::kEpochsNote, next.encode()); !written) return written;
   epochs_ = std::move(next);
+  state_->cluster.previous_epoch.store(epochs_.previous(), std::memory_order_relaxed);
   state_->cluster.epoch.store(epochs_.current(), std::memory_order_release);
   return {};
 }
@@ -83,6 +107,7 @@ cluster::Hello Home::hello() const {
   cluster::Hello hello;
   hello.id = id_;
   hello.epoch = epoch();
+  hello.previous_epoch = epochs_.previous();
   hello.address = context_->config.public_url;
   hello.clock_us = wall_us();
   hello.largest_value = store_->largest_value(1);
@@ -96,6 +121,7 @@ cluster::Pulse Home::pulse() const {
   pulse.members_digest = digest_;
   pulse.floor_hlc = state_->limits.tombstone_floor_hlc.load(std::memory_order_relaxed);
   pulse.complete = is_complete();
+  pulse.settled = settled_.told;
   pulse.held = held();
   return pulse;
 }
@@ -106,12 +132,12 @@ std::vector<cluster::Held> Home::held() const {
   const std::uint64_t hlc = is_complete() ? state_->append.last_hlc.load(std::memory_order_acquire) : 0;
   const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
   std::vector<cluster::Held> held{{id_, {epoch(), tail, hlc}}};
-  for (const cluster::Member& member : members_.members()) {
-    if (member.id == id_) continue;
-    const Result<std::string> note = read(cluster::position_note(member.id));
+  for (const NodeId origin : cluster::origins_of(members_)) {
+    if (origin == id_) continue;
+    const Result<std::string> note = read(cluster::position_note(origin));
     if (!note || note->empty()) continue;
     if (const Result<cluster::Position> position = cluster::decode_position(*note)) {
-      held.push_back({member.id, *position});
+      held.push_back({origin, *position});
     }
   }
   return held;
@@ -133,7 +159,7 @@ Status Home::catch_up(std::uint64_t hlc) {
                                      << store::kHlcCounterBits;  // beyond the year 9999
   const bool late = hlc >= state_->append.last_hlc.load(std::memory_order_acquire) + kWorthIt;
   if (!late || hlc >= kNoClock) return {};
-  return write(cluster::kMembersNote, members_.encode(), hlc);
+  return write(cluster::kClockNote, {}, hlc);
 }
 
 Status Home::merge(const cluster::MemberSet& other) {
@@ -228,6 +254,36 @@ Status Home::pay(NodeId peer, const store::Version& debt) {
   note.expected = debt;
   batch.add(note);
   return store_->commit(batch);
+}
+
+Status Home::owe(NodeId peer) {
+  if (debt(peer) != store::Version()) return {};
+  return write(cluster::debt_note(peer), std::to_string(wall_ms()));
+}
+
+Status Home::raise_floor(std::uint64_t hlc) {
+  if (Status written = write(cluster::kFloorNote, std::to_string(hlc)); !written) return written;
+  floor_ = hlc;
+  floor_at_ = state_->marks.tail.load(std::memory_order_acquire);
+  return {};
+}
+
+Status Home::settle(cluster::Settled settled) {
+  if (!settled.passed_up_to.empty()) state_->cluster.passed_some.store(1, std::memory_order_seq_cst);
+  if (Status written = write(cluster::kSettledNote, cluster::encode_settled(settled)); !written)
+    return written;
+  settled_ = std::move(settled);
+  return {};
+}
+
+Result<cluster::Away> Home::away() const {
+  const Result<std::string> note = read(cluster::kAwayNote);
+  if (!note) return tl::unexpected(note.error());
+  return note->empty() ? cluster::Away() : cluster::decode_away(*note);
+}
+
+Status Home::note_away(const cluster::Away& away) {
+  return write(cluster::kAwayNote, away.empty() ? std::string() : cluster::encode_away(away));
 }
 
 Result<std::string> Home::read(std::string_view name) const {

@@ -65,9 +65,22 @@ class Home {
   [[nodiscard]] store::Version debt(NodeId peer) const;
   /// Unless a newer one was made since: what was jumped over meanwhile is still missing.
   [[nodiscard]] Status pay(NodeId peer, const store::Version& debt);
+  [[nodiscard]] Status owe(NodeId peer);
+
+  /// The stable floor as it is on disk, or will be before the next: what may be purged (limits).
+  [[nodiscard]] std::uint64_t floor() const { return floor_; }
+  /// Where the log must be durable before that floor counts.
+  [[nodiscard]] Lsn floor_counts_at() const { return floor_at_; }
+  [[nodiscard]] Status raise_floor(std::uint64_t hlc);
+  [[nodiscard]] const cluster::Settled& settled() const { return settled_; }
+  [[nodiscard]] Status settle(cluster::Settled settled);
+  [[nodiscard]] Result<cluster::Away> away() const;
+  [[nodiscard]] Status note_away(const cluster::Away& away);
 
  private:
   [[nodiscard]] Status draw_epoch();
+  [[nodiscard]] Status read_floor();
+  [[nodiscard]] Status read_completeness();
   [[nodiscard]] Status note_birth(std::uint64_t epoch_begin);
   [[nodiscard]] Result<std::string> read(std::string_view name) const;
   [[nodiscard]] Status write(std::string_view name, std::string_view value, std::uint64_t above_hlc = 0);
@@ -81,6 +94,9 @@ class Home {
   cluster::EpochList epochs_;
   cluster::MemberSet members_;
   std::uint64_t digest_ = 0;
+  std::uint64_t floor_ = 0;
+  Lsn floor_at_ = 0;
+  cluster::Settled settled_;
   Lsn birth_ = shared::kNoLsn;    ///< the log holds everything from here on; kNoLsn: it never did
   Lsn open_at_ = shared::kNoLsn;  ///< durable once the log is, up to here
 };

@@ -15,6 +15,8 @@ constexpr std::uint64_t kPulseMs = 200;
 constexpr std::uint64_t kSilenceMs = 2'000;
 /// A stream whose peer pulses may be slow: its disk is, or a large record arrives.
 constexpr std::uint64_t kStreamSilenceMs = 15'000;
+/// … and as slow as this. A slower line cannot bring a record of some MB within its origin's ring.
+constexpr std::uint64_t kSlowestBytesAMs = 64;
 constexpr std::uint64_t kFirstDelayMs = 50;
 constexpr std::uint64_t kLongestDelayMs = 1'000;
 constexpr std::uint64_t kItselfDelayMs = 30'000;
@@ -131,8 +133,9 @@ void Peer::tick(std::uint64_t now_ms) {
 /// Dials what is down, and closes what is silent.
 void Peer::tick(Link& link, std::uint64_t now_ms) {
   if (link.line.state() == Line::State::kClosed) {
-    // The stream follows the pulse: one try tells whether somebody is there.
-    const bool wanted = &link == &pulse_ || (pulse_.greeted && objection_ == PeerOwner::Objection::kNone);
+    // The stream follows the pulse: one try tells whether somebody is there, and whether it takes batches.
+    const bool streams = pulse_.greeted && objection_ == PeerOwner::Objection::kNone && knows_us_;
+    const bool wanted = &link == &pulse_ || streams;
     if (!wanted || now_ms < link.next_dial_ms) return;
     link.since_ms = now_ms;
     link.line.dial(address_);
@@ -140,7 +143,9 @@ void Peer::tick(Link& link, std::uint64_t now_ms) {
     return;
   }
   const bool waits = !link.greeted || !link.expected.empty();
-  const std::uint64_t patience = &link == &stream_ && link.greeted ? kStreamSilenceMs : kSilenceMs;
+  // What is in flight may be one large record on a narrow line: it is answered when all of it has arrived.
+  const std::uint64_t stream_patience = kStreamSilenceMs + in_flight_bytes_ / kSlowestBytesAMs;
+  const std::uint64_t patience = &link == &stream_ && link.greeted ? stream_patience : kSilenceMs;
   if (!waits) link.since_ms = now_ms;
   if (now_ms < link.since_ms + patience) return;
   const bool of_pulse = &link == &pulse_;
@@ -212,7 +217,9 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   digest_ = hello->members.digest();
   largest_value_ = hello->largest_value;
   complete_ = hello->complete;
+  knows_us_ = hello->members.find(services_->home.id()) != nullptr;
   place_->node_id.store(id_, std::memory_order_relaxed);
+  place_->last_epoch.store(epoch_, std::memory_order_relaxed);
   place_->epoch.store(epoch_, std::memory_order_release);
   if (services_->home.is_older_than(hello->position)) {
     if (Status noted = services_->home.become_incomplete(); !noted) return noted;
@@ -240,6 +247,8 @@ Status Peer::pulse_answered(std::string_view message, const Expected& asked) {
   digest_ = pulse->members_digest;
   complete_ = pulse->complete;
   held_ = std::move(pulse->held);
+  settled_ = pulse->settled;
+  held_digest_ = pulse->members_digest;
   return {};
 }
 
@@ -257,7 +266,7 @@ Status Peer::batch_answered(std::string_view message) {
   if (batch->to != parcel->to) return fail(Code::kCorrupt, "it acknowledges what was not sent");
   digest_ = batch->members_digest;
   // Before the acknowledgement counts: a conflict may have to hold the quorum back.
-  if (!batch->conflicts.empty()) services_->owner.conflicts(*parcel, batch->conflicts);
+  if (!batch->conflicts.empty()) services_->owner.conflicts(*this, *parcel, batch->conflicts);
   raise_acked(parcel->to);
   if (parcel->records > 0) {
     place_->acked_hlc_ms.store(parcel->hlc >> store::kHlcCounterBits, std::memory_order_relaxed);

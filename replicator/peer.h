@@ -26,7 +26,8 @@ class PeerOwner {
   /// A node said who it is, at an address that this node called.
   [[nodiscard]] virtual Objection met(Peer& peer, const cluster::HelloReply& hello) = 0;
   virtual void refused(Peer& peer, cluster::Reply reason) = 0;
-  virtual void conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) = 0;
+  virtual void conflicts(const Peer& peer, const Parcel& parcel,
+                         const std::vector<cluster::Conflict>& conflicts) = 0;
 
  protected:
   ~PeerOwner() = default;
@@ -65,7 +66,10 @@ class Peer {
   [[nodiscard]] bool is_complete() const { return complete_; }
   [[nodiscard]] std::uint64_t largest_value() const { return largest_value_; }
   [[nodiscard]] std::int64_t clock_offset_us() const;
+  /// What its last pulse said, of the member set that it had then.
   [[nodiscard]] const std::vector<cluster::Held>& held() const { return held_; }
+  [[nodiscard]] const cluster::SettledWord& settled() const { return settled_; }
+  [[nodiscard]] std::uint64_t held_digest() const { return held_digest_; }
   /// Its acknowledgements are of this member set and gap-free for whoever may still wait.
   [[nodiscard]] bool counts(std::uint64_t now_ms) const;
   /// Everything in the log up to `tail` was sent and acknowledged, or nothing can be.
@@ -76,6 +80,8 @@ class Peer {
   void expect(std::uint64_t now_ms);
   /// Takes an event of one of its lines.
   [[nodiscard]] bool note(const net::Event& event);
+  /// This process stood still for so long: nobody's silence.
+  void excuse(std::uint64_t ms) { stream_.since_ms += ms, pulse_.since_ms += ms; }
   /// Takes what was answered. REQUIRES: in a turn.
   void run(std::uint64_t now_ms);
   /// Dials, pulses, gives up on silence. REQUIRES: in a turn.
@@ -145,7 +151,10 @@ class Peer {
   std::uint64_t digest_ = 0;
   std::uint64_t largest_value_ = 0;
   bool complete_ = false;
+  bool knows_us_ = false;  ///< this node is in its member set
   std::vector<cluster::Held> held_;
+  cluster::SettledWord settled_;
+  std::uint64_t held_digest_ = 0;
   std::int64_t offset_us_ = 0;
   std::uint64_t distance_us_ = 0;  ///< the shortest round trip lately; 0: not measured
   std::uint64_t next_pulse_ms_ = 0;

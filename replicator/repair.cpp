@@ -46,8 +46,8 @@ void note(const RepairTask& task, const cluster::Reconciliation::Figures& figure
            {{"peer", task.peer.text()},
             {"ranges", figures.ranges_compared},
             {"different", figures.ranges_different},
-            {"records_in", task.ghosts_here ? figures.to_first : figures.to_second},
-            {"records_out", task.ghosts_here ? figures.to_second : figures.to_first},
+            {"records_in", figures.to_first},
+            {"records_out", figures.to_second},
             {"ghosts", figures.ghosts},
             {"contradictions", figures.contradictions},
             {"bytes", bytes},
@@ -68,8 +68,10 @@ Result<bool> repair(const RepairTask& task) {
   if (about_here->id == about_peer->id) return fail(Code::kInvalidArgument, "the peer is this node itself");
 
   cluster::Reconciliation work;
-  work.cut_off_hlc = task.cut_off_hlc;
-  work.ghosts_up_to_hlc = task.ghosts_up_to_hlc;
+  // A tombstone up to one side's floor may be purged there, and need not be here.
+  work.cut_off_hlc = std::max(about_here->floor_hlc, about_peer->floor_hlc);
+  work.ghosts_of_first_up_to = about_peer->floor_hlc;
+  work.ghosts_of_second_up_to = about_here->floor_hlc;
   std::uint64_t moved_before = 0;
   work.progress = [&](const cluster::Reconciliation::Figures& figures, std::string_view) {
     const std::uint64_t moved = figures.to_first + figures.to_second;
@@ -78,11 +80,8 @@ Result<bool> repair(const RepairTask& task) {
     hold_back((*peer)->bytes(), task.bytes_a_second, began_ms);
     return true;
   };
-  // Ghosts are what the first side brings.
-  cluster::Side& first = task.ghosts_here ? **here : **peer;
-  cluster::Side& second = task.ghosts_here ? **peer : **here;
   const std::uint64_t most = std::max(about_here->keys, about_peer->keys);
-  Status reconciled = cluster::reconcile(first, second, most, work);
+  Status reconciled = cluster::reconcile(**here, **peer, most, work);
   work.progress(work.figures, {});
   if (!reconciled) return tl::unexpected(reconciled.error());
   note(task, work.figures, (*peer)->bytes(), began_ms);

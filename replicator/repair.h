@@ -17,9 +17,6 @@ struct RepairTask {
   client::Address here;
   client::Address peer;
   std::string auth_key;
-  std::uint64_t cut_off_hlc = 0;       ///< tombstones up to this are not compared
-  std::uint64_t ghosts_up_to_hlc = 0;  ///< see cluster::Reconciliation
-  bool ghosts_here = false;            ///< this node may bring them; else the peer
   /// Pause so that no more than this many bytes a second are moved; 0: as fast as it goes.
   std::uint64_t bytes_a_second = 0;
   shared::PeerPlace* place = nullptr;  ///< where progress is told

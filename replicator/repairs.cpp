@@ -36,6 +36,7 @@ void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
     return;
   }
   account = {.last_ms = now_ms,
+             .last_began_ms = began_ms_,
              .asked_seen = asked_at_start_,
              .lead_seen = lead_at_start_,
              .next_lead_ms = now_ms + 10 * (now_ms - began_ms_)};
@@ -46,9 +47,15 @@ void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
 bool Repairs::is_due(const RepairPeer& peer, Account& account, std::uint64_t now_ms) const {
   if (!peer.reachable || now_ms < account.not_before_ms) return false;
   if (peer.owed || account.asked_seen < board_.repair_requested.load()) return true;
+  if (peer.settle_since_ms > account.last_began_ms) return true;
   if (peer.lead != 0 && peer.lead != account.lead_seen && now_ms >= account.next_lead_ms) return true;
   const auto interval_ms = static_cast<std::uint64_t>(config_.repair_interval.count());
   return interval_ms > 0 && id_ < peer.id && now_ms - account.last_ms >= interval_ms;
+}
+
+std::uint64_t Repairs::last_began_ms(cluster::NodeId peer) const {
+  const auto account = accounts_.find(peer);
+  return account == accounts_.end() ? 0 : account->second.last_began_ms;
 }
 
 void Repairs::start(const RepairPeer& peer, Account& account, std::uint64_t now_ms) {

@@ -26,6 +26,8 @@ struct RepairPeer {
   /// Not 0: it holds what this node lacks of origins that are away, and nobody else may have. Another number:
   /// more than at the last repair.
   std::uint64_t lead = 0;
+  /// Not 0: a repair is due that began after this; see Repairs::last_began_ms().
+  std::uint64_t settle_since_ms = 0;
 };
 
 /// Decides when this node repairs with whom, one after the other: whom it owes one, everyone when asked, and
@@ -45,11 +47,14 @@ class Repairs {
   /// Looks after the one under way and starts the next that is due. Often enough: a few times a second.
   void tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done);
 
+  /// When the last repair with it that ended well began; 0: none since this process did.
+  [[nodiscard]] std::uint64_t last_began_ms(cluster::NodeId peer) const;
   [[nodiscard]] bool under_way(cluster::NodeId peer) const { return repair_ && peer_ == peer; }
 
  private:
   struct Account {
     std::uint64_t last_ms = 0;  ///< when the last ended well, or the peer was first seen
+    std::uint64_t last_began_ms = 0;
     std::uint64_t not_before_ms = 0;
     std::uint64_t delay_ms = 0;    ///< between tries that fail
     std::uint64_t asked_seen = 0;  ///< of board.repair_requested

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::uint64_t kLookMs = 200;
 constexpr std::uint64_t kRetryMs = 1;
+/// A turn comes each 200 ms at least, unless this process did not get to run.
+constexpr std::uint64_t kStallMs = 500;
 constexpr std::uint64_t kOpenAgainMs = 20;
 constexpr std::uint64_t kDrainLookMs = 10;
 /// What a stopping node gives its peers, once its workers have gone, to take the rest of its log.
@@ -58,7 +60,10 @@ Status Replicator::run() {
 }
 
 void Replicator::turn(std::span<const net::Event> events) {
-  now_ms_ = monotonic_ms();
+  const std::uint64_t before_ms = std::exchange(now_ms_, monotonic_ms());
+  // Who did not run cannot say that others were silent: what they sent meanwhile is still to be read.
+  const std::uint64_t stalled_ms = before_ms == 0 || now_ms_ < before_ms + kStallMs ? 0 : now_ms_ - before_ms;
+  for (const auto& peer : peers_) peer->excuse(stalled_ms);
   for (const net::Event& event : events) notice(event);
   if (others_replicate()) return;
   store_->begin_turn();

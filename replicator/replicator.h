@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -12,7 +13,9 @@
 #include "common/net/poller.h"
 #include "common/process/roles.h"
 #include "common/store/store.h"
+#include "replicator/absences.h"
 #include "replicator/home.h"
+#include "replicator/majority.h"
 #include "replicator/parcel.h"
 #include "replicator/peer.h"
 #include "replicator/repairs.h"
@@ -65,15 +68,29 @@ class Replicator final : private PeerOwner {
   void refused(Peer& peer, cluster::Reply reason) override;
   void id_is_taken(const Peer& peer);
 
+  // The stable floor (replicator_floor.cpp).
+  struct Presence {
+    std::vector<cluster::Held> own;
+    std::vector<Holdings> present;
+    std::vector<NodeId> absent;
+    bool has_members_absent = false;  ///< not only some that were forgotten
+  };
+  void publish_floor();
+  void count_absences();
+  [[nodiscard]] std::optional<Presence> look_who_is_there() const;
+  void settle(const Presence& presence);
+  void write_settled(const Presence& presence, std::uint64_t fingerprint);
+  void raise_floor(std::uint64_t stable);
+
   // What is told (replicator_board.cpp).
   void publish_members();
   void publish_quorum();
-  void publish_floor();
   void publish_clock();
   void find_completeness();
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
-  void conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) override;
+  void conflicts(const Peer& peer, const Parcel& parcel,
+                 const std::vector<cluster::Conflict>& conflicts) override;
   void ring_waiting(Lsn quorum) const;
   void note_given_up();
 
@@ -117,6 +134,14 @@ class Replicator final : private PeerOwner {
   std::uint64_t next_look_ms_ = 0;
   std::uint64_t next_repair_look_ms_ = 0;
   std::uint64_t next_drift_note_ms_ = 0;
+  std::uint64_t next_too_few_note_ms_ = 0;
+  Absences absences_;
+  std::uint64_t absences_counted_ms_ = 0;
+  std::uint64_t next_away_note_ms_ = 0;
+  std::uint64_t next_floor_note_ms_ = 0;
+  std::uint64_t next_settled_note_ms_ = 0;
+  std::uint64_t settling_ = 0;           ///< the fingerprint that repairs are made for; 0: none
+  std::uint64_t settling_since_ms_ = 0;  ///< when it was first seen
   Lsn seen_tail_ = 0;
   bool had_majority_ = false;  ///< since this process began
   bool complained_ = false;

@@ -73,7 +73,12 @@ void Replicator::note_given_up() {
   }
 }
 
-void Replicator::conflicts(const Parcel& parcel, const std::vector<cluster::Conflict>& conflicts) {
+void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
+                           const std::vector<cluster::Conflict>& conflicts) {
+  // What was dropped there as deleted long ago must go here, too, or come back as something new.
+  const bool dropped = std::any_of(conflicts.begin(), conflicts.end(),
+                                   [](const cluster::Conflict& each) { return each.held.origin == 0; });
+  if (dropped) (void)home_.owe(peer.id());
   const bool waits = board_->needed.load(std::memory_order_relaxed) != 0 && !context_->config.async;
   if (!waits) return;
   const Lsn told = std::max({board_->quorum.load(std::memory_order_relaxed), given_up_,
@@ -84,30 +89,6 @@ void Replicator::conflicts(const Parcel& parcel, const std::vector<cluster::Conf
         restamps_.conflict(record, conflict.held, told);
       });
   if (!visited) log_line(LogLevel::kWarning, "conflict_lost", {{"error", visited.error().message}});
-}
-
-void Replicator::publish_floor() {
-  std::atomic<std::uint64_t>& floor = context_->region.state().limits.tombstone_floor_hlc;
-  const std::vector<cluster::Member>& members = home_.members().members();
-  if (configured() == 1 && members.size() == 1) {
-    floor.store(std::numeric_limits<std::uint64_t>::max(), std::memory_order_relaxed);
-    return;
-  }
-  const std::vector<cluster::Held> own = home_.held();
-  std::vector<Holdings> all;
-  for (const cluster::Member& member : members) {
-    const Peer* peer = find(member.id);
-    if (member.id == home_.id()) {
-      all.push_back({member.id, own});
-    } else {
-      all.push_back({member.id, peer == nullptr ? std::span<const cluster::Held>() : peer->held()});
-    }
-  }
-  const std::uint64_t stable = stable_floor(all);
-  // A floor of somebody who was alone until now is none.
-  const std::uint64_t before = floor.load(std::memory_order_relaxed);
-  const bool was_alone = before == std::numeric_limits<std::uint64_t>::max();
-  floor.store(was_alone ? stable : std::max(before, stable), std::memory_order_relaxed);
 }
 
 void Replicator::publish_clock() {
@@ -123,9 +104,13 @@ void Replicator::publish_clock() {
   }
   (void)home_.catch_up(hlc);
   const std::int64_t median = median_offset(std::move(offsets));
-  board_->median_offset_us.store(median, std::memory_order_relaxed);
   const std::int64_t allowed_us = std::chrono::microseconds(context_->config.max_drift).count();
-  if (std::abs(median) <= allowed_us || now_ms_ < next_drift_note_ms_) return;
+  // Whoever is that far off stamps as the others do: one wrong clock must not carry all of them away.
+  const bool drifts = std::abs(median) > allowed_us;
+  const std::int64_t correction = drifts ? median / 1'000 * (std::int64_t{1} << store::kHlcCounterBits) : 0;
+  context_->region.state().append.clock_correction.store(correction, std::memory_order_relaxed);
+  board_->median_offset_us.store(median, std::memory_order_release);
+  if (!drifts || now_ms_ < next_drift_note_ms_) return;
   next_drift_note_ms_ = now_ms_ + kDriftNoteMs;
   log_line(LogLevel::kWarning, "clock_drift", {{"ms_ahead_of_peers", -median / 1'000}});
 }
@@ -178,7 +163,14 @@ void Replicator::repair() {
     const store::Version debt = home_.debt(peer->id());
     const bool fills = !home_.is_complete() && (peer->is_complete() || !filled_from_.contains(peer->id()));
     const bool owed = debt != store::Version() || fills;
-    list.push_back({peer->id(), *address, &peer->place(), true, owed, debt, lead_of(*peer, own)});
+    list.push_back({.id = peer->id(),
+                    .address = *address,
+                    .place = &peer->place(),
+                    .reachable = true,
+                    .owed = owed,
+                    .debt = debt,
+                    .lead = lead_of(*peer, own),
+                    .settle_since_ms = settling_ == 0 ? 0 : settling_since_ms_});
   }
   store_->end_turn();
   repairs_->tick(now_ms_, list, [this](const Repairs::Done& done) {

@@ -14,6 +14,7 @@ namespace {
 constexpr unsigned kStrangersTries = 3;
 /// A caller can make this node dial so many at once, whatever it says.
 constexpr std::ptrdiff_t kMostStrangers = 4;
+constexpr std::uint64_t kSayAgainMs = 60'000;
 
 }  // namespace
 
@@ -61,8 +62,9 @@ void Replicator::drop_unwanted() {
   });
   for (shared::PeerPlace& place : board_->peers) {
     if (is_in_use(place) || place.state.load(std::memory_order_relaxed) == shared::PeerState::kNone) continue;
-    for (std::atomic<std::uint64_t>* word : {&place.node_id, &place.epoch, &place.acked, &place.stream_began,
-                                             &place.counts_from_ms, &place.last_heard_ms}) {
+    for (std::atomic<std::uint64_t>* word :
+         {&place.node_id, &place.epoch, &place.last_epoch, &place.acked, &place.stream_began,
+          &place.counts_from_ms, &place.last_heard_ms}) {
       word->store(0, std::memory_order_relaxed);
     }
     place.state.store(shared::PeerState::kNone, std::memory_order_release);
@@ -98,6 +100,14 @@ bool Replicator::is_stranger(const Peer& peer) const {
 }
 
 Peer* Replicator::add_peer(const std::string& address) {
+  if (connections_for(peers_.size() + 1) > context_->config.replication_connections) {
+    if (now_ms_ >= next_too_few_note_ms_) {
+      next_too_few_note_ms_ = now_ms_ + kSayAgainMs;
+      log_line(LogLevel::kWarning, "peer_not_called",
+               {{"peer", address}, {"reason", "-workers allows for no more connections"}});
+    }
+    return nullptr;
+  }
   shared::PeerPlace* place = find_place(address);
   if (place == nullptr) return nullptr;
   place->state.store(shared::PeerState::kUnreachable, std::memory_order_relaxed);
@@ -148,8 +158,10 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
   if (home_.members().is_forgotten(hello.id)) return Objection::kForgotten;
   // Of two nodes, one a copy of the other, the later is not believed: its set has its own address for the id.
   const bool has_twin = std::any_of(peers_.begin(), peers_.end(), [&](const auto& other) {
-    return other.get() != &peer && other->id() == hello.id && other->is_reachable() &&
-           other->epoch() != hello.epoch;
+    if (other.get() == &peer || other->id() != hello.id || other->epoch() == hello.epoch) return false;
+    const std::uint64_t heard_ms = other->place().last_heard_ms.load(std::memory_order_relaxed);
+    const bool follows = hello.previous_epoch == other->epoch();
+    return other->is_reachable() || (!follows && now_ms_ < heard_ms + shared::kForkSilenceMs);
   });
   if (has_twin) return Objection::kIdTaken;
   if (!home_.merge(hello.members)) return Objection::kNotStored;

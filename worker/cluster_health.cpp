@@ -117,6 +117,7 @@ void describe_cluster(const Config& config, const shared::State& state, Object& 
   health.set("restamped", read(board.restamped));
   health.set("ghosts", read(board.ghosts_dropped));
   health.set("equal_versions", read(board.equal_versions));
+  health.set("tombstones", read(state.totals.tombstones));
   health.set("floor_hlc", read(state.limits.tombstone_floor_hlc));
 }
 

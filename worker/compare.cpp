@@ -23,13 +23,14 @@ cluster::Record record_of(std::string_view key, const store::BaseRecord& record)
 /// The newest commit of the base, looked at anew for each request.
 class Conversation {
  public:
-  Conversation(store::Base::Snapshot snapshot, int socket)
-      : snapshot_(std::move(snapshot)), socket_(socket), ranges_({scan(), get()}) {}
+  Conversation(store::Base::Snapshot snapshot, std::uint64_t floor_hlc, int socket)
+      : snapshot_(std::move(snapshot)), floor_hlc_(floor_hlc), socket_(socket), ranges_({scan(), get()}) {}
 
   Status run(cluster::NodeId id, bool complete) {
     const Result<store::BaseMeta> meta = snapshot_.meta();
     if (!meta) return tl::unexpected(meta.error());
-    Status said = reply(cluster::encode(cluster::CompareReply{id, meta->keys + meta->tombstones, complete}));
+    Status said = reply(cluster::encode(
+        cluster::CompareReply{id, meta->keys + meta->tombstones, complete, complete ? floor_hlc_ : 0}));
     while (said) {
       snapshot_.reset();
       said = answer_next();
@@ -79,6 +80,7 @@ class Conversation {
   }
 
   store::Base::Snapshot snapshot_;
+  std::uint64_t floor_hlc_;
   PatientSocket socket_;
   cluster::RangeServer ranges_;
   std::string received_;
@@ -88,12 +90,15 @@ Status converse(const Config& config, const shared::Region& region, int socket) 
   shared::State& state = region.state();
   // Before the snapshot, which then holds whatever made this node complete.
   const bool complete = state.cluster.complete.load(std::memory_order_acquire) != 0;
+  // Before the tail: what the floor says is held is below it, and so in the snapshot.
+  const std::uint64_t floor = state.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
   const shared::Lsn at_least = state.marks.tail.load(std::memory_order_acquire);
   const Result<store::Base> base = open_base(config, state);
   if (!base) return tl::unexpected(base.error());
   Result<store::Base::Snapshot> snapshot = take_snapshot(*base, region, at_least, false);
   if (!snapshot) return tl::unexpected(snapshot.error());
-  return Conversation(std::move(*snapshot), socket).run(state.limits.node_id.load(), complete);
+  return Conversation(std::move(*snapshot), floor == store::kEverything ? 0 : floor, socket)
+      .run(state.limits.node_id.load(), complete);
 }
 
 /// A client that ends the conversation has got what it wanted.

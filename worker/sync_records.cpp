@@ -43,7 +43,6 @@ void clear(SyncState& state) {
   state.writing = false;
   state.batch.clear();
   state.records.clear();
-  state.indices.clear();
   if (state.plain.capacity() > kKept) std::string().swap(state.plain);
 }
 
@@ -53,6 +52,10 @@ Progress SyncSession::batch(Client& client, std::string_view message) {
   SyncState& state = *client.sync;
   if (!state.introduced) {
     refuse(client, Reply::kSayHelloFirst, "the hello only asked who is here");
+    return Progress::kGoOn;
+  }
+  if (!state.is_member) {
+    refuse(client, Reply::kSayHelloFirst, "the caller was no member here when it said hello");
     return Progress::kGoOn;
   }
   Result<cluster::DecodedBatch> decoded = cluster::decode_batch(message, state.id);
@@ -148,25 +151,8 @@ bool SyncSession::take_records(Client& client, std::vector<cluster::Record> reco
     }
   }
   state.records = std::move(records);
-  for (std::size_t i = 0; i < state.records.size(); ++i) {
-    if (is_ghost(state.records[i])) {
-      services_->state.cluster.ghosts_dropped.fetch_add(1, std::memory_order_relaxed);
-      continue;
-    }
-    state.batch.add(write_of(state.records[i]));
-    state.indices.push_back(i);
-  }
+  for (const cluster::Record& record : state.records) state.batch.add(write_of(record));
   return true;
-}
-
-/// What every member held once, and is not here now, was deleted so long ago that its tombstone is gone too
-/// (REPLICATION.md rule 5).
-bool SyncSession::is_ghost(const cluster::Record& record) {
-  const std::uint64_t floor = services_->state.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
-  if (record.version.hlc > floor || floor >= kLargestHlc) return false;
-  if (board().complete.load(std::memory_order_acquire) == 0) return false;
-  const Result<store::Found> found = services_->store.get(record.key);
-  return found && !found->known;
 }
 
 /// As much as there is room for now; the rest when the worker asks again.
@@ -189,21 +175,45 @@ Progress SyncSession::write(Client& client) {
   return Progress::kGoOn;
 }
 
+/// Up to here this node has told others of its own clock while it did not count the caller among those that
+/// the stable floor waits for: before it came in, or while it was away for long. Others may have let their
+/// floor pass so far. What the caller stamped up to here is taken, and named as a conflict: it is stamped
+/// anew before anybody acknowledges it. So nothing that is acknowledged can be a ghost anywhere. REQUIRES:
+/// the records are in the log; a floor that passes them later has seen them in the caller's position.
+std::uint64_t SyncSession::guard_against(Client& client) {
+  const SyncState& state = *client.sync;
+  if (board().passed_some.load(std::memory_order_acquire) == 0) return state.joined_hlc;
+  const Result<std::string_view> settled = note(client, cluster::kSettledNote);
+  if (!settled) return store::kEverything;
+  if (settled->empty()) return state.joined_hlc;
+  const Result<cluster::Settled> decoded = cluster::decode_settled(*settled);
+  if (!decoded) return store::kEverything;
+  const auto passed = decoded->passed_up_to.find(state.id);
+  return passed == decoded->passed_up_to.end() ? state.joined_hlc
+                                               : std::max(state.joined_hlc, passed->second);
+}
+
 void SyncSession::answer_written(Client& client) {
   SyncState& state = *client.sync;
   cluster::BatchReply answer;
   std::vector<const cluster::Record*> equals;
   shared::Lsn answer_after = 0;
+  const std::uint64_t guard_hlc = state.is_push ? 0 : guard_against(client);
   for (std::size_t i = 0; i < state.batch.size(); ++i) {
     const store::WriteResult& result = state.batch.result(i);
     answer_after = std::max(answer_after, result.answer_after);
-    if (result.outcome != Outcome::kRefused || i >= state.indices.size()) continue;
-    const cluster::Record& record = state.records[state.indices[i]];
-    if (result.version == record.version) {
+    if (i >= state.records.size()) continue;  // notes
+    const cluster::Record& record = state.records[i];
+    const bool refused = result.outcome == Outcome::kRefused;
+    const bool is_ghost = refused && result.version.origin == 0;
+    if (is_ghost) services_->state.cluster.ghosts_dropped.fetch_add(1, std::memory_order_relaxed);
+    if (refused && result.version == record.version) {
       equals.push_back(&record);
-    } else {
-      answer.conflicts.push_back({state.indices[i], result.version});
+    } else if (refused) {
+      answer.conflicts.push_back({i, result.version});
+      continue;
     }
+    if (record.version.hlc <= guard_hlc) answer.conflicts.push_back({i, {guard_hlc, own_id()}});
   }
   if (!services_->will_leave(answer_after)) {
     state.next.reset();

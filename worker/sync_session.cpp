@@ -14,6 +14,7 @@
 #include "common/cluster/notes.h"
 #include "common/core/clock.h"
 #include "worker/compare.h"
+#include "worker/peer_text.h"
 
 namespace minivault::worker {
 namespace {
@@ -111,19 +112,24 @@ void SyncSession::hello(Client& client, std::string_view message) {
   if (!accept_caller(client, *decoded)) return;
   Result<cluster::Position> position = position_in(client, decoded->id);
   Result<cluster::MemberSet> known = members(client);
+  const Result<store::Found> members_note = services_->store.note(cluster::kMembersNote);
   if (!position) return refuse(client, Reply::kCannotWrite, position.error().message);
   if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
+  if (!members_note) return refuse(client, Reply::kCannotWrite, members_note.error().message);
 
   SyncState& state = *client.sync;
   state.id = decoded->id != 0 ? decoded->id : own_id();  // whoever only asks may have no id yet
   state.epoch = decoded->epoch;
   state.introduced = !decoded->dial_back;
+  state.is_member = known->find(decoded->id) != nullptr;
+  state.joined_hlc = members_note->version.hlc;
   state.next.reset();
   if (state.introduced) introduce(client, *decoded);
 
   cluster::HelloReply answer;
   answer.id = own_id();
   answer.epoch = board().epoch.load(std::memory_order_acquire);
+  answer.previous_epoch = board().previous_epoch.load(std::memory_order_relaxed);
   answer.address = services_->config.public_url;
   answer.clock_us = wall_us();
   answer.largest_value = services_->store.largest_value(1);
@@ -169,7 +175,7 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
     refuse(client, Reply::kForgotten, cluster::id_text(hello.id) + " was removed from the cluster");
     return false;
   }
-  const OtherHolder other = other_holder(hello);
+  const OtherHolder other = other_holder(hello, reachable_address(hello.address, client.connection.fd()));
   if (other == OtherHolder::kMayBeGone) {
     refuse(client, Reply::kBusy, "your last life may not be over: its connections are not");
   } else if (other == OtherHolder::kLives) {
@@ -180,16 +186,19 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
 
 /// A node that was killed and starts again may be back before its old connections are known to be dead. Only
 /// who is heard from long after the newcomer came lives beside it.
-SyncSession::OtherHolder SyncSession::other_holder(const cluster::Hello& hello) {
+SyncSession::OtherHolder SyncSession::other_holder(const cluster::Hello& hello, const std::string& address) {
   const std::uint64_t now_ms = monotonic_ms();
   const auto is_contest = [&](const Contest& contest) {
     return contest.id == hello.id && contest.epoch == hello.epoch;
   };
   for (const shared::PeerPlace& peer : board().peers) {
     if (hello.id == 0 || peer.node_id.load(std::memory_order_relaxed) != hello.id) continue;
-    const std::uint64_t other = peer.epoch.load(std::memory_order_acquire);
+    const std::uint64_t other = peer.last_epoch.load(std::memory_order_acquire);
     const std::uint64_t heard_ms = peer.last_heard_ms.load(std::memory_order_relaxed);
-    if (other == 0 || other == hello.epoch || now_ms >= heard_ms + kAliveMs) continue;
+    const bool is_fork = hello.previous_epoch != other && read_text(peer, peer.address) != address;
+    const bool is_there = peer.epoch.load(std::memory_order_acquire) != 0;
+    const std::uint64_t patience_ms = is_fork ? shared::kForkSilenceMs : is_there ? kAliveMs : 0;
+    if (other == 0 || other == hello.epoch || now_ms >= heard_ms + patience_ms) continue;
     const auto contest = std::find_if(contests_.begin(), contests_.end(), is_contest);
     if (contest != contests_.end()) {
       return heard_ms >= contest->since_ms + kAliveMs ? OtherHolder::kLives : OtherHolder::kMayBeGone;
@@ -226,19 +235,24 @@ void SyncSession::pulse(Client& client) {
   answer.id = own_id();
   answer.epoch = board().epoch.load(std::memory_order_acquire);
   answer.clock_us = wall_us();
-  answer.members_digest = board().members_digest.load(std::memory_order_relaxed);
   answer.floor_hlc = node.limits.tombstone_floor_hlc.load(std::memory_order_relaxed);
   answer.complete = board().complete.load(std::memory_order_acquire) != 0;
   // The clock value before the tail: every record of this node up to it lies below.
   const std::uint64_t hlc = answer.complete ? node.append.last_hlc.load(std::memory_order_acquire) : 0;
   const shared::Lsn tail = node.marks.tail.load(std::memory_order_acquire);
   answer.held.push_back({answer.id, {answer.epoch, tail, hlc}});
+  // The set after the clock value: whoever comes in later comes in above it (SyncSession::guard_against()).
   const Result<cluster::MemberSet> known = members(client);
   if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
-  for (const cluster::Member& member : known->members()) {
-    if (member.id == answer.id) continue;
-    const Result<cluster::Position> position = position_in(client, member.id);
-    if (position && position->epoch != 0) answer.held.push_back({member.id, *position});
+  answer.members_digest = known->digest();
+  const Result<std::string_view> settled = note(client, cluster::kSettledNote);
+  if (settled && !settled->empty()) {
+    if (const auto decoded = cluster::decode_settled(*settled)) answer.settled = decoded->told;
+  }
+  for (const cluster::NodeId origin : cluster::origins_of(*known)) {
+    if (origin == answer.id) continue;
+    const Result<cluster::Position> position = position_in(client, origin);
+    if (position && position->epoch != 0) answer.held.push_back({origin, *position});
   }
   reply(client, cluster::encode(answer));
 }

@@ -18,7 +18,9 @@ namespace minivault::worker {
 struct SyncState {
   cluster::NodeId id = 0;  ///< 0: no hello yet
   std::uint64_t epoch = 0;
-  bool introduced = false;  ///< its hello was more than a question: it may send its stream
+  bool introduced = false;       ///< its hello was more than a question: it may send its stream
+  bool is_member = false;        ///< as this node's note of members has it
+  std::uint64_t joined_hlc = 0;  ///< the note of members is of then: the caller came in before, or with it
   /// Where the next batch begins; none: the stream has not begun, or was refused in the middle.
   std::optional<shared::Lsn> next;
 
@@ -27,7 +29,6 @@ struct SyncState {
   bool is_push = false;
   std::string plain;
   std::vector<cluster::Record> records;
-  std::vector<std::size_t> indices;  ///< of the records in the batch: ghosts are left out
   cluster::BatchHead head;
   store::Batch batch;
   std::uint64_t since_ms = 0;
@@ -60,7 +61,7 @@ class SyncSession {
   [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello);
   /// A node that answers at another connection with the id of the caller, but of another start.
   enum class OtherHolder { kNone, kMayBeGone, kLives };
-  [[nodiscard]] OtherHolder other_holder(const cluster::Hello& hello);
+  [[nodiscard]] OtherHolder other_holder(const cluster::Hello& hello, const std::string& address);
   void introduce(Client& client, const cluster::Hello& hello) const;
   void pulse(Client& client);
   void read(Client& client, std::string_view key);
@@ -74,7 +75,6 @@ class SyncSession {
   [[nodiscard]] bool add_position(Client& client);
   [[nodiscard]] Progress push(Client& client, std::string_view message);
   [[nodiscard]] bool take_records(Client& client, std::vector<cluster::Record> records);
-  [[nodiscard]] bool is_ghost(const cluster::Record& record);
   [[nodiscard]] Progress write(Client& client);
   void answer_written(Client& client);
   void settle_equals(const std::vector<const cluster::Record*>& equals);
@@ -85,6 +85,7 @@ class SyncSession {
   [[nodiscard]] Result<std::string_view> note(Client& client, std::string_view name);
   [[nodiscard]] Result<cluster::Position> position_in(Client& client, cluster::NodeId origin);
   [[nodiscard]] Result<cluster::MemberSet> members(Client& client);
+  [[nodiscard]] std::uint64_t guard_against(Client& client);
   [[nodiscard]] const shared::ClusterBoard& board() const { return services_->state.cluster; }
   [[nodiscard]] cluster::NodeId own_id() const {
     return services_->state.limits.node_id.load(std::memory_order_relaxed);

@@ -11,7 +11,6 @@ namespace minivault::cluster {
 namespace {
 
 constexpr std::size_t kLongestAddress = 300;
-constexpr std::size_t kMostForgotten = 4096;
 
 tl::unexpected<Error> damaged(const char* how) {
   return fail(Code::kCorrupt, std::string("member set: ") + how);
@@ -145,6 +144,12 @@ Result<MemberSet> MemberSet::decode(std::string_view bytes) {
   }
   if (!reader.done()) return damaged("cut off, or bytes after its end");
   return set;
+}
+
+std::vector<NodeId> origins_of(const MemberSet& set) {
+  std::vector<NodeId> origins = set.forgotten();
+  for (const Member& member : set.members()) origins.push_back(member.id);
+  return origins;
 }
 
 }  // namespace minivault::cluster

@@ -47,6 +47,7 @@ class MemberSet {
   [[nodiscard]] static Result<MemberSet> decode(std::string_view bytes);
 
   static constexpr std::size_t kMost = 64;
+  static constexpr std::size_t kMostForgotten = 4096;
 
   bool operator==(const MemberSet&) const = default;
 
@@ -55,6 +56,9 @@ class MemberSet {
   std::vector<Member> members_;
   std::vector<NodeId> forgotten_;
 };
+
+/// Whose records there may be: members, and those that were forgotten.
+[[nodiscard]] std::vector<NodeId> origins_of(const MemberSet& set);
 
 /// Copies of a write, this node's own counted, that make it acknowledged: the larger of the majority of the
 /// configured nodes (self included) and that of the member set (REPLICATION.md rule 2).

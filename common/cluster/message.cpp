@@ -8,7 +8,7 @@ namespace minivault::cluster {
 namespace {
 
 constexpr std::size_t kLongestAddress = 300;  // a host name has 253
-constexpr std::uint64_t kMostHeld = 4 * MemberSet::kMost;
+constexpr std::uint64_t kMostHeld = MemberSet::kMost + MemberSet::kMostForgotten;
 constexpr std::uint64_t kMostConflicts = 1 << 20;
 constexpr std::uint8_t kOk = static_cast<std::uint8_t>(Reply::kOk);
 constexpr std::uint8_t kLastReply = static_cast<std::uint8_t>(Reply::kItself);
@@ -55,6 +55,8 @@ void put_pulse(std::string& out, const Pulse& pulse) {
   wire::put_fixed(out, pulse.members_digest);
   wire::put_fixed(out, pulse.floor_hlc);
   wire::put_fixed(out, static_cast<std::uint8_t>(pulse.complete));
+  wire::put_fixed(out, pulse.settled.fingerprint);
+  wire::put_fixed(out, pulse.settled.hlc);
   wire::put(out, pulse.held.size());
   for (const Held& held : pulse.held) {
     wire::put_fixed(out, held.origin);
@@ -67,6 +69,8 @@ Status take_pulse(wire::Reader& reader, Pulse& pulse, const char* name) {
   pulse.members_digest = reader.fixed<std::uint64_t>();
   pulse.floor_hlc = reader.fixed<std::uint64_t>();
   if (!take_flag(reader, pulse.complete)) return damaged(name, "complete is neither yes nor no");
+  pulse.settled.fingerprint = reader.fixed<std::uint64_t>();
+  pulse.settled.hlc = reader.fixed<std::uint64_t>();
   constexpr std::size_t kHeldBytes = 8 + 8 + 1 + 8;
   const std::uint64_t count = reader.count(kHeldBytes);
   if (count > kMostHeld) return damaged(name, "positions of too many origins");
@@ -105,6 +109,7 @@ std::string encode(const Hello& message) {
   wire::put_fixed(out, static_cast<std::uint8_t>(message.dial_back));
   wire::put_fixed(out, message.id);
   wire::put_fixed(out, message.epoch);
+  wire::put_fixed(out, message.previous_epoch);
   wire::put_text(out, message.address);
   wire::put_fixed(out, message.clock_us);
   wire::put(out, message.largest_value);
@@ -117,6 +122,7 @@ std::string encode(const HelloReply& message) {
   wire::put_fixed(out, kOk);
   wire::put_fixed(out, message.id);
   wire::put_fixed(out, message.epoch);
+  wire::put_fixed(out, message.previous_epoch);
   wire::put_text(out, message.address);
   wire::put_fixed(out, message.clock_us);
   wire::put(out, message.largest_value);
@@ -180,6 +186,7 @@ Result<Hello> decode_hello(std::string_view bytes) {
   if (!take_flag(reader, message.dial_back)) return damaged("hello", "dial_back is neither yes nor no");
   message.id = reader.fixed<std::uint64_t>();
   message.epoch = reader.fixed<std::uint64_t>();
+  message.previous_epoch = reader.fixed<std::uint64_t>();
   message.address = reader.text();
   message.clock_us = reader.fixed<std::uint64_t>();
   message.largest_value = reader.number();
@@ -200,6 +207,7 @@ Result<HelloReply> decode_hello_reply(std::string_view bytes, Reply& refusal) {
   HelloReply message;
   message.id = reader.fixed<std::uint64_t>();
   message.epoch = reader.fixed<std::uint64_t>();
+  message.previous_epoch = reader.fixed<std::uint64_t>();
   message.address = reader.text();
   message.clock_us = reader.fixed<std::uint64_t>();
   message.largest_value = reader.number();

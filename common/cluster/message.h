@@ -48,7 +48,8 @@ struct Hello {
   bool dial_back = false;  ///< only asks who answers there: changes nothing, introduces nobody
   NodeId id = 0;
   std::uint64_t epoch = 0;
-  std::string address;  ///< -public-url
+  std::uint64_t previous_epoch = 0;  ///< of the start before this one, as the directory has it; 0: none
+  std::string address;               ///< -public-url
   std::uint64_t clock_us = 0;
   std::uint64_t largest_value = 0;
   MemberSet members;
@@ -63,6 +64,7 @@ struct Held {
 struct HelloReply {
   NodeId id = 0;
   std::uint64_t epoch = 0;
+  std::uint64_t previous_epoch = 0;
   std::string address;
   std::uint64_t clock_us = 0;
   std::uint64_t largest_value = 0;
@@ -76,6 +78,7 @@ struct Pulse {
   std::uint64_t members_digest = 0;
   std::uint64_t floor_hlc = 0;  ///< the stable floor as the sender knows it
   bool complete = false;
+  SettledWord settled;
   std::vector<Held> held;  ///< per origin; the sender's own stream too: its tail
 };
 struct PulseReply : Pulse {

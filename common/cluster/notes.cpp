@@ -15,6 +15,25 @@ tl::unexpected<Error> damaged(const char* note, const char* how) {
   return fail(Code::kCorrupt, std::string("note ") + note + ": " + how);
 }
 
+using Table = std::map<NodeId, std::uint64_t>;
+
+void put_table(std::string& out, const Table& table) {
+  wire::put(out, table.size());
+  for (const auto& [id, value] : table) {
+    wire::put_fixed(out, id);
+    wire::put_fixed(out, value);
+  }
+}
+
+Table take_table(wire::Reader& reader) {
+  Table table;
+  for (std::uint64_t left = reader.count(2 * sizeof(std::uint64_t)); left > 0; --left) {
+    const auto id = reader.fixed<NodeId>();
+    table[id] = reader.fixed<std::uint64_t>();
+  }
+  return table;
+}
+
 }  // namespace
 
 void EpochList::begin(std::uint64_t id, Lsn at) {
@@ -63,6 +82,37 @@ std::string position_note(NodeId origin) {
 }
 std::string debt_note(NodeId peer) {
   return "debt/" + id_text(peer);
+}
+
+std::string encode_settled(const Settled& settled) {
+  std::string out;
+  wire::put_fixed(out, settled.told.fingerprint);
+  wire::put_fixed(out, settled.told.hlc);
+  put_table(out, settled.passed_up_to);
+  return out;
+}
+
+Result<Settled> decode_settled(std::string_view bytes) {
+  wire::Reader reader(bytes);
+  Settled settled;
+  settled.told.fingerprint = reader.fixed<std::uint64_t>();
+  settled.told.hlc = reader.fixed<std::uint64_t>();
+  settled.passed_up_to = take_table(reader);
+  if (!reader.done()) return damaged("settled", "cut off, or bytes after its end");
+  return settled;
+}
+
+std::string encode_away(const Away& away) {
+  std::string out;
+  put_table(out, away);
+  return out;
+}
+
+Result<Away> decode_away(std::string_view bytes) {
+  wire::Reader reader(bytes);
+  Away away = take_table(reader);
+  if (!reader.done()) return damaged("away", "cut off, or bytes after its end");
+  return away;
 }
 
 std::string encode_position(const Position& position) {

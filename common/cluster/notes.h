@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,10 @@ class EpochList {
 
   void begin(std::uint64_t id, Lsn at);
   [[nodiscard]] const std::vector<Epoch>& epochs() const { return epochs_; }
+  /// The one before the current; 0: none.
+  [[nodiscard]] std::uint64_t previous() const {
+    return epochs_.size() < 2 ? 0 : epochs_[epochs_.size() - 2].id;
+  }
   [[nodiscard]] std::uint64_t current() const { return epochs_.empty() ? 0 : epochs_.back().id; }
   /// Whether `position` can be one of this node's stream, whose log now ends at `tail`: a known epoch, and
   /// not beyond where that epoch ended.
@@ -52,8 +57,40 @@ inline constexpr std::string_view kEpochsNote = "epochs";
 inline constexpr std::string_view kMembersNote = "members";
 inline constexpr std::string_view kFilledNote = "filled";
 inline constexpr std::string_view kBirthNote = "birth";
+inline constexpr std::string_view kFloorNote = "floor";      ///< the stable floor, in digits
+inline constexpr std::string_view kClockNote = "clock";      ///< empty: what counts is its version
+inline constexpr std::string_view kSettledNote = "settled";  ///< Settled
+inline constexpr std::string_view kAwayNote = "away";        ///< Away
 [[nodiscard]] std::string position_note(NodeId origin);
 [[nodiscard]] std::string debt_note(NodeId peer);
+
+/// A member's word about the streams of absent origins: those that were forgotten, or are away longer than
+/// -tombstone-ttl. `fingerprint` is of who is absent, who is not, and how far each of those holds the absent
+/// ones' streams: whatever of these any of them holds, the teller holds, for it has repaired with each of the
+/// others since it was so. (Of no absent origins it is 0, and says nothing.)
+struct SettledWord {
+  std::uint64_t fingerprint = 0;
+  /// The absent ones acknowledge nothing with the teller's help that is stamped up to this.
+  std::uint64_t hlc = 0;
+
+  bool operator==(const SettledWord&) const = default;
+};
+
+/// The note: what is told, and what each absent one must stamp above when it comes back.
+struct Settled {
+  SettledWord told;
+  std::map<NodeId, std::uint64_t> passed_up_to;
+
+  bool operator==(const Settled&) const = default;
+};
+[[nodiscard]] std::string encode_settled(const Settled& settled);
+[[nodiscard]] Result<Settled> decode_settled(std::string_view bytes);
+
+/// How long members have been away: ms in which this node ran, had a majority and did not hear of them. Time
+/// in which it was off does not count.
+using Away = std::map<NodeId, std::uint64_t>;
+[[nodiscard]] std::string encode_away(const Away& away);
+[[nodiscard]] Result<Away> decode_away(std::string_view bytes);
 
 [[nodiscard]] std::string encode_position(const Position& position);
 [[nodiscard]] Result<Position> decode_position(std::string_view bytes);

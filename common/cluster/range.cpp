@@ -148,6 +148,7 @@ std::string encode(const CompareReply& reply) {
   wire::put_fixed(out, reply.id);
   wire::put(out, reply.keys);
   wire::put_fixed(out, std::uint8_t{reply.complete});
+  wire::put_fixed(out, reply.floor_hlc);
   return out;
 }
 
@@ -256,6 +257,7 @@ Result<CompareReply> decode_compare_reply(std::string_view bytes) {
   reply.id = reader.fixed<std::uint64_t>();
   reply.keys = reader.number();
   reply.complete = reader.fixed<std::uint8_t>() != 0;
+  reply.floor_hlc = reader.fixed<std::uint64_t>();
   if (!reader.done()) return malformed("answer to a comparison");
   return reply;
 }

@@ -114,6 +114,9 @@ struct CompareReply {
   NodeId id = 0;
   std::uint64_t keys = 0;  ///< held, about; tombstones too
   bool complete = false;
+  /// The stable floor as it was before what is compared was looked at; 0: none, or the answerer is no
+  /// authority on absence.
+  std::uint64_t floor_hlc = 0;
 };
 
 [[nodiscard]] std::string encode(const SplitRequest& request);

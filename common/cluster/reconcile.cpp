@@ -34,14 +34,16 @@ class Reconciler {
   Status move_all(Side& from, const Span& span);
   Status move(Side& from, const std::vector<std::string>& keys);
   Status push(Side& to, const std::vector<Record>& records);
-  Status bury(const std::vector<std::pair<std::string, store::Version>>& ghosts);
+  using Ghosts = std::vector<std::pair<std::string, store::Version>>;
+  Status bury(Side& in, const Ghosts& ghosts);
   [[nodiscard]] Side& other(const Side& side) const { return &side == &first_ ? second_ : first_; }
-  /// What one side has and the other has nothing of needs no look at each key: no ghosts come from that side.
-  [[nodiscard]] bool moves_whole(const Side& from) const {
-    return task_.ghosts_up_to_hlc == 0 || &from == &second_;
+  [[nodiscard]] std::uint64_t ghosts_up_to(const Side& side) const {
+    return &side == &first_ ? task_.ghosts_of_first_up_to : task_.ghosts_of_second_up_to;
   }
-  [[nodiscard]] bool is_ghost(const Kept& kept) const {
-    return kept.operation == store::Operation::kSet && kept.version.hlc <= task_.ghosts_up_to_hlc;
+  /// What one side has and the other has nothing of needs no look at each key: no ghosts come from that side.
+  [[nodiscard]] bool moves_whole(const Side& from) const { return ghosts_up_to(from) == 0; }
+  [[nodiscard]] bool is_ghost(const Side& side, const Kept& kept) const {
+    return kept.operation == store::Operation::kSet && kept.version.hlc <= ghosts_up_to(side);
   }
   [[nodiscard]] bool may_go_on(std::string_view reached) const {
     return !task_.progress || task_.progress(task_.figures, reached);
@@ -144,12 +146,13 @@ Status Reconciler::settle_items(const Span& span) {
 Status Reconciler::settle_page(const Items& here, const Items& there) {
   std::vector<std::string> to_first;
   std::vector<std::string> to_second;
-  std::vector<std::pair<std::string, store::Version>> ghosts;
+  Ghosts of_first;
+  Ghosts of_second;
   for (const auto& [key, mine] : here) {
     const auto theirs = there.find(key);
     if (theirs == there.end()) {
-      if (is_ghost(mine)) {
-        ghosts.emplace_back(key, mine.version);
+      if (is_ghost(first_, mine)) {
+        of_first.emplace_back(key, mine.version);
       } else {
         to_second.push_back(key);
       }
@@ -162,9 +165,15 @@ Status Reconciler::settle_page(const Items& here, const Items& there) {
     }
   }
   for (const auto& [key, theirs] : there) {
-    if (!here.contains(key)) to_first.push_back(key);
+    if (here.contains(key)) continue;
+    if (is_ghost(second_, theirs)) {
+      of_second.emplace_back(key, theirs.version);
+    } else {
+      to_first.push_back(key);
+    }
   }
-  if (Status buried = bury(ghosts); !buried) return buried;
+  if (Status buried = bury(first_, of_first); !buried) return buried;
+  if (Status buried = bury(second_, of_second); !buried) return buried;
   if (Status moved = move(second_, to_first); !moved) return moved;
   return move(first_, to_second);
 }
@@ -202,7 +211,7 @@ Status Reconciler::push(Side& to, const std::vector<Record>& records) {
 }
 
 /// A delete right above the ghost's version: no later than the floor, so nobody needs to keep it.
-Status Reconciler::bury(const std::vector<std::pair<std::string, store::Version>>& ghosts) {
+Status Reconciler::bury(Side& in, const Ghosts& ghosts) {
   if (ghosts.empty()) return {};
   std::vector<Record> deletes;
   deletes.reserve(ghosts.size());
@@ -210,7 +219,7 @@ Status Reconciler::bury(const std::vector<std::pair<std::string, store::Version>
     deletes.push_back({store::Operation::kDelete, 0, {version.hlc, ~std::uint64_t{0}}, key, {}});
   }
   task_.figures.ghosts += ghosts.size();
-  return first_.push(deletes);
+  return in.push(deletes);
 }
 
 }  // namespace

@@ -36,9 +36,11 @@ class Side {
 struct Reconciliation {
   /// Tombstones up to this are not compared: who has purged them and who has not is no difference.
   std::uint64_t cut_off_hlc = 0;
-  /// Records up to this that the other side does not hold are ghosts: what a member brings back that was away
-  /// while everybody forgot a delete. They are deleted where they are, not spread. 0: none are.
-  std::uint64_t ghosts_up_to_hlc = 0;
+  /// Records up to this that only the first side holds, or only the second, are ghosts: what a member brings
+  /// back that was away while everybody forgot a delete. They are deleted where they are, not spread. It is
+  /// the stable floor of the side that lacks them, if that is complete; 0: none is a ghost.
+  std::uint64_t ghosts_of_first_up_to = 0;
+  std::uint64_t ghosts_of_second_up_to = 0;
 
   struct Figures {
     std::uint64_t ranges_compared = 0;
@@ -57,8 +59,8 @@ struct Reconciliation {
 /// Makes both sides hold the newer record of every key that either held when this began. Compares
 /// fingerprints of ranges, splits where they differ, and moves only what differs, both ways. What is written
 /// meanwhile is somebody else's affair (the streams'). Doing it again, or only half of it, does no harm.
-/// Bounded memory. `first` is where the most keys are, or may be: ranges are cut there. With ghosts, `first`
-/// may bring some. Errors: a side's; kTimedOut: stopped by `progress`.
+/// Bounded memory. `first` is where the most keys are, or may be: ranges are cut there. Errors: a side's;
+/// kTimedOut: stopped by `progress`.
 [[nodiscard]] Status reconcile(Side& first, Side& second, std::uint64_t most_keys, Reconciliation& task);
 
 }  // namespace minivault::cluster

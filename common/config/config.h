@@ -36,6 +36,7 @@ struct Config {
   std::uint64_t rate_limit = 0;              ///< operations a second over all workers; 0: unlimited
   std::uint64_t cache_bytes = 512ULL << 20;  ///< of all workers' caches
   std::uint64_t log_bytes = 512ULL << 20;
+  /// This node's connections to peers: connections_for() says how many peers that is.
   unsigned replication_connections = 50;
   unsigned worker_processes = 1;
   SyncMode sync;
@@ -61,5 +62,11 @@ struct Config {
 
   bool operator==(const Config&) const = default;
 };
+
+/// Connections that a node with so many peers may have to them at a time: to each of them one for its stream
+/// and one for heartbeats, and two of the one repair that is under way.
+[[nodiscard]] constexpr std::size_t connections_for(std::size_t peers) {
+  return 2 * peers + 2;
+}
 
 }  // namespace minivault

@@ -126,6 +126,17 @@ Status check_user(const Draft& draft, const GivenSettings& given, const ConfigSo
   return known ? known : refuse("user", given.at("user"), known.error().message);
 }
 
+/// Every node of the list must be reachable at all.
+Status check_workers(const Draft& draft, const GivenSettings& given) {
+  const std::size_t nodes = draft.config.cluster_nodes.size();
+  const std::size_t least = connections_for(nodes);
+  if (nodes == 0 || draft.config.replication_connections >= least) return {};
+  return refuse("workers", given.at("workers"),
+                given.at("workers").text + " is too few for " + std::to_string(nodes) +
+                    " other nodes (cluster-nodes); accepted: " + std::to_string(least) +
+                    " or more, 2 for each of them and 2 for a repair");
+}
+
 Status complete(LoadedConfig& loaded, const ConfigSources& sources) {
   Draft draft;
   for (const auto& [name, given] : loaded.given) {
@@ -137,6 +148,7 @@ Status complete(LoadedConfig& loaded, const ConfigSources& sources) {
   if (auto status = check_ports(draft, loaded.given); !status) return status;
   if (auto status = check_user(draft, loaded.given, sources); !status) return status;
   std::erase(draft.config.cluster_nodes, draft.config.public_url);
+  if (auto status = check_workers(draft, loaded.given); !status) return status;
   loaded.config = std::move(draft.config);
   return {};
 }

@@ -11,6 +11,11 @@ namespace minivault::shared {
 inline constexpr unsigned kMaxPeers = 63;
 inline constexpr std::size_t kPeerAddressBytes = 104;
 
+/// A node that has an id which somebody else had at another address, and knows nothing of that one's last
+/// start, has a copy of its directory. It is not believed before the other was not heard for so long: it may
+/// be stopped, or cut off, and come back.
+inline constexpr std::uint64_t kForkSilenceMs = 60'000;
+
 enum class PeerState : std::uint32_t {
   kNone = 0,     ///< this place is free
   kUnreachable,  ///< no completed hello on any connection
@@ -27,7 +32,8 @@ struct PeerPlace {
   alignas(64) std::atomic<PeerState> state;
   std::atomic<std::uint64_t> node_id;  ///< 0: not yet known
   std::atomic<std::uint64_t> epoch;    ///< of the node that answers there, on a live connection; 0: none is
-  std::atomic<std::uint64_t> acked;    ///< LSN: durable at the peer, gap-free since `stream_began`
+  std::atomic<std::uint64_t> last_epoch;  ///< of the node that answered there last
+  std::atomic<std::uint64_t> acked;       ///< LSN: durable at the peer, gap-free since `stream_began`
   std::atomic<std::uint64_t> stream_began;
   std::atomic<std::uint64_t> counts_from_ms;  ///< monotonic; a stream that jumped does not count before
   std::atomic<std::uint64_t> acked_hlc_ms;    ///< wall-clock ms of the newest acknowledged record
@@ -69,9 +75,12 @@ struct ClusterBoard {
   /// Slot + 1 of a replicator that sleeps and wants its bell when the tail moves; 0: none. Store, fence,
   /// look, on both sides (LogWriter::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.
   alignas(64) std::atomic<std::uint32_t> replicator_asleep;
-  std::atomic<std::uint64_t> epoch;     ///< of this start of the node; 0: not yet drawn
+  std::atomic<std::uint64_t> epoch;  ///< of this start of the node; 0: not yet drawn
+  std::atomic<std::uint64_t> previous_epoch;
   std::atomic<std::uint32_t> complete;  ///< 0: still filling; absence here means nothing
   std::atomic<std::uint32_t> id_taken;  ///< 1: another live node has this id; no writes
+  /// 1: the note `settled` names members that a stable floor may have passed by. Before the note is written.
+  std::atomic<std::uint32_t> passed_some;
   std::atomic<std::uint64_t> members_version;
   std::atomic<std::uint64_t> members_digest;   ///< of the set as stored; in every answer to a peer
   std::atomic<std::uint64_t> largest_value;    ///< the smallest limit among the members; 0: not yet known

@@ -65,6 +65,9 @@ struct AppendLock {
   /// HLC values below this may be stamped: that is on disk, and the next start stamps above it. Syncer
   /// (without the lock, after its fdatasync); partner: LogWriter.
   std::atomic<std::uint64_t> hlc_ceiling;
+  /// What is added to the machine's clock before it stamps anything, as HLC value: 0, or the way to the
+  /// members' median where the clock is farther from it than -max-drift. Replicator.
+  std::atomic<std::int64_t> clock_correction;
   /// Arrival order among writers that wait for room.
   std::atomic<std::uint64_t> next_ticket;
   /// How many slots hold a ticket; a hint, counted anew from the slots whenever it is not 0.
@@ -82,8 +85,9 @@ struct Limits {
   std::atomic<std::uint64_t> base_map_bytes;        ///< LMDB map size every process uses
   std::atomic<std::uint64_t> node_id;               ///< origin of records written here
   std::atomic<std::uint64_t> index_seed;            ///< of the index hash, new at each start
-  /// Deletes with an HLC value at or below this need no tombstone any more: every member holds them. All of
-  /// them on a node that has no peers.
+  /// The stable floor (REPLICATION.md rule 5): every member holds every record up to this HLC value, so
+  /// deletes up to it need no tombstone any more, but for a grace. All of them (store::kEverything) on a node
+  /// that has no peers. On disk (note `floor`) before it is here.
   std::atomic<std::uint64_t> tombstone_floor_hlc;
   std::atomic<std::uint32_t> recovered;  ///< 1: the rest of this is set, the log may be written
 };
@@ -91,6 +95,7 @@ struct Limits {
 /// Published by the checkpointer after each checkpoint.
 struct Totals {
   alignas(kCacheLine) std::atomic<std::uint64_t> keys;  ///< in the base, tombstones not counted
+  std::atomic<std::uint64_t> tombstones;                ///< in the base
   std::atomic<std::uint64_t> base_bytes;                ///< pages in use
   std::atomic<std::uint64_t> checkpoints;
   std::atomic<std::uint64_t> tombstones;          ///< in the base

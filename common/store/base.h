@@ -121,6 +121,9 @@ class Base {
     [[nodiscard]] Status apply(std::string_view key, const BaseRecord& record, bool keep_tombstone);
     /// Notes live in a table of their own; the newer version wins.
     [[nodiscard]] Status apply_note(std::string_view name, const BaseRecord& record);
+    /// Removes the tombstones with an HLC value up to `up_to` among the `most` records from the stored key
+    /// `from` on (empty: the first). Where to go on; empty: that was the end. Errors: as apply().
+    [[nodiscard]] Result<std::string> sweep(std::string_view from, std::size_t most, std::uint64_t up_to);
     [[nodiscard]] BaseMeta& meta();  ///< stored by commit(); keys and tombstones are kept by apply()
     /// Errors: kNoSpace (aborted, nothing changed), kIo (a failed sync: the base may no longer be trusted).
     [[nodiscard]] Status commit();

@@ -14,6 +14,7 @@ using base::StoredKey;
 using base::Table;
 
 constexpr const char* kWriting = "writing a record";
+constexpr const char* kSweeping = "sweeping tombstones";
 
 /// What one apply did to a key: the operation it held before and holds now, nullopt for none.
 struct Outcome {
@@ -61,6 +62,28 @@ class TableWriter {
     code = ::mdb_cursor_del(cursor_, 0);
     if (code != 0) return environment_.write_failure(kWriting, code);
     return Outcome{before, std::nullopt};
+  }
+
+  /// Returns where to go on, and counts what it removed.
+  Result<std::string> sweep(std::string_view from, std::size_t most, std::uint64_t up_to,
+                            std::uint64_t& removed) {
+    MDB_val key = base::to_val(from);
+    MDB_val value{};
+    int code = ::mdb_cursor_get(cursor_, &key, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+    for (std::size_t seen = 0; code == 0; ++seen) {
+      if (seen == most) return std::string(base::to_view(key));
+      const auto stored = base::decode_record(table_, base::to_view(key), base::to_view(value));
+      const bool purged = stored && stored->record.operation == Operation::kDelete &&
+                          stored->record.version.hlc <= up_to;  // what is damaged stays for whoever reads it
+      if (purged) {
+        code = ::mdb_cursor_del(cursor_, 0);
+        if (code != 0) return environment_.write_failure(kSweeping, code);
+        ++removed;
+      }
+      code = ::mdb_cursor_get(cursor_, &key, &value, MDB_NEXT);  // after a removal: what stands there now
+    }
+    if (code != MDB_NOTFOUND) return environment_.failure(kSweeping, code);
+    return std::string();
   }
 
  private:
@@ -124,6 +147,17 @@ Status Base::Transaction::apply_note(std::string_view name, const BaseRecord& re
   if (!outcome) return impl_->state = tl::unexpected(outcome.error());
   impl_->meta.last_hlc = std::max(impl_->meta.last_hlc, record.version.hlc);
   return {};
+}
+
+Result<std::string> Base::Transaction::sweep(std::string_view from, std::size_t most, std::uint64_t up_to) {
+  MV_ASSERT(impl_->transaction != nullptr && most > 0);
+  if (!impl_->state) return tl::unexpected(impl_->state.error());
+  std::uint64_t removed = 0;
+  Result<std::string> next =
+      TableWriter(*impl_->environment, impl_->data, Table::kData).sweep(from, most, up_to, removed);
+  if (!next) impl_->state = tl::unexpected(next.error());
+  impl_->meta.tombstones -= removed;
+  return next;
 }
 
 BaseMeta& Base::Transaction::meta() {

@@ -18,10 +18,13 @@ using shared::Lsn;
 /// What must hold of the key's newest record for a write to happen. Checked atomically with the write.
 enum class Condition : std::uint8_t {
   kNone,
-  kAbsent,        ///< no value: never written, or deleted
-  kPresent,       ///< a value of any version
-  kVersionIs,     ///< exactly Write::expected
-  kNewerThanHeld  ///< Write::version is larger than what the key holds (replicated records)
+  kAbsent,     ///< no value: never written, or deleted
+  kPresent,    ///< a value of any version
+  kVersionIs,  ///< exactly Write::expected
+  /// Write::version is larger than what the key holds (replicated records). Where this node holds everything
+  /// up to the stable floor and nothing of the key, one up to the floor is a ghost: refused, and the result's
+  /// version is the floor, of origin 0.
+  kNewerThanHeld
 };
 
 /// One write as a caller hands it in. `key` is 1 to 65,535 bytes.

@@ -18,6 +18,8 @@ constexpr std::uint64_t kBytesPerTransaction = 16ULL << 20;
 constexpr std::size_t kLookedUpTogether = 32;
 constexpr std::size_t kUsualHead = 80;
 constexpr std::size_t kUsualRecord = 192;
+// Of the base, in one step of a sweep: some milliseconds.
+constexpr std::size_t kSweptTogether = 20'000;
 
 // At a start: 120 MB of memory.
 constexpr std::size_t kMostReplayedAtOnce = 3'000'000;
@@ -186,9 +188,36 @@ Status Checkpoint::apply_item(Base::Transaction& transaction, const Item& item) 
   }
   const BaseRecord stored{record.header.operation, record.header.flags, record.version(), record.value};
   if (item.is_note) return transaction.apply_note(record.key, stored);
-  const bool keep_tombstone =
-      record.header.hlc > state_.limits.tombstone_floor_hlc.load(std::memory_order_relaxed);
-  return transaction.apply(record.key, stored, keep_tombstone);
+  return transaction.apply(record.key, stored, record.header.hlc > purgeable());
+}
+
+/// Acquire: what the floor says is on disk; partner: Replicator::publish_floor.
+std::uint64_t Checkpoint::purgeable() const {
+  return purge_up_to(state_.limits.tombstone_floor_hlc.load(std::memory_order_acquire));
+}
+
+bool Checkpoint::sweep_is_due() const {
+  return !sweep_from_.empty() ||
+         (state_.totals.tombstones.load(std::memory_order_relaxed) > 0 && purgeable() != swept_up_to_);
+}
+
+Status Checkpoint::sweep() {
+  if (!sweep_is_due()) return {};
+  Result<Base::Transaction> transaction = base_.begin();
+  if (!transaction) return tl::unexpected(transaction.error());
+  if (sweep_from_.empty()) sweeping_up_to_ = purgeable();
+  Result<std::string> next = transaction->sweep(sweep_from_, kSweptTogether, sweeping_up_to_);
+  if (!next) return tl::unexpected(next.error());
+  const std::uint64_t tombstones = transaction->meta().tombstones;
+  const bool changed = tombstones != state_.totals.tombstones.load(std::memory_order_relaxed);
+  MV_FAULT_POINT("sweep.before_commit");
+  if (changed) {
+    if (Status ok = transaction->commit(); !ok) return ok;
+  }
+  state_.totals.tombstones.store(tombstones, std::memory_order_relaxed);
+  sweep_from_ = std::move(*next);
+  if (sweep_from_.empty()) swept_up_to_ = sweeping_up_to_;
+  return {};
 }
 
 /// The window stays as low as it can, for the index answers faster than the base, but far enough ahead of

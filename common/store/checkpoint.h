@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +38,12 @@ class Checkpoint {
   /// are superseded: the index is empty.
   [[nodiscard]] Result<Lsn> replay(Lsn until);
 
+  /// Takes tombstones that the floor has passed out of the base: the next few records' worth of one walk
+  /// through it. Which one is where is in memory alone: a successor begins anew. Errors: as run().
+  [[nodiscard]] Status sweep();
+  /// There is something to walk for: tombstones, and a floor that has moved since the last walk began.
+  [[nodiscard]] bool sweep_is_due() const;
+
  private:
   struct Item {
     /// Eight bytes of the key, big-endian, from the first on in which keys differ: most comparisons end here.
@@ -53,6 +60,7 @@ class Checkpoint {
   [[nodiscard]] Status apply(Lsn end);
   [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
   void publish(Lsn end);
+  [[nodiscard]] std::uint64_t purgeable() const;
 
   shared::State& state_;
   const Ring& ring_;
@@ -60,6 +68,9 @@ class Checkpoint {
   Base& base_;
   std::vector<Item> items_;        // kept for its memory
   std::uint64_t largest_hlc_ = 0;  // of the keys' records
+  std::string sweep_from_;         ///< where the walk under way goes on, as stored; empty: none is
+  std::uint64_t sweeping_up_to_ = 0;
+  std::uint64_t swept_up_to_ = 0;  ///< no tombstone up to this was left by the last walk
 };
 
 }  // namespace minivault::store

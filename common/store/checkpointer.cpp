@@ -89,6 +89,11 @@ int Checkpointer::tick() {
     report(checkpoint());
     return 0;
   }
+  if (now_ms >= std::max(retry_at_ms_, next_sweep_ms_) && checkpoint_.sweep_is_due() &&
+      state_.failure.load(std::memory_order_acquire) == shared::Failure::kNone) {
+    next_sweep_ms_ = now_ms + kLookMs;
+    report(checkpoint_.sweep());
+  }
   if (warmer_.step()) return 1;
   return static_cast<int>(kLookMs);
 }

@@ -51,6 +51,7 @@ class Checkpointer {
   std::uint32_t deaths_seen_ = 0;
   std::uint64_t last_run_ms_ = 0;
   std::uint64_t retry_at_ms_ = 0;
+  std::uint64_t next_sweep_ms_ = 0;
 };
 
 }  // namespace minivault::store

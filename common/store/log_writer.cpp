@@ -11,6 +11,7 @@
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
+#include "common/store/corrected_clock.h"
 
 namespace minivault::store {
 namespace {
@@ -61,7 +62,7 @@ Status LogWriter::commit(Batch& batch) {
     return fail(Code::kNoSpace, "the log is more than half full: writers are slowed down");
   }
   hash_entries(batch);
-  wall_hlc_ = wall_hlc();
+  wall_hlc_ = corrected(wall_hlc(), state_.append);
   while (batch.settled_ < batch.size()) {
     if (Status judged = judge_by_base(batch); !judged) {
       settle_failed(batch);
@@ -211,6 +212,10 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
       refuse(entry, now);
       return Stop::kAtEnd;
     }
+    if (const std::uint64_t floor = ghost_floor(entry, now); floor != 0 && floor >= own.hlc) {
+      refuse(entry, {.version = {floor, 0}});
+      return Stop::kAtEnd;
+    }
   }
   // All words of the group may be taken by this very plan: once it is written, there is room again.
   if (place.word == Index::kNoWord) return plan_.empty() ? Stop::kNoRoom : Stop::kChunkFull;
@@ -290,6 +295,17 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
   const bool at_risk = sync_.kind == SyncMode::Kind::kAlways &&
                        held.end > state_.marks.durable.load(std::memory_order_relaxed);
   entry.result.answer_after = at_risk ? held.end : 0;
+}
+
+/// What every member held once, and is not here now, was deleted so long ago that its tombstone is gone too
+/// (REPLICATION.md rule 5): records up to this are ghosts, 0: none is. The floor is read after the lookup
+/// that found nothing, so whatever tombstone a sweep had taken away by then lies below it.
+std::uint64_t LogWriter::ghost_floor(const Batch::Entry& entry, const Held& held) const {
+  const bool may_be = entry.condition == Condition::kNewerThanHeld && !held.known &&
+                      entry.header.operation != Operation::kNote;
+  if (!may_be || state_.cluster.complete.load(std::memory_order_acquire) == 0) return 0;
+  const std::uint64_t floor = state_.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
+  return floor == kEverything ? 0 : floor;
 }
 
 /// Whatever is stamped here from now on is above `hlc`.

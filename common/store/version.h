@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 #include <cstdint>
+#include <limits>
 
 namespace minivault::store {
 
@@ -17,6 +18,18 @@ struct Version {
 
   auto operator<=>(const Version&) const = default;
 };
+
+/// The stable floor (shared::Limits) of a node without peers: no delete needs a tombstone there.
+inline constexpr std::uint64_t kEverything = std::numeric_limits<std::uint64_t>::max();
+
+/// Tombstones are purged once they lie this far below the floor: what was read before they went is no longer
+/// on its way to anybody then.
+inline constexpr std::uint64_t kTombstoneGrace = 10'000ULL << kHlcCounterBits;
+/// Tombstones up to this need not be kept.
+[[nodiscard]] constexpr std::uint64_t purge_up_to(std::uint64_t floor) {
+  if (floor == kEverything) return floor;
+  return floor > kTombstoneGrace ? floor - kTombstoneGrace : 0;
+}
 
 // No version is handed out twice, though a power cut takes records away and somebody sets the clock back:
 // only HLC values below a ceiling are stamped that was durable before, and a start after a crash stamps above

@@ -24,6 +24,7 @@ Hello hello() {
   Hello message;
   message.id = 5;
   message.epoch = 77;
+  message.previous_epoch = 76;
   message.address = "a:1";
   message.clock_us = 1'700'000'000'000'000;
   message.largest_value = 100 << 20;
@@ -35,6 +36,7 @@ HelloReply hello_reply() {
   HelloReply message;
   message.id = 3;
   message.epoch = 78;
+  message.previous_epoch = 75;
   message.address = "b:2";
   message.clock_us = 12;
   message.largest_value = 13;
@@ -49,6 +51,7 @@ PulseReply pulse_reply() {
   message.clock_us = 1;
   message.members_digest = 2;
   message.floor_hlc = 3;
+  message.settled = {4, 5};
   message.complete = true;
   message.held = {{5, {77, 4096, 99}}, {3, {78, 300, 100}}};
   message.id = 3;
@@ -82,13 +85,14 @@ class MessageTest : public CppUnit::TestFixture {
     const auto out = decode_hello(encode(hello()));
     CPPUNIT_ASSERT(out && out->id == 5 && out->epoch == 77 && out->address == "a:1" && !out->dial_back);
     CPPUNIT_ASSERT(out->clock_us == 1'700'000'000'000'000 && out->largest_value == 100 << 20);
-    CPPUNIT_ASSERT(out->members == two_members());
+    CPPUNIT_ASSERT(out->members == two_members() && out->previous_epoch == 76);
 
     Reply refusal = Reply::kBusy;
     const auto reply = decode_hello_reply(encode(hello_reply()), refusal);
     CPPUNIT_ASSERT(refusal == Reply::kOk);
     CPPUNIT_ASSERT(reply && reply->id == 3 && reply->epoch == 78 && reply->address == "b:2");
-    CPPUNIT_ASSERT(reply->clock_us == 12 && reply->largest_value == 13 && reply->complete);
+    CPPUNIT_ASSERT(reply->previous_epoch == 75 && reply->clock_us == 12 && reply->largest_value == 13 &&
+                   reply->complete);
     CPPUNIT_ASSERT((reply->position == Position{77, 4096, 99}) && reply->members == two_members());
   }
 
@@ -96,6 +100,7 @@ class MessageTest : public CppUnit::TestFixture {
     const Pulse& in = pulse_reply();
     const auto out = decode_pulse(encode(in));
     CPPUNIT_ASSERT(out && out->clock_us == 1 && out->members_digest == 2 && out->floor_hlc == 3);
+    CPPUNIT_ASSERT((out->settled == SettledWord{4, 5}));
     CPPUNIT_ASSERT(out->complete && out->held.size() == 2);
     CPPUNIT_ASSERT(out->held[1].origin == 3 && (out->held[1].position == Position{78, 300, 100}));
 
@@ -149,7 +154,7 @@ class MessageTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("hello: the address is too long"),
                          decode_hello(encode(long_winded)).error().message);
     Pulse many;
-    many.held.resize(257);
+    many.held.resize(MemberSet::kMost + MemberSet::kMostForgotten + 1);
     CPPUNIT_ASSERT_EQUAL(std::string("pulse: positions of too many origins"),
                          decode_pulse(encode(many)).error().message);
     Reply refusal = Reply::kOk;

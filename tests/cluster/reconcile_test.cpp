@@ -246,18 +246,23 @@ class ReconcileTest final : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(two.second.contains("fresh"));
   }
 
+  // Whichever side brings them: it is what the other one knows that decides.
   void ghosts_are_deleted_and_not_spread() {
-    Two two;
-    two.task.cut_off_hlc = 10;
-    two.task.ghosts_up_to_hlc = 10;
-    two.first = {{"ghost", set_at(10)}, {"young", set_at(11)}, {"both", set_at(5)}};
-    two.second = {{"both", set_at(5)}, {"theirs", set_at(3)}};
-    two.run();
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, two.task.figures.ghosts);
-    CPPUNIT_ASSERT(two.first["ghost"].operation == store::Operation::kDelete);
-    CPPUNIT_ASSERT(!two.second.contains("ghost"));
-    CPPUNIT_ASSERT(two.second.contains("young"));
-    CPPUNIT_ASSERT(two.first.contains("theirs"));
+    for (const bool first_brings : {true, false}) {
+      Two two;
+      two.task.cut_off_hlc = 10;
+      (first_brings ? two.task.ghosts_of_first_up_to : two.task.ghosts_of_second_up_to) = 10;
+      Content& brings = first_brings ? two.first : two.second;
+      Content& knows = first_brings ? two.second : two.first;
+      brings = {{"ghost", set_at(10)}, {"young", set_at(11)}, {"both", set_at(5)}};
+      knows = {{"both", set_at(5)}, {"theirs", set_at(3)}};
+      two.run();
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, two.task.figures.ghosts);
+      CPPUNIT_ASSERT(brings["ghost"].operation == store::Operation::kDelete);
+      CPPUNIT_ASSERT(!knows.contains("ghost"));
+      CPPUNIT_ASSERT(knows.contains("young"));
+      CPPUNIT_ASSERT(brings.contains("theirs"));
+    }
   }
 
   void one_version_with_two_values_is_counted() {

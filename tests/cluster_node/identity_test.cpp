@@ -44,6 +44,7 @@ class IdentityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_wrong_key);
   CPPUNIT_TEST(a_key_on_all);
   CPPUNIT_TEST(a_copy_of_a_directory_takes_no_writes);
+  CPPUNIT_TEST(a_copy_does_not_win_against_who_is_cut_off);
   CPPUNIT_TEST(a_directory_put_back_from_an_older_copy);
   CPPUNIT_TEST(a_node_with_new_disks_leaves_no_ghost);
   CPPUNIT_TEST(the_whole_cluster_was_off);
@@ -171,6 +172,28 @@ class IdentityTest : public CppUnit::TestFixture {
     (void)assert_converges(cluster, history_);
   }
 
+  // The first holder of the id is silent when the copy comes: it is still the one.
+  void a_copy_does_not_win_against_who_is_cut_off() {
+    Cluster cluster({.flags = {"-write-timeout", "1s"}});
+    cluster.await_quorum();
+    cluster.stop(1);
+    cluster.stop(2);
+    copy_directory(cluster.node(1).data(), cluster.node(2).data());
+    cluster.start(1);
+    cluster.await_reachable(0, 2);
+    cluster.isolate(1);
+    cluster.await_reachable(0, 1);
+    cluster.start(2);
+    const unsigned attempts = cluster.attempts(2, 0);
+    eventually("the copy has knocked", [&] { return cluster.attempts(2, 0) > attempts + 3; });
+    CPPUNIT_ASSERT_EQUAL(503, put(cluster, 2, "copy", "v").status);
+    cluster.heal();
+    cluster.await_reachable(0, 2);
+    await_written(cluster, 1);
+    eventually("the copy hears of it",
+               [&] { return put(cluster, 2, "copy", "v").body.find("new-id") != std::string::npos; });
+  }
+
   // What it took since the copy was made is at the others; that they know its stream further than it does
   // must not make them take its new writes for old ones.
   void a_directory_put_back_from_an_older_copy() {
@@ -252,6 +275,11 @@ class IdentityTest : public CppUnit::TestFixture {
   }
 
  private:
+  static void await_written(const Cluster& cluster, unsigned i) {
+    eventually("node " + std::to_string(i) + " gets a write acknowledged",
+               [&] { return put(cluster, i, "k", "v").status == 200; });
+  }
+
   /// What node i's health says of its peer's state; "" where it does not know it.
   static std::string peer(const Cluster& cluster, unsigned i, unsigned other) {
     const auto health = cluster.health(i);

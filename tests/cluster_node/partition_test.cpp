@@ -24,6 +24,7 @@ class PartitionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_slow_node_slows_nobody);
   CPPUNIT_TEST(far_away_nodes);
   CPPUNIT_TEST(a_narrow_line);
+  CPPUNIT_TEST(a_large_value_on_a_narrow_line_delays_nobody);
   CPPUNIT_TEST(connections_flap);
   CPPUNIT_TEST(half_messages);
   CPPUNIT_TEST(two_halves_of_four);
@@ -153,6 +154,30 @@ class PartitionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(first.get() == Outcome::kDone);
     cluster.heal();
     (void)assert_converges(cluster, history_);
+  }
+
+  // 10 MB to one peer take longer than a stream may be silent. Meanwhile the other peer acknowledges, the
+  // slow one is heard from, and nothing begins anew.
+  void a_large_value_on_a_narrow_line_delays_nobody() {
+    Cluster cluster({.flags = {"-log", "64", "-procs", "1"}});
+    cluster.await_quorum();
+    cluster.set(0, 2, {.bytes_per_second = 600'000});
+    std::string large(10 << 20, '\0');
+    for (char& byte : large) byte = static_cast<char>('!' + random_() % 90);
+    assert_write(cluster, history_, 0, "large", large);
+    const auto arrived = [&] { return cluster.bytes(0, 2) > large.size(); };
+    int small = 0;
+    for (; small < 50; ++small) assert_write(cluster, history_, 0, "small", std::to_string(small));
+    CPPUNIT_ASSERT_MESSAGE("all small writes were acknowledged before the large one arrived", !arrived());
+    eventually("it has arrived", arrived, kPatience * 6);
+    (void)assert_converges(cluster, history_);
+    for (const std::string& line : cluster.node(0).supervisor().lines()) {
+      const bool lost =
+          line.find("peer_lost") != std::string::npos || line.find("stream_ended") != std::string::npos;
+      const bool at_the_start =
+          line.find("refused") != std::string::npos || line.find("closed") != std::string::npos;
+      CPPUNIT_ASSERT_MESSAGE(line, !lost || at_the_start);
+    }
   }
 
   void connections_flap() {

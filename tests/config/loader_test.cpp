@@ -49,6 +49,7 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_user_must_be_known);
   CPPUNIT_TEST(auth_and_auth_file_exclude_each_other);
   CPPUNIT_TEST(authmode_needs_a_key);
+  CPPUNIT_TEST(workers_are_enough_for_the_nodes_of_the_list);
   CPPUNIT_TEST(two_listeners_need_two_ports);
   CPPUNIT_TEST(cluster_of_this_node_alone);
   CPPUNIT_TEST(peers_are_all_but_this_node);
@@ -255,6 +256,17 @@ class LoaderTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(std::string("k"), load({"-authmode", mode, "-auth", "k"}).config.auth_key);
     }
     CPPUNIT_ASSERT(load({"-authmode", "none"}).config.auth_key.empty());
+  }
+
+  void workers_are_enough_for_the_nodes_of_the_list() {
+    CPPUNIT_ASSERT_EQUAL(
+        std::string(
+            "workers (flag -workers): 5 is too few for 2 other nodes (cluster-nodes); accepted: 6 or more, "
+            "2 for each of them and 2 for a repair"),
+        load_error({"-workers", "5", "-cluster-nodes", "a:1,b:1"}));
+    CPPUNIT_ASSERT_EQUAL(6U,
+                         load({"-workers", "6", "-cluster-nodes", "a:1,b:1"}).config.replication_connections);
+    CPPUNIT_ASSERT_EQUAL(1U, load({"-workers", "1"}).config.replication_connections);
   }
 
   void two_listeners_need_two_ports() {

@@ -12,11 +12,21 @@
 namespace minivault::replicator {
 namespace {
 
+namespace {
+
+std::uint64_t floor_of(const std::vector<Holdings>& present,
+                       const std::vector<cluster::NodeId>& absent = {}) {
+  return stable_floor(present, absent);
+}
+
+}  // namespace
+
 class MajorityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MajorityTest);
   CPPUNIT_TEST(as_many_have_it_as_are_needed);
   CPPUNIT_TEST(the_floor_is_what_everyone_holds_of_everyone);
   CPPUNIT_TEST(the_median_counts_this_node);
+  CPPUNIT_TEST(the_floor_waits_for_streams_of_absent_origins);
   CPPUNIT_TEST(who_holds_more_of_an_absent_origin_leads);
   CPPUNIT_TEST_SUITE_END();
 
@@ -46,11 +56,36 @@ class MajorityTest : public CppUnit::TestFixture {
     const std::vector<Held> a = {{1, {9, 0, 100}}, {2, {9, 0, 70}}};
     const std::vector<Held> b = {{1, {9, 0, 60}}, {2, {9, 0, 90}}};
     const std::vector<Held> knows_one = {{2, {9, 0, 90}}};
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{60}, stable_floor(std::vector<Holdings>{{1, a}, {2, b}}));
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor(std::vector<Holdings>{{1, a}, {2, knows_one}}));
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor(std::vector<Holdings>{{1, a}, {2, {}}}));
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, stable_floor(std::vector<Holdings>{{1, a}}));
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stable_floor({}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{60}, floor_of({{1, a}, {2, b}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, floor_of({{1, a}, {2, knows_one}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, floor_of({{1, a}, {2, {}}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, floor_of({{1, a}}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, floor_of({}));
+  }
+
+  // 3 is absent. Of its stream 2 holds more than 1 does: the floor may pass that once both have settled it.
+  void the_floor_waits_for_streams_of_absent_origins() {
+    using cluster::Held;
+    const std::vector<Held> a = {{1, {9, 0, 100}}, {2, {9, 0, 70}}, {3, {5, 10, 20}}};
+    const std::vector<Held> b = {{1, {9, 0, 80}}, {2, {9, 0, 90}}, {3, {5, 30, 40}}};
+    std::vector<Holdings> present{{1, a}, {2, b}};
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{70}, floor_of(present));  // were there no such origin
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{20}, floor_of(present, {3}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, floor_of(present, {3, 4}));  // of 4 nobody knows
+    const std::uint64_t fingerprint = fingerprint_of(present, std::vector<cluster::NodeId>{3});
+    present[0].settled = {fingerprint, 60};
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{20}, floor_of(present, {3}));  // one of the two has
+    present[1].settled = {fingerprint, 65};
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{60}, floor_of(present, {3}));
+    // More of it has come, or somebody else is there or absent: it is not settled any more.
+    const std::vector<Held> more = {{1, {9, 0, 80}}, {2, {9, 0, 90}}, {3, {5, 31, 41}}};
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{20}, floor_of({present[0], {2, more, present[1].settled}}, {3}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, floor_of(present, {3, 4}));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{20}, floor_of({present[0]}, {3}));
+    CPPUNIT_ASSERT_EQUAL(
+        fingerprint_of(std::vector<Holdings>{present[1], present[0]}, std::vector<cluster::NodeId>{3}),
+        fingerprint);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, fingerprint_of(present, {}));
   }
 
   void who_holds_more_of_an_absent_origin_leads() {

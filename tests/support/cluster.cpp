@@ -81,6 +81,10 @@ NodeOptions Cluster::node_options(unsigned i, const Environment& environment) {
   NodeOptions node;
   node.flags = {"-public-url", address(i)};
   node.flags.insert(node.flags.end(), options_.flags.begin(), options_.flags.end());
+  // Who waits for an acknowledgement gets it, also on a machine that stands still for seconds.
+  const bool has_timeout =
+      std::find(options_.flags.begin(), options_.flags.end(), "-write-timeout") != options_.flags.end();
+  if (!has_timeout) node.flags.insert(node.flags.end(), {"-write-timeout", "20s"});
   node.environment = environment;
   node.environment.insert(options_.environment.begin(), options_.environment.end());
   node.environment.insert({"CLUSTER_NODES", addresses()});

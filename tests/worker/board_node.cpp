@@ -65,6 +65,7 @@ BoardNode::BoardNode(Config config) : config_(std::move(config)) {
   await_ready(kCheckpointerSlot);
   worker_ = fork_child(kWorkerSlot, shared::Role::kWorker);
   await_ready(kWorkerSlot);
+  know(FakePeer::kId);
 }
 
 BoardNode::~BoardNode() {
@@ -142,9 +143,17 @@ std::string BoardNode::in_store(const std::function<std::string(store::Store&)>&
   return said;
 }
 
-void BoardNode::write_note(std::string_view name, std::string_view value) const {
+void BoardNode::know(std::uint64_t id, std::uint64_t since_hlc) const {
+  cluster::MemberSet known;
+  if (!known.introduce(id, "127.0.0.1:1")) throw std::runtime_error("not introduced");
+  write_note(cluster::kMembersNote, known.encode(), {since_hlc, 1});
+}
+
+void BoardNode::write_note(std::string_view name, std::string_view value,
+                           const store::Version& version) const {
   (void)in_store([&](store::Store& store) {
     store::Write write;
+    write.version = version;
     write.operation = store::Operation::kNote;
     write.key = name;
     write.value = value;

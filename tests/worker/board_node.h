@@ -46,7 +46,10 @@ class BoardNode {
 
   /// What `work` says of the node's store, in a process of its own. Throws where that fails.
   [[nodiscard]] std::string in_store(const std::function<std::string(store::Store&)>& work) const;
-  void write_note(std::string_view name, std::string_view value) const;
+  /// That the node is a member, and since when; of FakePeer::kId it is, since ever.
+  void know(std::uint64_t id, std::uint64_t since_hlc = 1) const;
+  /// Stamped there, or as `version` says.
+  void write_note(std::string_view name, std::string_view value, const store::Version& version = {}) const;
   [[nodiscard]] std::string note(std::string_view name) const;
 
   void await_durable() const;  ///< all that is in the log

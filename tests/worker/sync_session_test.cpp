@@ -68,6 +68,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_hello_is_answered_and_left_for_the_replicator);
   CPPUNIT_TEST(a_question_who_is_there_introduces_nobody);
   CPPUNIT_TEST(callers_are_refused_by_name);
+  CPPUNIT_TEST(a_copy_does_not_take_the_place_of_a_silent_node);
   CPPUNIT_TEST(nothing_goes_before_hello);
   CPPUNIT_TEST(the_key_is_needed_in_every_mode);
   CPPUNIT_TEST(a_batch_is_written_and_remembered);
@@ -82,6 +83,9 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
   CPPUNIT_TEST(a_push_is_of_any_origin);
   CPPUNIT_TEST(ghosts_are_dropped);
+  CPPUNIT_TEST(only_members_stream);
+  CPPUNIT_TEST(what_a_newcomer_stamped_too_low_is_a_conflict);
+  CPPUNIT_TEST(what_somebody_long_away_stamped_too_low_is_a_conflict);
   CPPUNIT_TEST(the_largest_record_fits);
   CPPUNIT_TEST(what_is_malformed_is_named_and_does_nothing);
   CPPUNIT_TEST(a_pulse_tells_what_is_held);
@@ -123,6 +127,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
     node.write_note(cluster::kMembersNote, members.encode());
     node.set_peer(0, 42, "127.0.0.1:1");
     node.board().peers[0].epoch.store(1);
+    node.board().peers[0].last_epoch.store(1);
     node.board().peers[0].last_heard_ms.store(monotonic_ms());
     const auto reply_to = [&](std::uint64_t id, std::uint64_t epoch, std::uint32_t version) {
       FakePeer peer(node.port(), id, epoch);
@@ -146,6 +151,29 @@ class SyncSessionTest : public CppUnit::TestFixture {
     assert_reply(Reply::kOk, reply_to(42, 2, cluster::kProtocolVersion));
     node.board().epoch.store(0);
     assert_reply(Reply::kBusy, reply_to(1, 1, cluster::kProtocolVersion));
+  }
+
+  // The holder of the id has been silent for some seconds: stopped, or cut off. Who comes from its last
+  // start, or from its address, is itself; who comes from elsewhere and knows nothing of that start is a
+  // copy.
+  void a_copy_does_not_take_the_place_of_a_silent_node() {
+    const BoardNode node;
+    node.set_peer(0, 42, "127.0.0.1:1");
+    node.board().peers[0].last_epoch.store(7);
+    node.board().peers[0].last_heard_ms.store(monotonic_ms() - 5'000);
+    std::uint64_t epoch = 8;
+    const auto reply_to = [&](std::uint64_t previous, const std::string& address) {
+      FakePeer peer(node.port(), 42, epoch++);
+      cluster::Hello hello = peer.hello_message();
+      hello.previous_epoch = previous;
+      hello.address = address;
+      return peer.ask(cluster::kHello, cluster::encode(hello));
+    };
+    assert_reply(Reply::kBusy, reply_to(6, "127.0.0.1:2"));
+    assert_reply(Reply::kOk, reply_to(7, "127.0.0.1:2"));
+    assert_reply(Reply::kOk, reply_to(6, "127.0.0.1:1"));
+    node.board().peers[0].last_heard_ms.store(monotonic_ms() - shared::kForkSilenceMs);
+    assert_reply(Reply::kOk, reply_to(6, "127.0.0.1:2"));
   }
 
   void nothing_goes_before_hello() {
@@ -395,7 +423,12 @@ class SyncSessionTest : public CppUnit::TestFixture {
     (void)peer.begin(0);
     (void)peer.batch(0, 10, {{"held", "v", hlc}});
     node.state().limits.tombstone_floor_hlc.store(hlc + 10);
-    (void)peer.batch(10, 20, {{"ghost", "v", hlc + 1}, {"held", "w", hlc + 2}, {"new", "v", hlc + 11}});
+    const cluster::BatchReply reply =
+        peer.batch(10, 20, {{"ghost", "v", hlc + 1}, {"held", "w", hlc + 2}, {"new", "v", hlc + 11}});
+    // Its origin hears of it, and stamps it anew if it is no ghost.
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, reply.conflicts.size());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, reply.conflicts.front().index);
+    CPPUNIT_ASSERT((reply.conflicts.front().held == store::Version{hlc + 10, 0}));
     CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "ghost"));
     CPPUNIT_ASSERT_EQUAL(std::string("w"), get(node, "held"));
     CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "new"));
@@ -406,6 +439,52 @@ class SyncSessionTest : public CppUnit::TestFixture {
     writer.add({store::Operation::kSet, 0, {hlc + 1, peer.id()}, "ghost", "v"});
     (void)push(peer, writer);
     CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "ghost"));
+  }
+
+  void only_members_stream() {
+    const BoardNode node;
+    node.know(7);
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    const auto opening = cluster::BatchWriter(peer.id()).finish({FakePeer::kEpoch, false, 0, 0, 0});
+    assert_reply(Reply::kSayHelloFirst, peer.ask(cluster::kBatch, opening));
+    node.know(FakePeer::kId, 2);
+    (void)peer.hello();
+    assert_reply(Reply::kOk, peer.ask(cluster::kBatch, opening));
+  }
+
+  // Others may have heard this node's clock before the newcomer was in anybody's set, and let their floor
+  // pass.
+  void what_a_newcomer_stamped_too_low_is_a_conflict() {
+    const BoardNode node;
+    const std::uint64_t joined = hlc_now();
+    node.know(FakePeer::kId, joined);
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    const auto conflicts = peer.batch(0, 10, {{"low", "v", joined}, {"high", "v", joined + 1}}).conflicts;
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, conflicts.size());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, conflicts.front().index);
+    CPPUNIT_ASSERT_EQUAL(joined, conflicts.front().held.hlc);
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "low"));  // it is no loss if nobody stamps it anew
+    // The same once more: it does not count now, either.
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, peer.batch(0, 10, {{"low", "v", joined}}).conflicts.size());
+  }
+
+  void what_somebody_long_away_stamped_too_low_is_a_conflict() {
+    const BoardNode node;
+    const std::uint64_t hlc = hlc_now();
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    CPPUNIT_ASSERT(peer.batch(0, 10, {{"before", "v", hlc}}).conflicts.empty());
+    // The floor passes it by while its connection stands.
+    node.board().passed_some.store(1);
+    const cluster::Settled settled{{5, hlc + 10}, {{peer.id(), hlc + 10}}};
+    node.write_note(cluster::kSettledNote, cluster::encode_settled(settled));
+    const auto conflicts = peer.batch(10, 20, {{"low", "v", hlc + 10}, {"high", "v", hlc + 11}}).conflicts;
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, conflicts.size());
+    CPPUNIT_ASSERT_EQUAL(hlc + 10, conflicts.front().held.hlc);
   }
 
   void the_largest_record_fits() {
@@ -481,7 +560,6 @@ class SyncSessionTest : public CppUnit::TestFixture {
   void a_pulse_tells_what_is_held() {
     const BoardNode node;
     node.board().epoch.store(3);
-    node.board().members_digest.store(99);
     const std::uint64_t hlc = hlc_now();
     FakePeer peer(node.port());
     cluster::MemberSet members;
@@ -497,7 +575,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(pulse.has_value());
     CPPUNIT_ASSERT_EQUAL(node.id(), pulse->id);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, pulse->epoch);
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{99}, pulse->members_digest);
+    CPPUNIT_ASSERT_EQUAL(members.digest(), pulse->members_digest);
     CPPUNIT_ASSERT(pulse->clock_us > 1'600'000'000'000'000);
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, pulse->held.size());
     CPPUNIT_ASSERT(pulse->held[0].origin == node.id() && pulse->held[0].position.lsn == node.tail());

@@ -1,0 +1,29 @@
+#include "replicator/absences.h"
+
+#include <algorithm>
+
+namespace minivault::replicator {
+
+void Absences::pass(std::uint64_t passed_ms, std::span<const Sign> members) {
+  std::erase_if(away_, [&](const auto& each) {
+    return std::none_of(members.begin(), members.end(),
+                        [&](const Sign& sign) { return sign.member == each.first; });
+  });
+  for (const Sign& sign : members) {
+    const auto [before, first] = seen_afar_.try_emplace(sign.member, sign.seen_afar);
+    const bool moved = !first && before->second != sign.seen_afar;
+    before->second = sign.seen_afar;
+    if (sign.heard || moved) {
+      away_.erase(sign.member);
+    } else {
+      away_[sign.member] += passed_ms;
+    }
+  }
+}
+
+bool Absences::is_away(cluster::NodeId member) const {
+  const auto found = away_.find(member);
+  return found != away_.end() && found->second >= ttl_ms_;
+}
+
+}  // namespace minivault::replicator

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+
+#include "common/cluster/notes.h"
+
+namespace minivault::replicator {
+
+/// For how long members have not been heard of, in time in which this node ran and had a majority: a node
+/// that was off, or cut off, knows nothing of others. Beyond -tombstone-ttl the stable floor does not wait
+/// for a member. A plain value; durable as the note `away`, written now and then, so that it is little less
+/// than it was after a start.
+class Absences {
+ public:
+  Absences() = default;
+  Absences(cluster::Away away, std::uint64_t ttl_ms) : away_(std::move(away)), ttl_ms_(ttl_ms) {}
+
+  /// One who is not this node.
+  struct Sign {
+    cluster::NodeId member = 0;
+    bool heard = false;           ///< it answers this node
+    std::uint64_t seen_afar = 0;  ///< changes with what others hold of its stream: it lives, somewhere
+  };
+  /// `passed_ms` more have gone by. Whoever gave no sign was away for them.
+  void pass(std::uint64_t passed_ms, std::span<const Sign> members);
+
+  [[nodiscard]] bool is_away(cluster::NodeId member) const;
+  [[nodiscard]] const cluster::Away& away() const { return away_; }
+
+ private:
+  cluster::Away away_;  ///< ms; those of members that answer are not there
+  std::map<cluster::NodeId, std::uint64_t> seen_afar_;
+  std::uint64_t ttl_ms_ = 0;
+};
+
+}  // namespace minivault::replicator

@@ -1,0 +1,196 @@
+// Goal: a tombstone stays until the stable floor has passed it and no longer, also where the base has it by
+// then; and whoever brings the key back afterwards is refused, never whoever brings something new. Method: a
+// floor set by the test as a replicator would; what the base holds, counts and refuses then.
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "common/core/fault_point.h"
+#include "common/store/base.h"
+#include "tests/store/engine.h"
+#include "tests/support/wait.h"
+
+namespace minivault::test {
+namespace {
+
+using store::Condition;
+using Outcome = store::WriteResult::Outcome;
+
+constexpr std::uint64_t kHour = 3'600'000ULL << store::kHlcCounterBits;
+
+std::string key_of(unsigned n) {
+  return "key " + std::to_string(1'000'000 + n);
+}
+
+void set_floor(Engine& engine, std::uint64_t floor) {
+  engine.state().limits.tombstone_floor_hlc.store(floor);
+}
+
+/// A record as another node would send it.
+store::WriteResult bring(store::Store& store, std::string_view key, std::uint64_t hlc) {
+  store::Write write;
+  write.key = key;
+  write.value = "brought";
+  write.condition = Condition::kNewerThanHeld;
+  write.version = {hlc, 77};
+  return commit_one(store, write);
+}
+
+/// The index forgets all it knows.
+void move_to_base(Engine& engine) {
+  engine.checkpoint_now();
+  shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
+}
+
+}  // namespace
+
+class TombstoneTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(TombstoneTest);
+  CPPUNIT_TEST(swept_when_the_floor_has_passed);
+  CPPUNIT_TEST(a_grace_is_kept);
+  CPPUNIT_TEST(a_long_walk_goes_on_after_a_death);
+  CPPUNIT_TEST(what_was_deleted_long_ago_is_not_taken);
+  CPPUNIT_TEST(whoever_is_being_filled_takes_all);
+  CPPUNIT_TEST(whoever_is_alone_takes_all);
+  CPPUNIT_TEST_SUITE_END();
+
+  /// `keys` values, every other one deleted; all of it is in the base. The clock value after them.
+  static std::uint64_t delete_half(Engine& engine, unsigned keys) {
+    engine.config.cluster_nodes = {"peer:1"};  // tombstones are kept
+    engine.start();
+    engine.state().cluster.complete.store(1);
+    store::Store store = engine.open_store();
+    for (const bool removes : {false, true}) {
+      store::Batch batch;
+      std::vector<std::string> names;
+      for (unsigned i = 0; i < keys; i += removes ? 2 : 1) names.push_back(key_of(i));
+      for (const std::string& name : names) {
+        store::Write write;
+        write.operation = removes ? store::Operation::kDelete : store::Operation::kSet;
+        write.key = name;
+        write.value = removes ? "" : "value";
+        batch.add(write);
+      }
+      commit_all(store, batch);
+    }
+    engine.checkpoint_now();
+    return engine.state().append.last_hlc.load();
+  }
+
+  static void await_tombstones(Engine& engine, std::uint64_t count) {
+    eventually(std::to_string(count) + " tombstones",
+               [&] { return engine.state().totals.tombstones.load() == count; });
+  }
+
+  static store::BaseMeta meta_of(Engine& engine) {
+    engine.stop();
+    const auto base = store::Base::open_offline(engine.directory());
+    CPPUNIT_ASSERT(base.has_value());
+    std::uint64_t tombstones = 0;
+    const auto snapshot = base->snapshot();
+    CPPUNIT_ASSERT(snapshot.has_value());
+    const Status scanned = snapshot->scan("", [&](std::string_view, const store::BaseRecord& record) {
+      tombstones += record.operation == store::Operation::kDelete ? 1 : 0;
+      return true;
+    });
+    CPPUNIT_ASSERT(scanned.has_value());
+    const store::BaseMeta meta = snapshot->meta().value();
+    CPPUNIT_ASSERT_EQUAL(tombstones, meta.tombstones);
+    return meta;
+  }
+
+ public:
+  void swept_when_the_floor_has_passed() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 1'000);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{500}, engine.state().totals.tombstones.load());
+    set_floor(engine, after + kHour);
+    await_tombstones(engine, 0);  // nobody writes: no checkpoint is needed for it
+    const store::BaseMeta meta = meta_of(engine);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, meta.tombstones);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{500}, meta.keys);
+  }
+
+  // Those that the floor has not passed by the grace stay, in the base and on their way into it.
+  void a_grace_is_kept() {
+    Engine engine;
+    const std::uint64_t first = delete_half(engine, 100);
+    {
+      store::Store store = engine.open_store();
+      (void)bring(store, "moves the clock", first + kHour);
+      remove(store, key_of(1));
+      engine.checkpoint_now();
+    }
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{51}, engine.state().totals.tombstones.load());
+    set_floor(engine, engine.state().append.last_hlc.load());
+    await_tombstones(engine, 1);
+    {
+      store::Store store = engine.open_store();
+      remove(store, key_of(3));
+      set_floor(engine, engine.state().append.last_hlc.load());
+      engine.checkpoint_now();
+    }
+    await_tombstones(engine, 2);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, meta_of(engine).tombstones);
+  }
+
+  // More than one step, and the checkpointer dies in the second: its successor begins anew and ends.
+  void a_long_walk_goes_on_after_a_death() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 50'000);
+    fault_plan().arm("sweep.before_commit", FaultPlan::Action::kKill, 2);
+    set_floor(engine, after + kHour);
+    engine.reap_checkpointer();
+    fault_plan().disarm();
+    const std::uint64_t left = engine.state().totals.tombstones.load();
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(left), left > 0 && left < 25'000);
+    engine.restart_checkpointer();
+    await_tombstones(engine, 0);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{25'000}, meta_of(engine).keys);
+  }
+
+  void what_was_deleted_long_ago_is_not_taken() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 10);
+    const std::uint64_t floor = after + kHour;
+    set_floor(engine, floor);
+    await_tombstones(engine, 0);
+    store::Store store = engine.open_store();
+    move_to_base(engine);
+    const store::WriteResult ghost = bring(store, key_of(2), floor);
+    CPPUNIT_ASSERT(ghost.outcome == Outcome::kRefused);
+    CPPUNIT_ASSERT((ghost.version == store::Version{floor, 0}));
+    CPPUNIT_ASSERT(!value_of(store, key_of(2)));
+    // Of a key that is there it is decided as always.
+    CPPUNIT_ASSERT(bring(store, key_of(1), after + 1).outcome == Outcome::kDone);
+    const store::WriteResult older = bring(store, key_of(1), after);
+    CPPUNIT_ASSERT(older.outcome == Outcome::kRefused && (older.version == store::Version{after + 1, 77}));
+    CPPUNIT_ASSERT(bring(store, key_of(2), floor + 1).outcome == Outcome::kDone);
+    // What is written here is new, whatever the clock says.
+    put(store, key_of(4), "mine");
+    CPPUNIT_ASSERT_EQUAL(std::string("mine"), value_of(store, key_of(4)).value());
+  }
+
+  void whoever_is_being_filled_takes_all() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 10);
+    set_floor(engine, after + kHour);
+    await_tombstones(engine, 0);
+    engine.state().cluster.complete.store(0);
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
+  }
+
+  void whoever_is_alone_takes_all() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 10);
+    set_floor(engine, store::kEverything);
+    await_tombstones(engine, 0);
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(TombstoneTest, "tombstone_test");
+
+}  // namespace minivault::test
