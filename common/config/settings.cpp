@@ -132,7 +132,7 @@ constexpr Setting kSettings[] = {
     {.name = "cache",
      .value_name = "SIZE",
      .default_text = "512MB",
-     .help = "caches of all workers: half for records, half for large values",
+     .help = "read caches, half of it for large values",
      .accepted = "a size from 0 to 1024GB; a plain number is MB",
      .apply =
          [](Draft& draft, std::string_view text) {

@@ -98,7 +98,6 @@ struct Totals {
   std::atomic<std::uint64_t> tombstones;                ///< in the base
   std::atomic<std::uint64_t> base_bytes;                ///< pages in use
   std::atomic<std::uint64_t> checkpoints;
-  std::atomic<std::uint64_t> tombstones;          ///< in the base
   std::atomic<std::uint64_t> checkpointed_bytes;  ///< of the log that checkpoints covered
   /// LMDB's table of readers as the checkpointer last saw it: how many look at a commit, how many commits the
   /// oldest of these is behind, and since when (monotonic_ms()) it has been; 0: none looks at any.

@@ -86,6 +86,7 @@ class Batch {
     bool known = false;
     bool present = false;
     Version version;
+    bool by_clock = false;  ///< without a lookup: the key may be there with an older version
   };
 
   struct Entry {

@@ -130,8 +130,10 @@ Status LogWriter::judge_by_base(Batch& batch) {
   for (std::size_t i = batch.settled_; i < batch.entries_.size(); ++i) {
     Batch::Entry& entry = batch.entries_[i];
     if (entry.condition == Condition::kNone || entry.judgement.at >= window) continue;
-    if (entry.condition == Condition::kNewerThanHeld && entry.header.hlc > base_hlc) {
-      entry.judgement = {covered, false, false, {}};
+    // Up to the floor it matters whether the key is there at all.
+    if (entry.condition == Condition::kNewerThanHeld &&
+        entry.header.hlc > std::max(base_hlc, ghost_floor())) {
+      entry.judgement = {covered, false, false, {}, true};
       MV_FAULT_POINT("append.judged");
       continue;
     }
@@ -212,7 +214,12 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
       refuse(entry, now);
       return Stop::kAtEnd;
     }
-    if (const std::uint64_t floor = ghost_floor(entry, now); floor != 0 && floor >= own.hlc) {
+    const bool may_be_ghost = entry.condition == Condition::kNewerThanHeld && !now.known &&
+                              entry.header.operation != Operation::kNote;
+    // Read after the lookup that found nothing: whatever tombstone a sweep had taken away by then lies below.
+    if (const std::uint64_t floor = may_be_ghost ? ghost_floor() : 0; floor != 0 && floor >= own.hlc) {
+      // The floor has passed a record that was judged without a lookup.
+      if (std::exchange(entry.judgement, {}).by_clock) return Stop::kNeedsJudgement;
       refuse(entry, {.version = {floor, 0}});
       return Stop::kAtEnd;
     }
@@ -298,12 +305,9 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
 }
 
 /// What every member held once, and is not here now, was deleted so long ago that its tombstone is gone too
-/// (REPLICATION.md rule 5): records up to this are ghosts, 0: none is. The floor is read after the lookup
-/// that found nothing, so whatever tombstone a sweep had taken away by then lies below it.
-std::uint64_t LogWriter::ghost_floor(const Batch::Entry& entry, const Held& held) const {
-  const bool may_be = entry.condition == Condition::kNewerThanHeld && !held.known &&
-                      entry.header.operation != Operation::kNote;
-  if (!may_be || state_.cluster.complete.load(std::memory_order_acquire) == 0) return 0;
+/// (REPLICATION.md rule 5): records up to this are ghosts, 0: none is.
+std::uint64_t LogWriter::ghost_floor() const {
+  if (state_.cluster.complete.load(std::memory_order_acquire) == 0) return 0;
   const std::uint64_t floor = state_.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
   return floor == kEverything ? 0 : floor;
 }

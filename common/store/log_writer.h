@@ -58,7 +58,7 @@ class LogWriter {
   [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
                           Lsn replaces) const;
   void refuse(Batch::Entry& entry, const Held& held) const;
-  [[nodiscard]] std::uint64_t ghost_floor(const Batch::Entry& entry, const Held& held) const;
+  [[nodiscard]] std::uint64_t ghost_floor() const;
   void note_seen(std::uint64_t hlc);
   [[nodiscard]] std::uint64_t next_hlc() const;
   void stamp(Batch& batch, Batch::Entry& entry, Lsn lsn);

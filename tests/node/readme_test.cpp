@@ -60,7 +60,8 @@ class ReadmeTest : public CppUnit::TestFixture {
   }
 
   void try_it_and_look_after_it() {
-    Node node({.flags = {"-max-value", "1MB"}});
+    Node node;
+    std::filesystem::create_symlink(node.data(), directory_.file("data"));
     std::vector<std::string> lines = commands_below("Try it");
     const std::vector<std::string> more = commands_below("Looking after it");
     lines.insert(lines.end(), more.begin(), more.end());

@@ -300,7 +300,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     SharedObject<Table> table;
     Engine engine;
     engine.config.cluster_nodes = {"elsewhere:1"};  // so tombstones stay, and deletes have a version
-    engine.config.cache_bytes = ReadCache::kLeastBytes;
+    engine.config.cache_bytes = 2 * ReadCache::kLeastBytes;
     engine.start();
     std::mt19937_64 random(seed());
     std::vector<pid_t> processes;
