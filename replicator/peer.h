@@ -62,6 +62,8 @@ class Peer {
   [[nodiscard]] bool is_streaming() const { return streaming_; }
   /// A pulse line is greeted: somebody is there.
   [[nodiscard]] bool is_reachable() const { return pulse_.greeted; }
+  /// Nothing was held against who answered there last.
+  [[nodiscard]] bool is_believed() const { return objection_ == PeerOwner::Objection::kNone; }
   [[nodiscard]] bool is_itself() const { return objection_ == PeerOwner::Objection::kItself; }
   [[nodiscard]] bool is_complete() const { return complete_; }
   [[nodiscard]] std::uint64_t largest_value() const { return largest_value_; }

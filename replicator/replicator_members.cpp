@@ -159,6 +159,7 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
   // Of two nodes, one a copy of the other, the later is not believed: its set has its own address for the id.
   const bool has_twin = std::any_of(peers_.begin(), peers_.end(), [&](const auto& other) {
     if (other.get() == &peer || other->id() != hello.id || other->epoch() == hello.epoch) return false;
+    if (!other->is_believed()) return false;  // a copy that was refused keeps nobody out
     const std::uint64_t heard_ms = other->place().last_heard_ms.load(std::memory_order_relaxed);
     const bool follows = hello.previous_epoch == other->epoch();
     return other->is_reachable() || (!follows && now_ms_ < heard_ms + shared::kForkSilenceMs);
