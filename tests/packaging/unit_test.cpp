@@ -52,7 +52,8 @@ class UnitTest : public CppUnit::TestFixture {
   void does_not_restart_what_a_restart_cannot_help() {
     auto unit = read_unit();
     CPPUNIT_ASSERT_EQUAL(std::string("on-failure"), unit["Restart"].at(0));
-    CPPUNIT_ASSERT_EQUAL(std::to_string(kExitUsage) + ' ' + std::to_string(kExitRefused),
+    CPPUNIT_ASSERT_EQUAL(std::to_string(kExitUsage) + ' ' + std::to_string(kExitRefused) + ' ' +
+                             std::to_string(kExitPermission),
                          unit["RestartPreventExitStatus"].at(0));
   }
 
