@@ -86,18 +86,20 @@ void Meter::committed(Commit commit) {
   if (waits_.size() < kMostWaits) waits_.push_back({std::move(commit)});
 }
 
-void Meter::settle(shared::Lsn durable, shared::Lsn quorum, std::uint64_t now_ns) {
+void Meter::settle(shared::Lsn durable, shared::Lsn quorum, std::uint64_t now_ns,
+                   std::uint64_t durable_since_ns) {
+  const std::uint64_t synced_ns = std::min(now_ns, durable_since_ns);
   for (; durable_ < waits_.size() && waits_[durable_].commit.durable_at <= durable; ++durable_) {
     Wait& wait = waits_[durable_];
     if (wait.commit.durable_at == 0) continue;
-    wait.durable_ns = now_ns - std::min(now_ns, wait.commit.stored_ns);
+    wait.durable_ns = synced_ns - std::min(synced_ns, wait.commit.stored_ns);
     record(wait.commit, Stage::kDurable, wait.durable_ns);
   }
   for (; with_quorum_ < waits_.size(); ++with_quorum_) {
     Wait& wait = waits_[with_quorum_];
     const bool waits = wait.commit.quorum_at != 0 && quorum != shared::kNoLsn;
-    if (!waits || out_of_time(wait.commit, now_ns)) continue;
-    if (wait.commit.quorum_at > quorum) break;
+    if (!waits) continue;
+    if (wait.commit.quorum_at > quorum && !out_of_time(wait.commit, now_ns)) break;
     wait.quorum_ns = now_ns - std::min(now_ns, wait.commit.stored_ns);
     record(wait.commit, Stage::kQuorum, wait.quorum_ns);
   }

@@ -66,7 +66,10 @@ class Meter {
 
   [[nodiscard]] bool waits() const { return !waits_.empty(); }
   /// How far log and other nodes are now; `quorum` is kNoLsn where nobody waits for other nodes.
-  void settle(shared::Lsn durable, shared::Lsn quorum, std::uint64_t now_ns);
+  /// `durable_since_ns`: when the log became that, where it is known: who waits for other nodes is not woken
+  /// by it.
+  void settle(shared::Lsn durable, shared::Lsn quorum, std::uint64_t now_ns,
+              std::uint64_t durable_since_ns = ~std::uint64_t{0});
 
  private:
   struct Wait {

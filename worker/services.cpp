@@ -7,7 +7,9 @@ namespace minivault::worker {
 
 void Services::settle_times() {
   if (!meter.waits()) return;
-  meter.settle(store.durable(), quorum.is_needed() ? quorum.reached() : shared::kNoLsn, meter.turn_ns());
+  const shared::Lsn durable = store.durable();  // before the time at which it became that
+  meter.settle(durable, quorum.is_needed() ? quorum.reached() : shared::kNoLsn, meter.turn_ns(),
+               state.bell.durable_since_ns.load(std::memory_order_relaxed));
 }
 
 void Services::append(Client& client, std::string_view bytes) {

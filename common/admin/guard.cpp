@@ -48,6 +48,10 @@ int work_in_child(const std::function<int()>& work, pid_t parent) {
 
 int tell_death(int signal) {
   if (signal != SIGSEGV && signal != SIGBUS && signal != SIGABRT) return 128 + signal;
+  if (place->what[0] == '\0') {
+    std::fprintf(stderr, "minivault: ended by a signal: %s\n", ::strsignal(signal));
+    return 1;
+  }
   const std::size_t size = std::min(place->key_bytes, kShownBytes);
   const std::string key = size == 0 ? "" : " after key " + shown({place->key, size});
   std::printf("problem: %s%s: the base is damaged, reading it ended with %s\n", place->what, key.c_str(),

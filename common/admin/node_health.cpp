@@ -1,5 +1,7 @@
 #include "common/admin/node_health.h"
 
+#include <algorithm>
+
 namespace minivault::admin {
 
 Result<client::Connection> connect(const Arguments& arguments, const std::string& text) {
@@ -15,7 +17,8 @@ Result<rapidjson::Document> health_of(client::Connection& connection) {
   const Result<std::string> text = connection.health();
   if (!text) return tl::unexpected(text.error());
   rapidjson::Document health;
-  health.Parse(text->data(), text->size());
+  // Iterative: whoever answers there may nest as deep as it likes.
+  health.Parse<rapidjson::kParseIterativeFlag>(text->data(), text->size());
   const bool told = !health.HasParseError() && health.IsObject() && health.HasMember("quorum") &&
                     health.HasMember("peers") && health["peers"].IsArray() && health["quorum"].IsObject();
   if (!told) return fail(Code::kCorrupt, "the node's health says nothing of a cluster");
@@ -28,12 +31,25 @@ Result<rapidjson::Document> health_at(const Arguments& arguments, const std::str
   return health_of(*connection);
 }
 
+namespace {
+
+/// What a node said is shown on a terminal, which must not be told anything by it.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }, '?');
+  return text;
+}
+
+}  // namespace
+
 std::string text_of(const rapidjson::Value& object, const char* name) {
+  if (!object.IsObject()) return "";
   const auto member = object.FindMember(name);
-  return member != object.MemberEnd() && member->value.IsString() ? member->value.GetString() : "";
+  return member != object.MemberEnd() && member->value.IsString() ? printable(member->value.GetString()) : "";
 }
 
 std::uint64_t number_of(const rapidjson::Value& object, const char* name) {
+  if (!object.IsObject()) return 0;
   const auto member = object.FindMember(name);
   return member != object.MemberEnd() && member->value.IsUint64() ? member->value.GetUint64() : 0;
 }

@@ -54,8 +54,11 @@ void show(const Arguments& arguments, const NodeRates& rates) {
 int run_top(const Arguments& arguments) {
   const Result<client::Address> address = client::parse_address(arguments.operands[0]);
   const Result<std::chrono::milliseconds> interval = interval_of(arguments);
-  if (!address) return not_done(address.error().message);
-  if (!interval) return not_done(interval.error().message);
+  for (const Error* wrong : {address ? nullptr : &address.error(), interval ? nullptr : &interval.error()}) {
+    if (wrong == nullptr) continue;
+    not_done(wrong->message);
+    return kWrongUsage;
+  }
   Result<client::HttpClient> client =
       client::HttpClient::connect(*address, arguments.auth_key, arguments.time_out);
   if (!client) return not_done(client.error().message);
@@ -66,7 +69,8 @@ int run_top(const Arguments& arguments) {
     if (!after) return not_done(after.error().message);
     show(arguments, rates_between(before->page, after->page,
                                   std::chrono::duration<double>(after->at - before->at).count()));
-    if (arguments.own.contains("once") || std::ferror(stdout) != 0) return kDone;
+    if (std::ferror(stdout) != 0) return kNotDone;
+    if (arguments.own.contains("once")) return kDone;
     before = std::move(after);
   }
   return not_done(before.error().message);

@@ -115,7 +115,9 @@ struct SyncerBell {
   /// Wall-clock-free age of the oldest write that no finished fdatasync covers, ns; 0: none (`interval`).
   std::atomic<std::uint64_t> oldest_unsynced_ns;
   std::atomic<std::uint64_t> syncing_since_ns;  ///< the same for the fdatasync under way
-  std::atomic<std::uint32_t> sync_requested;    ///< the checkpointer wants a sync whatever the mode
+  std::atomic<std::uint64_t>
+      durable_since_ns;                       ///< when `durable` was last raised (monotonic_ns()); before it
+  std::atomic<std::uint32_t> sync_requested;  ///< the checkpointer wants a sync whatever the mode
 };
 
 /// Monotonic counts of one slot. They outlive the child: the slot's next owner counts on.

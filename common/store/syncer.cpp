@@ -108,6 +108,7 @@ void Syncer::take_age() {
 
 /// Rule 7: durable, full fence, look at the wishes. Partner: Store::ring_when_durable.
 void Syncer::publish(Lsn end) {
+  state_.bell.durable_since_ns.store(monotonic_ns(), std::memory_order_relaxed);
   shared::raise(state_.marks.durable, end);
   written_back_ = std::max(written_back_, end);
   std::atomic_thread_fence(std::memory_order_seq_cst);

@@ -16,6 +16,8 @@ _minivault_commands() {
 _minivault_values() {  # COMMAND PREVIOUS_FLAG : words that may follow, or !files, !directories
   case ${2#-} in
     authmode) echo none writes all ;;
+    log-level) echo error warning info debug ;;
+    log-format) echo text json ;;
     sync) echo always none interval: ;;
     consistency) echo local quorum ;;
     protocol) echo binary http resp memcache ;;

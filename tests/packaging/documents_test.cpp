@@ -172,7 +172,7 @@ class DocumentsTest : public CppUnit::TestFixture {
 
   void bash_completes_values_that_the_program_takes() {
     assert_equal({"all", "none", "writes"}, offered({"-authmode", ""}));
-    for (const char* flag : {"-authmode", "-sync"}) {
+    for (const char* flag : {"-authmode", "-log-format", "-log-level", "-sync"}) {
       for (std::string value : offered({flag, ""})) {
         if (value.ends_with(':')) value += "100";
         (void)output_of({minivault_binary(), flag, value, "-auth", "key", "-check-config"});

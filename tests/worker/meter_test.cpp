@@ -32,7 +32,8 @@ class MeterTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_batch_of_reads_has_one_time);
   CPPUNIT_TEST(a_commit_waits_for_disk_and_quorum);
   CPPUNIT_TEST(alone_nobody_waits_for_a_quorum);
-  CPPUNIT_TEST(a_quorum_that_is_not_reached_has_no_time);
+  CPPUNIT_TEST(a_quorum_that_is_not_reached_took_its_time);
+  CPPUNIT_TEST(the_disk_has_no_part_in_the_wait_for_others);
   CPPUNIT_TEST(commits_are_settled_in_their_order);
   CPPUNIT_TEST(waits_are_bounded);
   CPPUNIT_TEST_SUITE_END();
@@ -116,7 +117,7 @@ class MeterTest : public CppUnit::TestFixture {
     assert_timed(Op::kSet, Stage::kWhole, 2, 18'000);
   }
 
-  void a_quorum_that_is_not_reached_has_no_time() {
+  void a_quorum_that_is_not_reached_took_its_time() {
     Config config;
     config.write_timeout = std::chrono::milliseconds(1);
     Meter meter(*set_, config);
@@ -125,8 +126,17 @@ class MeterTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(meter.waits());
     meter.settle(100, 0, 1'001'000);
     CPPUNIT_ASSERT(!meter.waits());
-    assert_timed(Op::kSet, Stage::kQuorum, 0, 0);
+    assert_timed(Op::kSet, Stage::kQuorum, 1, 997'000);
     assert_timed(Op::kSet, Stage::kWhole, 1, 1'000'000);
+  }
+
+  /// A worker whose answers wait for other nodes is not woken by the disk.
+  void the_disk_has_no_part_in_the_wait_for_others() {
+    Meter meter(*set_, {});
+    meter.committed(commit(100, 1, 0));
+    meter.settle(100, 100, 900'000, 9'000);
+    assert_timed(Op::kSet, Stage::kDurable, 1, 5'000);
+    assert_timed(Op::kSet, Stage::kQuorum, 1, 896'000);
   }
 
   void commits_are_settled_in_their_order() {

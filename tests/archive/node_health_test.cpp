@@ -1,0 +1,57 @@
+// Goal: whatever answers as a node's health, `minivault status` and `cluster` go on. Method: a server that
+// says what no node says.
+
+#include "common/admin/node_health.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "tests/client/fake_server.h"
+
+namespace minivault::test {
+
+class NodeHealthTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(NodeHealthTest);
+  CPPUNIT_TEST(members_of_another_kind_are_empty);
+  CPPUNIT_TEST(what_is_no_health_is_refused);
+  CPPUNIT_TEST(what_is_shown_moves_no_terminal);
+  CPPUNIT_TEST_SUITE_END();
+
+  static Result<rapidjson::Document> health_that_says(const std::string& json) {
+    const FakeServer server([&](RawConnection& connection, unsigned) {
+      (void)receive_request(connection);
+      connection.send(ok_answer(json));
+    });
+    admin::Arguments arguments;
+    arguments.time_out = kPatience;
+    return admin::health_at(arguments, server.address().text());
+  }
+
+ public:
+  void members_of_another_kind_are_empty() {
+    const Result<rapidjson::Document> health = health_that_says(R"({"quorum":{"needed":"two"},"peers":[7]})");
+    CPPUNIT_ASSERT(health.has_value());
+    const rapidjson::Value& peer = (*health)["peers"][0];
+    CPPUNIT_ASSERT_EQUAL(std::string(), admin::text_of(peer, "state"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, admin::number_of(peer, "lag_bytes"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, admin::number_of((*health)["quorum"], "needed"));
+  }
+
+  void what_is_no_health_is_refused() {
+    for (const std::string& json :
+         {std::string("[]"), std::string("{}"), std::string(R"({"quorum":[],"peers":[]})"),
+          std::string(R"({"quorum":{},"peers":{}})"), "{\"quorum\":" + std::string(2'000'000, '[')}) {
+      CPPUNIT_ASSERT_MESSAGE(json.substr(0, 40), !health_that_says(json));
+    }
+  }
+
+  void what_is_shown_moves_no_terminal() {
+    const Result<rapidjson::Document> health =
+        health_that_says(R"({"quorum":{},"peers":[],"status":"\u001b[2Jhealthy"})");
+    CPPUNIT_ASSERT_EQUAL(std::string("?[2Jhealthy"), admin::text_of(*health, "status"));
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(NodeHealthTest, "node_health_test");
+
+}  // namespace minivault::test
