@@ -116,7 +116,7 @@ class RatesTest : public CppUnit::TestFixture {
     const test::Finished locked = run_top(node, {"-once"});
     CPPUNIT_ASSERT_EQUAL(1, locked.status);
     CPPUNIT_ASSERT_MESSAGE(locked.err, locked.err.find("unauthorized") != std::string::npos);
-    CPPUNIT_ASSERT_EQUAL(1, run_top(node, {"-interval", "1ms"}).status);
+    CPPUNIT_ASSERT_EQUAL(2, run_top(node, {"-interval", "1ms"}).status);
     CPPUNIT_ASSERT_EQUAL(2, run_top(node, {"-watch"}).status);
     const test::Finished nobody =
         test::run({test::minivault_binary(), "top", "127.0.0.1:" + std::to_string(test::free_port())});
