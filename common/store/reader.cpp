@@ -138,11 +138,6 @@ Result<Newest> Reader::newest(std::string_view key, std::uint64_t hash) {
   return newest_below_window(key, hash);
 }
 
-Result<Newest> Reader::newest(std::string_view key, const Trace& trace) {
-  if (const Newest in_log = newest_in_log(key, trace); in_log.known) return in_log;
-  return newest_below_window(key, trace.hash);
-}
-
 void Reader::publish_counts() {
   const ReadCache::Counts now = cache_.counts();
   if (now.hits + now.misses == published_.hits + published_.misses) return;

@@ -53,8 +53,6 @@ class Reader {
 
   /// Index, then cache, then base. `hash`: of the key, by the index.
   [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
-  /// The same for a traced key.
-  [[nodiscard]] Result<Newest> newest(std::string_view key, const Trace& trace);
   /// Cache, then base, seen at a checkpoint at or above the window as it is now. With a miss in the index
   /// before this call, that is the newest record there is (ENGINE.md rules 1 and 11).
   [[nodiscard]] Result<Newest> newest_below_window(std::string_view key, std::uint64_t hash);

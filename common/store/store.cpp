@@ -123,10 +123,14 @@ std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Fo
   std::size_t below_window = 0;
   std::size_t done = 0;
   for (; done < keys.size(); ++done) {
-    const Result<Newest> newest = impl_->reader.newest(keys[done], traces[done]);
-    if (!newest) break;
-    below_window += newest->is_in_log() ? 0 : 1;
-    found[done] = impl_->as_found(*newest);
+    Newest newest = impl_->reader.newest_in_log(keys[done], traces[done]);
+    if (!newest.known) {
+      const Result<Newest> below = impl_->reader.newest_below_window(keys[done], traces[done].hash);
+      if (!below) break;
+      newest = *below;
+      ++below_window;
+    }
+    found[done] = impl_->as_found(newest);
   }
   shared::add(impl_->metrics.found_by_index, done - below_window);
   shared::add(impl_->metrics.asked_below_window, below_window);
