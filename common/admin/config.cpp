@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/admin/commands.h"
+#include "common/admin/node_health.h"
 #include "common/client/http_client.h"
 #include "common/config/loader.h"
 
@@ -27,7 +28,7 @@ int show_of_node(const Arguments& arguments) {
   node->queue({.method = "GET", .target = "/_/config"});
   const Result<client::HttpAnswer> answer = node->receive();
   if (!answer) return not_done(answer.error().message);
-  return answer->status == kHttpOk ? print(answer->body) : not_done(answer->error());
+  return answer->status == kHttpOk ? print(printable(answer->body, Lines::kMany)) : not_done(answer->error());
 }
 
 int show_of_flags(std::span<const std::string_view> words) {

@@ -31,21 +31,20 @@ Result<rapidjson::Document> health_at(const Arguments& arguments, const std::str
   return health_of(*connection);
 }
 
-namespace {
-
-/// What a node said is shown on a terminal, which must not be told anything by it.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }, '?');
+std::string printable(std::string text, Lines lines) {
+  const auto is_control = [lines](unsigned char byte) {
+    return (byte < 0x20 && (byte != '\n' || lines == Lines::kOne)) || byte == 0x7f;
+  };
+  std::replace_if(text.begin(), text.end(), is_control, '?');
   return text;
 }
-
-}  // namespace
 
 std::string text_of(const rapidjson::Value& object, const char* name) {
   if (!object.IsObject()) return "";
   const auto member = object.FindMember(name);
-  return member != object.MemberEnd() && member->value.IsString() ? printable(member->value.GetString()) : "";
+  return member != object.MemberEnd() && member->value.IsString()
+             ? printable(member->value.GetString(), Lines::kOne)
+             : "";
 }
 
 std::uint64_t number_of(const rapidjson::Value& object, const char* name) {

@@ -18,6 +18,11 @@ namespace minivault::admin {
 [[nodiscard]] Result<rapidjson::Document> health_of(client::Connection& connection);
 [[nodiscard]] Result<rapidjson::Document> health_at(const Arguments& arguments, const std::string& address);
 
+enum class Lines { kOne, kMany };
+/// What a node said is shown on a terminal, which must not be told anything by it: control characters become
+/// question marks.
+[[nodiscard]] std::string printable(std::string text, Lines lines);
+
 // Empty, or 0, where there is no such member.
 [[nodiscard]] std::string text_of(const rapidjson::Value& object, const char* name);
 [[nodiscard]] std::uint64_t number_of(const rapidjson::Value& object, const char* name);

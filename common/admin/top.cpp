@@ -20,9 +20,19 @@ struct Look {
   Clock::time_point at;
 };
 
-Result<Look> look_at(client::HttpClient& client) {
-  client.queue({.method = "GET", .target = "/metrics"});
-  const Result<client::HttpAnswer> answer = client.receive();
+Result<client::HttpAnswer> ask(const Arguments& arguments, const client::Address& address) {
+  Result<client::HttpClient> node =
+      client::HttpClient::connect(address, arguments.auth_key, arguments.time_out);
+  if (!node) return tl::unexpected(node.error());
+  node->queue({.method = "GET", .target = "/metrics"});
+  return node->receive();
+}
+
+/// Over a connection of its own each time, so that it does not matter which worker lives; once more when one
+/// died over the question.
+Result<Look> look_at(const Arguments& arguments, const client::Address& address) {
+  Result<client::HttpAnswer> answer = ask(arguments, address);
+  if (!answer && answer.error().code == Code::kUnavailable) answer = ask(arguments, address);
   if (!answer) return tl::unexpected(answer.error());
   if (answer->status != 200) return fail(Code::kUnavailable, answer->error());
   Result<MetricPage> page = protocol::parse_exposition(answer->body);
@@ -59,13 +69,10 @@ int run_top(const Arguments& arguments) {
     not_done(wrong->message);
     return kWrongUsage;
   }
-  Result<client::HttpClient> client =
-      client::HttpClient::connect(*address, arguments.auth_key, arguments.time_out);
-  if (!client) return not_done(client.error().message);
-  Result<Look> before = look_at(*client);
+  Result<Look> before = look_at(arguments, *address);
   while (before) {
     std::this_thread::sleep_for(*interval);
-    Result<Look> after = look_at(*client);
+    Result<Look> after = look_at(arguments, *address);
     if (!after) return not_done(after.error().message);
     show(arguments, rates_between(before->page, after->page,
                                   std::chrono::duration<double>(after->at - before->at).count()));

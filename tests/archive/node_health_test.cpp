@@ -49,6 +49,7 @@ class NodeHealthTest : public CppUnit::TestFixture {
     const Result<rapidjson::Document> health =
         health_that_says(R"({"quorum":{},"peers":[],"status":"\u001b[2Jhealthy"})");
     CPPUNIT_ASSERT_EQUAL(std::string("?[2Jhealthy"), admin::text_of(*health, "status"));
+    CPPUNIT_ASSERT_EQUAL(std::string("a = ?\nb?"), admin::printable("a = \x1b\nb\x7f", admin::Lines::kMany));
   }
 };
 

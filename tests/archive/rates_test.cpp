@@ -46,6 +46,7 @@ class RatesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(an_empty_page_has_no_rates);
   CPPUNIT_TEST(flags_of_a_command_are_its_own);
   CPPUNIT_TEST(top_of_a_running_node);
+  CPPUNIT_TEST(top_outlives_the_worker_it_asked);
   CPPUNIT_TEST(top_says_what_is_wrong);
   CPPUNIT_TEST_SUITE_END();
 
@@ -109,6 +110,20 @@ class RatesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL_MESSAGE(text.err, 0, text.status);
     CPPUNIT_ASSERT_MESSAGE(text.out, text.out.starts_with("ready  minivault "));
     CPPUNIT_ASSERT_MESSAGE(text.out, text.out.find("\nset  ") != std::string::npos);
+  }
+
+  void top_outlives_the_worker_it_asked() {
+    const test::Node node({.flags = {"-procs", "1"}});
+    const std::string command =
+        "exec " + test::minivault_binary() + " top " + node.address() + " -json -interval 200ms >&2";
+    test::ChildProcess top({"/bin/sh", "-c", command}, {});
+    const auto any = [](const std::string&) { return true; };
+    CPPUNIT_ASSERT(top.line(any).has_value());
+    const pid_t worker = node.child("worker");
+    CPPUNIT_ASSERT_EQUAL(0, ::kill(worker, SIGKILL));
+    test::eventually("the worker is gone", [&] { return !test::is_alive(worker); });
+    CPPUNIT_ASSERT(top.line(any, top.lines().size() + 1).has_value());
+    CPPUNIT_ASSERT(top.running());
   }
 
   void top_says_what_is_wrong() {
