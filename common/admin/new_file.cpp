@@ -1,6 +1,8 @@
 #include "common/admin/new_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,11 +10,28 @@
 #include <filesystem>
 
 namespace minivault::admin {
+namespace {
+
+/// Not given another name, or removed, since it was opened.
+bool is_still(int fd, const std::string& path) {
+  struct stat opened {};
+  struct stat found {};
+  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &found) == 0 && opened.st_dev == found.st_dev &&
+         opened.st_ino == found.st_ino;
+}
+
+}  // namespace
 
 Result<NewFile> NewFile::create(const std::string& path) {
-  NewFile file(path,
-               UniqueFd(::open((path + ".partial").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)));
-  if (!file.fd_) return fail_errno("cannot create " + file.partial(), errno);
+  NewFile file(path, {});
+  UniqueFd fd(::open(file.partial().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("cannot create " + file.partial(), errno);
+  // Two at once would mix what they write. What a killed one left is nobody's.
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 || !is_still(fd.get(), file.partial())) {
+    return fail(Code::kUnavailable, file.partial() + ": somebody else writes it");
+  }
+  file.fd_ = std::move(fd);
+  if (::ftruncate(file.fd_.get(), 0) != 0) return fail_errno("cannot create " + file.partial(), errno);
   return file;
 }
 

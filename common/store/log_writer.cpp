@@ -27,23 +27,6 @@ constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for l
 constexpr std::uint64_t kTicketLapsesMs = 500;
 constexpr std::uint64_t kSlowestPaceNs = 20'000'000;  // between two commits when the ring is all but full
 
-bool holds(Condition condition, bool known, bool present, const Version& held, const Version& expected,
-           const Version& own) {
-  switch (condition) {
-    case Condition::kNone:
-      return true;
-    case Condition::kAbsent:
-      return !present;
-    case Condition::kPresent:
-      return present;
-    case Condition::kVersionIs:
-      return known && held == expected;
-    case Condition::kNewerThanHeld:
-      return !known || held < own;
-  }
-  return false;
-}
-
 }  // namespace
 
 LogWriter::LogWriter(shared::Region& region, unsigned slot, Ring& ring, const Index& index, Reader& reader,
@@ -119,39 +102,6 @@ void LogWriter::look_ahead(const Batch& batch, std::size_t at) const {
   for (std::size_t i = at + kAhead; i < at + 2 * kAhead; ++i) prefetch_old(batch, i);
 }
 
-/// Looks up in the base, without the lock, what conditions will ask for when the index knows nothing. A
-/// record whose HLC value is larger than any in the base is newer than what its key has there, whatever that
-/// is: so a stream of what a node missed costs it no lookups.
-Status LogWriter::judge_by_base(Batch& batch) {
-  // In this order: everything below the checkpoint is covered by the value.
-  const Lsn covered = state_.marks.checkpoint.load(std::memory_order_acquire);
-  const std::uint64_t base_hlc = state_.marks.base_hlc.load(std::memory_order_acquire);
-  const Lsn window = state_.marks.window.load(std::memory_order_acquire);
-  for (std::size_t i = batch.settled_; i < batch.entries_.size(); ++i) {
-    Batch::Entry& entry = batch.entries_[i];
-    if (entry.condition == Condition::kNone || entry.judgement.at >= window) continue;
-    // Up to the floor it matters whether the key is there at all.
-    if (entry.condition == Condition::kNewerThanHeld &&
-        entry.header.hlc > std::max(base_hlc, ghost_floor())) {
-      entry.judgement = {covered, false, false, {}, true};
-      MV_FAULT_POINT("append.judged");
-      continue;
-    }
-    look_ahead(batch, i);
-    const std::string_view key = batch.key_of(entry);
-    const bool is_note = entry.header.operation == Operation::kNote;
-    const Lsn tail =
-        state_.marks.tail.load(std::memory_order_acquire);  // before the lookups (ENGINE.md rule 3)
-    if (reader_.newest_in_log(key, entry.key_hash, is_note).known) continue;
-    Result<Newest> found =
-        is_note ? reader_.note_in_base(key) : reader_.newest_below_window(key, entry.key_hash);
-    if (!found) return tl::unexpected(found.error());
-    MV_FAULT_POINT("append.judged");
-    entry.judgement = {tail, found->known, found->present(), found->version};
-  }
-  return {};
-}
-
 LogWriter::Stop LogWriter::append_some(Batch& batch) {
   const AppendGuard guard(state_, ring_, index_, slot_);
   MV_FAULT_POINT("append.locked");
@@ -205,24 +155,9 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   const Index::Place place = planned != nullptr ? Index::Place{planned->word, shared::kNoLsn, shared::kNoLsn}
                                                 : find_place(batch, entry);
   if (entry.condition != Condition::kNone) {
-    const bool in_log = planned != nullptr || place.replaces != shared::kNoLsn;
-    const Lsn window = state_.marks.window.load(std::memory_order_relaxed);
-    if (!in_log && entry.judgement.at < window) return Stop::kNeedsJudgement;
-    const Held now = held(batch, entry, planned, place.replaces);
-    const Version own{entry.header.hlc, entry.header.origin};
-    if (!holds(entry.condition, now.known, now.present, now.version, entry.expected, own)) {
-      refuse(entry, now);
-      return Stop::kAtEnd;
-    }
-    const bool may_be_ghost = entry.condition == Condition::kNewerThanHeld && !now.known &&
-                              entry.header.operation != Operation::kNote;
-    // Read after the lookup that found nothing: whatever tombstone a sweep had taken away by then lies below.
-    if (const std::uint64_t floor = may_be_ghost ? ghost_floor() : 0; floor != 0 && floor >= own.hlc) {
-      // The floor has passed a record that was judged without a lookup.
-      if (std::exchange(entry.judgement, {}).by_clock) return Stop::kNeedsJudgement;
-      refuse(entry, {.version = {floor, 0}});
-      return Stop::kAtEnd;
-    }
+    const Verdict verdict = decide(batch, entry, planned, place.replaces);
+    if (verdict == Verdict::kUnknown) return Stop::kNeedsJudgement;
+    if (verdict == Verdict::kRefused) return Stop::kAtEnd;
   }
   // All words of the group may be taken by this very plan: once it is written, there is room again.
   if (place.word == Index::kNoWord) return plan_.empty() ? Stop::kNoRoom : Stop::kChunkFull;
@@ -281,35 +216,6 @@ const LogWriter::Planned* LogWriter::planned_for(const Batch& batch, const Batch
     if (same_kind && batch.key_of(other) == batch.key_of(entry)) return &planned;
   }
   return nullptr;
-}
-
-LogWriter::Held LogWriter::held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
-                                Lsn replaces) const {
-  if (planned != nullptr) {
-    const RecordHeader& header = batch.entries_[planned->entry].header;
-    return {true, header.operation != Operation::kDelete, {header.hlc, header.origin}, planned->end};
-  }
-  RecordView record;
-  if (replaces != shared::kNoLsn && ring_.view(replaces, record)) {
-    return {true, record.header.operation != Operation::kDelete, record.version(), record.end()};
-  }
-  return {entry.judgement.known, entry.judgement.present, entry.judgement.version, 0};
-}
-
-void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
-  entry.result.outcome = WriteResult::Outcome::kRefused;
-  entry.result.version = held.version;
-  const bool at_risk = sync_.kind == SyncMode::Kind::kAlways &&
-                       held.end > state_.marks.durable.load(std::memory_order_relaxed);
-  entry.result.answer_after = at_risk ? held.end : 0;
-}
-
-/// What every member held once, and is not here now, was deleted so long ago that its tombstone is gone too
-/// (REPLICATION.md rule 5): records up to this are ghosts, 0: none is.
-std::uint64_t LogWriter::ghost_floor() const {
-  if (state_.cluster.complete.load(std::memory_order_acquire) == 0) return 0;
-  const std::uint64_t floor = state_.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
-  return floor == kEverything ? 0 : floor;
 }
 
 /// Whatever is stamped here from now on is above `hlc`.

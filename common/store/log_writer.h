@@ -36,6 +36,8 @@ class LogWriter {
   };
   /// Why planning stopped before the end of the batch.
   enum class Stop { kAtEnd, kChunkFull, kNeedsJudgement, kNoRoom, kNoVersion, kFailed };
+  /// What becomes of an entry with a condition; unknown: the base has to be asked (again).
+  enum class Verdict { kHolds, kRefused, kUnknown };
   /// The newest record of a key as seen under the lock.
   struct Held {
     bool known = false;
@@ -55,6 +57,8 @@ class LogWriter {
   /// Where the entry's record goes; kNoWord: nowhere now.
   [[nodiscard]] Index::Place find_place(const Batch& batch, const Batch::Entry& entry);
   [[nodiscard]] const Planned* planned_for(const Batch& batch, const Batch::Entry& entry);
+  [[nodiscard]] Verdict decide(const Batch& batch, Batch::Entry& entry, const Planned* planned,
+                               Lsn replaces) const;
   [[nodiscard]] Held held(const Batch& batch, const Batch::Entry& entry, const Planned* planned,
                           Lsn replaces) const;
   void refuse(Batch::Entry& entry, const Held& held) const;

@@ -1,6 +1,7 @@
 #include "common/store/recovery.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
@@ -53,6 +54,17 @@ void search_beyond_end(const Ring& ring, LogExamination& found) {
     const Lsn durable = record.header.durable();
     if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
   }
+}
+
+/// `minivault restore` builds in here, and takes it away last. A birth beside it would be an empty node,
+/// taken for the restored one.
+Status refuse_half_restored(const Config& config) {
+  std::error_code unknown;
+  const std::string partial = config.data_directory + "/restore.partial";
+  if (!std::filesystem::exists(partial, unknown)) return {};
+  if (std::filesystem::exists(config.data_directory + "/base.mdb", unknown)) return {};
+  return fail(Code::kCorrupt, config.data_directory + ": a restore was cut short: restore again, or remove " +
+                                  partial + " to begin with an empty node");
 }
 
 /// Starts count in twos: the base has the odd number in between while a start is under way, so a start that
@@ -267,6 +279,7 @@ std::string describe_damage(const LogExamination& found) {
 
 Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::uint64_t>> index_words,
                                const Config& config) {
+  if (Status whole = refuse_half_restored(config); !whole) return tl::unexpected(whole.error());
   Result<Base> base = Base::open_writer(config.data_directory);
   if (!base) return tl::unexpected(base.error());
   Result<Scene> scene = survey(*base, config, Ring::Access::kReadWrite);
