@@ -32,6 +32,7 @@ Status Home::open() {
     epochs_ = std::move(*known);
   }
   if (Status same = refresh(); !same) return same;
+  if (Status known = read_agreed(); !known) return known;
   // Before there is an epoch no peer is answered: whatever comes is judged by these.
   if (Status known = read_floor(); !known) return known;
   if (Status known = read_completeness(); !known) return known;
@@ -52,6 +53,17 @@ Status Home::open() {
   open_at_ = state_->marks.tail.load(std::memory_order_acquire);
   // Only `always` syncs by itself.
   if (context_->config.sync.kind != SyncMode::Kind::kAlways) context_->region.ask_for_checkpoint(open_at_);
+  return {};
+}
+
+/// A node that is born agrees with itself alone.
+Status Home::read_agreed() {
+  const Result<std::string> note = read(cluster::kAgreedNote);
+  if (!note) return tl::unexpected(note.error());
+  if (note->empty()) return agree();
+  const Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
+  if (!stored) return tl::unexpected(stored.error());
+  agreed_ = *stored;
   return {};
 }
 
@@ -162,10 +174,33 @@ Status Home::catch_up(std::uint64_t hlc) {
   return write(cluster::kClockNote, {}, hlc);
 }
 
-Status Home::merge(const cluster::MemberSet& other) {
+Status Home::merge(const cluster::MemberSet& other, NodeId teller) {
+  const bool is_new = agreed_.members().size() <= 1;
+  const bool all = is_new || agreed_.find(teller) != nullptr;
   cluster::MemberSet next = members_;
-  if (!next.merge(other)) return {};
+  if (!next.merge(all ? other : members_.without_newcomers(other))) return {};
   return store_members(std::move(next));
+}
+
+std::vector<NodeId> Home::agreed() const {
+  std::vector<NodeId> ids{id_};
+  for (const cluster::Member& member : agreed_.members()) {
+    if (member.id != id_ && !members_.is_forgotten(member.id)) ids.push_back(member.id);
+  }
+  return ids;
+}
+
+bool Home::is_changing() const {
+  const std::vector<cluster::Member>& members = members_.members();
+  return std::any_of(members.begin(), members.end(), [this](const cluster::Member& member) {
+    return member.id != id_ && agreed_.find(member.id) == nullptr;
+  });
+}
+
+Status Home::agree() {
+  if (Status written = write(cluster::kAgreedNote, members_.encode()); !written) return written;
+  agreed_ = members_;
+  return {};
 }
 
 Status Home::introduce(NodeId id, const std::string& address) {

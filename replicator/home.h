@@ -48,9 +48,17 @@ class Home {
   /// Whatever is stamped here from now on is above `hlc`, which others have reached: a node whose clock is
   /// late must not stamp below what all others take for settled. Does nothing for less than a second.
   [[nodiscard]] Status catch_up(std::uint64_t hlc);
-  [[nodiscard]] Status merge(const cluster::MemberSet& other);
+  /// Takes over what `teller` says of the set: all of it where it is one of those who agreed, or this node
+  /// is new itself; else nobody comes in by it. Any two majorities of consecutive sets share a node, if sets
+  /// grow one by one.
+  [[nodiscard]] Status merge(const cluster::MemberSet& other, NodeId teller);
   [[nodiscard]] Status introduce(NodeId id, const std::string& address);
   [[nodiscard]] Status forget(NodeId id);
+  /// Of whose ids a majority must have recorded members() before somebody else may come in.
+  [[nodiscard]] std::vector<NodeId> agreed() const;
+  /// Somebody has come in, and agree() was not called since.
+  [[nodiscard]] bool is_changing() const;
+  [[nodiscard]] Status agree();
 
   /// Judges a peer's position in this node's stream.
   [[nodiscard]] Beginning begin_stream(const cluster::Position& position) const;
@@ -79,6 +87,7 @@ class Home {
 
  private:
   [[nodiscard]] Status draw_epoch();
+  [[nodiscard]] Status read_agreed();
   [[nodiscard]] Status read_floor();
   [[nodiscard]] Status read_completeness();
   [[nodiscard]] Status note_birth(std::uint64_t epoch_begin);
@@ -93,6 +102,7 @@ class Home {
   NodeId id_;
   cluster::EpochList epochs_;
   cluster::MemberSet members_;
+  cluster::MemberSet agreed_;
   std::uint64_t digest_ = 0;
   std::uint64_t floor_ = 0;
   Lsn floor_at_ = 0;

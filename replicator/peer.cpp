@@ -45,6 +45,8 @@ std::string_view reason_of(PeerOwner::Objection objection) {
       return "the node is already called at another address";
     case PeerOwner::Objection::kForgotten:
       return "the node was removed from the cluster";
+    case PeerOwner::Objection::kChanging:
+      return "a majority of the members must record the last newcomer before another comes in";
     case PeerOwner::Objection::kNotStored:
       return "the node could not be noted as a member yet";
   }
@@ -73,9 +75,12 @@ std::int64_t Peer::clock_offset_us() const {
   return offset_us_;
 }
 
+bool Peer::has_same_members() const {
+  return id_ != 0 && is_believed() && digest_ == services_->home.digest();
+}
+
 bool Peer::counts(std::uint64_t now_ms) const {
-  return ever_streamed_ && id_ != 0 && objection_ == PeerOwner::Objection::kNone &&
-         now_ms >= counts_from_ms_ && digest_ == services_->home.digest() &&
+  return ever_streamed_ && now_ms >= counts_from_ms_ && has_same_members() &&
          services_->home.members().find(id_) != nullptr;
 }
 
@@ -138,6 +143,7 @@ void Peer::tick(Link& link, std::uint64_t now_ms) {
     const bool wanted = &link == &pulse_ || streams;
     if (!wanted || now_ms < link.next_dial_ms) return;
     link.since_ms = now_ms;
+    if (objection_ == PeerOwner::Objection::kChanging) objection_ = PeerOwner::Objection::kNone;
     link.line.dial(address_);
     run(link, now_ms);
     return;
@@ -397,7 +403,7 @@ void Peer::end(Link& link, std::uint64_t now_ms, std::string_view why) {
   } else {
     place_->epoch.store(0, std::memory_order_release);
     held_.clear();
-    ++failures_;
+    if (objection_ != PeerOwner::Objection::kChanging) ++failures_;  // it is there, and waits
   }
   place_->errors.fetch_add(1, std::memory_order_relaxed);
   set_text(place_->texts, place_->last_error, why);

@@ -21,7 +21,7 @@ class Peer;
 class PeerOwner {
  public:
   /// Why the node that answers is not streamed to; kNone: it is.
-  enum class Objection { kNone, kItself, kIdTaken, kKnownElsewhere, kForgotten, kNotStored };
+  enum class Objection { kNone, kItself, kIdTaken, kKnownElsewhere, kForgotten, kChanging, kNotStored };
 
   /// A node said who it is, at an address that this node called.
   [[nodiscard]] virtual Objection met(Peer& peer, const cluster::HelloReply& hello) = 0;
@@ -72,6 +72,8 @@ class Peer {
   [[nodiscard]] const std::vector<cluster::Held>& held() const { return held_; }
   [[nodiscard]] const cluster::SettledWord& settled() const { return settled_; }
   [[nodiscard]] std::uint64_t held_digest() const { return held_digest_; }
+  /// It said last that it has recorded this node's member set.
+  [[nodiscard]] bool has_same_members() const;
   /// Its acknowledgements are of this member set and gap-free for whoever may still wait.
   [[nodiscard]] bool counts(std::uint64_t now_ms) const;
   /// Everything in the log up to `tail` was sent and acknowledged, or nothing can be.

@@ -63,6 +63,7 @@ class Replicator final : private PeerOwner {
   void take_introductions();
   [[nodiscard]] std::size_t configured() const;
   [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
+  void note_agreement();
   [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
   [[nodiscard]] bool forget_replaced(const Peer& peer, NodeId id);
   void refused(Peer& peer, cluster::Reply reason) override;

@@ -165,7 +165,7 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
     return other->is_reachable() || (!follows && now_ms_ < heard_ms + shared::kForkSilenceMs);
   });
   if (has_twin) return Objection::kIdTaken;
-  if (!home_.merge(hello.members)) return Objection::kNotStored;
+  if (!home_.merge(hello.members, hello.id)) return Objection::kNotStored;
   for (const auto& other : peers_) {
     if (other.get() == &peer || other->id() != hello.id) continue;
     if (other->is_reachable()) {
@@ -180,9 +180,23 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
   return take_in(peer, hello.id);
 }
 
-/// Makes a node that answered a member.
+/// Of those who agreed on the set before, a majority has recorded this one: what they would take part in now
+/// shares a node with every majority of it.
+void Replicator::note_agreement() {
+  if (!home_.is_changing()) return;
+  const std::vector<NodeId> ids = home_.agreed();
+  const auto recorded = std::count_if(ids.begin(), ids.end(), [this](NodeId id) {
+    const Peer* peer = find(id);
+    return id == home_.id() || (peer != nullptr && peer->has_same_members());
+  });
+  if (2 * static_cast<std::size_t>(recorded) > ids.size()) (void)home_.agree();  // else at the next look
+}
+
+/// Makes a node that answered a member: one at a time.
 PeerOwner::Objection Replicator::take_in(Peer& peer, NodeId id) {
   if (home_.members().find(id) != nullptr) return Objection::kNone;
+  note_agreement();
+  if (home_.is_changing()) return Objection::kChanging;
   if (const Status known = home_.introduce(id, peer.address()); !known) {
     log_line(LogLevel::kWarning, "member_not_taken",
              {{"node", cluster::id_text(id)}, {"peer", peer.address()}, {"error", known.error().message}});

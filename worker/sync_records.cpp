@@ -225,7 +225,8 @@ void SyncSession::answer_written(Client& client) {
   }
   if (!state.is_push) state.next = state.next ? std::max(*state.next, state.head.to) : state.head.to;
   answer.to = state.head.to;
-  answer.members_digest = board().members_digest.load(std::memory_order_relaxed);
+  answer.members_digest = board().members_digest.load(std::memory_order_acquire);
+  (void)note(client, cluster::kMembersNote);  // what is told of the set is on disk, too, when it is told
   services_->hold(client, answer_after);
   reply(client, cluster::encode(answer));
 }

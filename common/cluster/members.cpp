@@ -102,6 +102,17 @@ bool MemberSet::merge(const MemberSet& other) {
   return true;
 }
 
+MemberSet MemberSet::without_newcomers(const MemberSet& other) const {
+  MemberSet known;
+  known.forgotten_ = other.forgotten_;
+  for (const Member& member : other.members_) {
+    if (find(member.id) == nullptr) continue;
+    known.version_ = std::max(known.version_, member.address_since);
+    known.members_.push_back(member);
+  }
+  return known;
+}
+
 std::string MemberSet::encode() const {
   std::string out;
   wire::put(out, version_);

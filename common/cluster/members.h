@@ -41,6 +41,8 @@ class MemberSet {
   bool forget(NodeId id);
   /// True: this set changed.
   bool merge(const MemberSet& other);
+  /// What `other` says of nodes that are members here, and of who is forgotten: nobody comes in by it.
+  [[nodiscard]] MemberSet without_newcomers(const MemberSet& other) const;
 
   [[nodiscard]] std::string encode() const;
   /// Error: kCorrupt.

@@ -55,6 +55,8 @@ class EpochList {
 
 inline constexpr std::string_view kEpochsNote = "epochs";
 inline constexpr std::string_view kMembersNote = "members";
+/// The member set that was in force before the change that is under way; the same as `members` where none is.
+inline constexpr std::string_view kAgreedNote = "agreed";
 inline constexpr std::string_view kFilledNote = "filled";
 inline constexpr std::string_view kBirthNote = "birth";
 inline constexpr std::string_view kFloorNote = "floor";      ///< the stable floor, in digits

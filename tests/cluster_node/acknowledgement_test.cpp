@@ -1,0 +1,216 @@
+// Goal: an acknowledgement counts if, and only if, it is of a member that holds this node's member set, and
+// of just what it was sent. Method: a real node beside a fake one, which says what no real one would.
+
+#include <algorithm>
+#include <fstream>
+#include <future>
+
+#include "tests/cluster_node/clients.h"
+#include "tests/cluster_node/fake_node.h"
+#include "tests/support/frames.h"
+#include "tests/support/http_assert.h"
+#include "tests/support/raw_connection.h"
+
+namespace minivault::test {
+namespace {
+
+ClusterOptions one_node(std::vector<std::string> flags = {"-write-timeout", "3s"}) {
+  flags.insert(flags.end(), {"-procs", "1"});
+  return {.nodes = 1, .flags = std::move(flags), .start = false};
+}
+
+void await_needed(const Cluster& cluster, unsigned count) {
+  eventually("it needs " + std::to_string(count),
+             [&] { return cluster.health(0)["quorum"]["needed"].GetUint() == count; });
+}
+
+void await_reachable(const Cluster& cluster, unsigned count) {
+  cluster.await_reachable(0, count);
+}
+
+std::size_t lines_with(Cluster& cluster, const std::string& text) {
+  const std::vector<std::string> lines = cluster.node(0).supervisor().lines();
+  return static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+    return line.find(text) != std::string::npos;
+  }));
+}
+
+/// What a process has of its own, shared mappings and files left out.
+std::uint64_t anonymous_bytes(pid_t pid) {
+  std::ifstream stream("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  for (std::string word; stream >> word;) {
+    std::uint64_t kilobytes = 0;
+    if (word == "Anonymous:" && stream >> kilobytes) return kilobytes << 10U;
+  }
+  throw std::runtime_error("no smaps_rollup");
+}
+
+}  // namespace
+
+class AcknowledgementTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(AcknowledgementTest);
+  CPPUNIT_TEST(whoever_holds_another_set_does_not_count);
+  CPPUNIT_TEST(just_what_was_sent_is_acknowledged);
+  CPPUNIT_TEST(a_jump_acknowledges_nothing_of_before);
+  CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
+  CPPUNIT_TEST(the_smallest_limit_is_that_of_all);
+  CPPUNIT_TEST(nobody_is_a_member_before_it_answers_where_it_says);
+  CPPUNIT_TEST(no_more_are_called_than_workers_allow);
+  CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void whoever_holds_another_set_does_not_count() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+    other.say([](FakeNode::Words& words) { words.knows_another_set = true; });
+    assert_refused(put(cluster, 0, "k", "w"), 503);
+    await_reachable(cluster, 1);
+    other.say([](FakeNode::Words& words) { words.knows_another_set = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "x"));
+  }
+
+  void just_what_was_sent_is_acknowledged() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.acks_beyond = 8; });
+    assert_refused(put(cluster, 0, "k", "v"), 503);
+    other.say([](FakeNode::Words& words) { words.acks_beyond = 0; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "w"));
+  }
+
+  // A write waits for a peer whose stream falls out of the ring behind it. Where the stream goes on the peer
+  // has everything, and of that write it never heard.
+  void a_jump_acknowledges_nothing_of_before() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "18s"}));
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.holds_answers = true; });
+    RawConnection writer(cluster.port(0));
+    write_large(cluster, writer, 10);  // more than a stream has under way
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "never sent"); });
+    eventually("it is there and waits", [&] { return connect(cluster, 0).get("k") == "never sent"; });
+    write_large(cluster, writer, 24);
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    eventually("the stream has jumped", [&] { return other.last_stream_jumped(); });
+    const HttpResponse response = waits.get();
+    const auto records = other.records();
+    CPPUNIT_ASSERT(std::none_of(records.begin(), records.end(), [](const auto& r) { return r.key == "k"; }));
+    assert_refused(response, 503);
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "sent"));
+  }
+
+  // The fake one says that it holds something newer, of a clock ahead. Nobody may be told before the write
+  // has gone there again, with a version above that.
+  void a_write_that_came_too_late_is_acknowledged_anew() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "20s"}));
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.conflicts_once = true; });
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "v"); });
+    eventually("it comes again", [&] { return other.records().size() == 2; });
+    const std::vector<FakeNode::Record> records = other.records();
+    CPPUNIT_ASSERT(records[0].key == "k" && records[1].key == "k");
+    CPPUNIT_ASSERT(records[0].version < other.conflicting() && other.conflicting() < records[1].version);
+    CPPUNIT_ASSERT(waits.wait_for(milliseconds(500)) == std::future_status::timeout);
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    assert_done(waits.get());
+  }
+
+  void the_smallest_limit_is_that_of_all() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.largest_value = 1'000; });
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "fits", std::string(1'000, 'v')));
+    eventually("a larger one is refused",
+               [&] { return put(cluster, 0, "large", std::string(1'001, 'v')).status == 413; });
+    CPPUNIT_ASSERT(!connect(cluster, 0).get("large").has_value());
+  }
+
+  // Whoever says hello is called at the address that it told; until it answers there it counts for nothing.
+  void nobody_is_a_member_before_it_answers_where_it_says() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.refuses = true; });
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    await_needed(cluster, 1);
+    other.call(cluster.port(0));
+    eventually("it is called back", [&] { return other.hellos() > 0; });
+    CPPUNIT_ASSERT_EQUAL(1U, cluster.health(0)["quorum"]["needed"].GetUint());
+    assert_done(put(cluster, 0, "k", "v"));
+    other.say([](FakeNode::Words& words) { words.refuses = false; });
+    other.call(cluster.port(0));
+    await_needed(cluster, 2);
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "w"));
+  }
+
+  // Four connections: stream and pulse of one peer, and those of a repair.
+  void no_more_are_called_than_workers_allow() {
+    FakeNode first;
+    FakeNode second;
+    second.say([](FakeNode::Words& words) { words.id += 1; });
+    Cluster cluster(one_node({"-write-timeout", "3s", "-workers", "4"}));
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    first.call(cluster.port(0));
+    await_reachable(cluster, 2);
+    second.call(cluster.port(0));
+    eventually("it says whom it does not call",
+               [&] { return lines_with(cluster, "peer_not_called peer=" + second.address()) == 1; });
+    assert_done(put(cluster, 0, "k", "v"));
+    CPPUNIT_ASSERT_EQUAL(0U, second.hellos());
+  }
+
+  // Two peers that take what they are sent and answer nothing: of 128 MB of large records the replicator
+  // keeps what is under way, and goes on talking to both.
+  void large_records_are_bounded_and_delay_no_heartbeat() {
+    FakeNode first;
+    FakeNode second;
+    second.say([](FakeNode::Words& words) { words.id += 1; });
+    Cluster cluster(one_node({"-log", "256", "-async"}));
+    cluster.start(0, {{"CLUSTER_NODES", first.address() + ',' + second.address()}});
+    await_reachable(cluster, 3);
+    for (FakeNode* node : {&first, &second}) {
+      node->say([](FakeNode::Words& words) { words.holds_answers = true; });
+    }
+    const std::string large(8 << 20, 'v');
+    for (int i = 0; i < 16; ++i) assert_done(put(cluster, 0, "large" + std::to_string(i), large));
+    const unsigned pulses = first.pulses() + second.pulses();
+    eventually("heartbeats go on", [&] { return first.pulses() + second.pulses() > pulses + 8; });
+    const std::uint64_t bytes = anonymous_bytes(cluster.node(0).child("replicator"));
+    std::cerr << "the replicator takes " << (bytes >> 20U) << " MB\n";
+    CPPUNIT_ASSERT(bytes < 64ULL << 20U);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, lines_with(cluster, "it is silent"));
+    for (FakeNode* node : {&first, &second}) {
+      node->say([](FakeNode::Words& words) { words.holds_answers = false; });
+      eventually(
+          "all of them arrive", [&] { return node->records().size() >= 16; }, kPatience * 3);
+    }
+  }
+
+ private:
+  /// Sends so many writes of 1 MB without waiting for answers, and waits until they are in the log.
+  static void write_large(const Cluster& cluster, RawConnection& connection, unsigned count) {
+    const auto tail = [&] { return cluster.health(0)["log"]["tail"].GetUint64(); };
+    const std::uint64_t end = tail() + (std::uint64_t{count} << 20U);
+    const std::string frame = set_frame("large", std::string(1 << 20, 'v'));
+    for (unsigned i = 0; i < count; ++i) connection.send(frame);
+    eventually("all of it is in the log", [&] { return tail() >= end; });
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(AcknowledgementTest, "acknowledgement_test");
+
+}  // namespace minivault::test

@@ -1,0 +1,190 @@
+#include "tests/cluster_node/fake_node.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "common/core/clock.h"
+#include "tests/support/frames.h"
+
+namespace minivault::test {
+namespace {
+
+constexpr std::uint64_t kEpoch = 77;
+
+std::size_t number_in(std::string_view bytes) {
+  std::size_t number = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    number |= std::size_t{static_cast<std::uint8_t>(bytes[i])} << 8U * i;
+  }
+  return number;
+}
+
+}  // namespace
+
+FakeNode::FakeNode() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(listener_.get(), generic, size) != 0 || ::listen(listener_.get(), 64) != 0 ||
+      ::getsockname(listener_.get(), generic, &size) != 0) {
+    throw std::runtime_error("no port for a fake node");
+  }
+  port_ = ntohs(address.sin_port);
+  acceptor_ = std::jthread([this] { run(); });
+}
+
+FakeNode::~FakeNode() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const int fd : sockets_) ::shutdown(fd, SHUT_RDWR);
+  }
+  changed_.notify_all();
+  ::shutdown(listener_.get(), SHUT_RDWR);
+  acceptor_.join();
+  servers_.clear();  // joins
+}
+
+void FakeNode::say(const std::function<void(Words&)>& change) {
+  const std::lock_guard lock(mutex_);
+  change(words_);
+  changed_.notify_all();
+}
+
+void FakeNode::call(std::uint16_t port) {
+  cluster::Hello hello;
+  {
+    const std::lock_guard lock(mutex_);
+    hello.id = words_.id;
+  }
+  hello.epoch = kEpoch;
+  hello.address = address();
+  hello.clock_us = wall_ms() * 1'000;
+  hello.largest_value = 64 << 20;
+  const std::string message = cluster::encode(hello);
+  RawConnection connection(port);
+  connection.send(keyed_frame('\4', cluster::kHello) + little_endian(message.size(), 4) + '\0' + message);
+  (void)connection.receive(number_in(std::string_view(connection.receive(5)).substr(1)));
+}
+
+std::vector<FakeNode::Record> FakeNode::records() const {
+  const std::lock_guard lock(mutex_);
+  return records_;
+}
+
+store::Version FakeNode::conflicting() const {
+  const std::lock_guard lock(mutex_);
+  return conflicting_;
+}
+
+void FakeNode::run() {
+  for (;;) {
+    const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || fd < 0) {
+      if (fd >= 0) ::close(fd);
+      return;
+    }
+    sockets_.push_back(fd);
+    servers_.emplace_back([this, fd] { serve(fd); });
+  }
+}
+
+void FakeNode::serve(int fd) {
+  RawConnection connection{UniqueFd(fd)};
+  try {
+    for (;;) {
+      const std::string head = connection.receive(3);
+      const std::string kind = connection.receive(number_in(std::string_view(head).substr(1)));
+      if (head[0] != '\4') throw std::runtime_error("only SYNC is spoken here");
+      const std::string length = connection.receive(5);
+      const std::string message = connection.receive(number_in(std::string_view(length).substr(0, 4)));
+      connection.send(value_answer(answer(kind, message)));
+    }
+  } catch (const std::exception&) {  // the other side has closed, or the test is over
+  }
+  const std::lock_guard lock(mutex_);
+  std::erase(sockets_, fd);
+}
+
+std::string FakeNode::answer(std::string_view kind, std::string_view message) {
+  if (kind == cluster::kHello) return hello(message);
+  if (kind == cluster::kPulse) return pulse();
+  if (kind == cluster::kBatch) return batch(message);
+  return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
+}
+
+std::string FakeNode::hello(std::string_view message) {
+  const cluster::Hello hello = cluster::decode_hello(message).value();
+  const std::lock_guard lock(mutex_);
+  ++hellos_;
+  if (words_.refuses) return cluster::encode_refusal(cluster::Reply::kBusy, "not now");
+  members_.merge(hello.members);
+  (void)members_.introduce(words_.id, address());
+  if (caller_.id != hello.id) caller_ = {hello.id};
+  cluster::HelloReply reply;
+  reply.id = words_.id;
+  reply.epoch = kEpoch;
+  reply.address = address();
+  reply.clock_us = wall_ms() * 1'000;
+  reply.largest_value = words_.largest_value;
+  reply.position = caller_.position;
+  reply.complete = true;
+  if (words_.knows_another_set) {
+    (void)reply.members.introduce(words_.id, address());
+  } else {
+    reply.members = members_;
+  }
+  return cluster::encode(reply);
+}
+
+/// REQUIRES: mutex_ is held.
+std::uint64_t FakeNode::digest() const {
+  return members_.digest() ^ (words_.knows_another_set ? 1U : 0U);
+}
+
+std::string FakeNode::pulse() {
+  const std::lock_guard lock(mutex_);
+  ++pulses_;
+  cluster::PulseReply reply;
+  reply.id = words_.id;
+  reply.epoch = kEpoch;
+  reply.clock_us = wall_ms() * 1'000;
+  reply.members_digest = digest();
+  reply.complete = true;
+  return cluster::encode(reply);
+}
+
+std::string FakeNode::batch(std::string_view message) {
+  std::unique_lock lock(mutex_);
+  const cluster::DecodedBatch batch = cluster::decode_batch(message, caller_.id).value();
+  if (batch.head.from == batch.head.to) jumped_ = batch.head.jump;
+  cluster::BatchReply reply;
+  for (const cluster::Record& record : batch.records) {
+    records_.push_back({std::string(record.key), record.version});
+  }
+  if (!batch.records.empty()) {
+    ++batches_;
+    changed_.wait(lock, [this] { return stopping_ || !words_.holds_answers; });
+    if (std::exchange(words_.conflicts_once, false)) {
+      conflicting_ = {batch.records.front().version.hlc + (1ULL << 20U), words_.id};
+      reply.conflicts.push_back({0, conflicting_});
+      words_.holds_answers = true;
+    }
+  }
+  caller_.position = {batch.head.epoch, batch.head.to, batch.head.hlc};
+  reply.to = batch.head.to + words_.acks_beyond;
+  reply.members_digest = digest();
+  return cluster::encode(reply);
+}
+
+}  // namespace minivault::test

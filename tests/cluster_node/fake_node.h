@@ -1,0 +1,91 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "common/cluster/message.h"
+#include "common/core/unique_fd.h"
+#include "tests/support/raw_connection.h"
+
+namespace minivault::test {
+
+/// A node as others see it, and nothing behind it: answers what a replicator says, with words of the test's
+/// own. Whatever it is sent it claims to hold. Any thread may call.
+class FakeNode {
+ public:
+  struct Words {
+    cluster::NodeId id = 0xFA4E'0000'0000'0001;
+    bool refuses = false;            ///< every hello
+    bool knows_another_set = false;  ///< so it says, whatever it is told
+    std::uint64_t acks_beyond = 0;   ///< the end of what it was sent
+    bool conflicts_once = false;     ///< the next record is older than what it holds; then it holds answers
+    bool holds_answers = false;      ///< of batches with records
+    std::uint64_t largest_value = 64 << 20;
+  };
+  struct Record {
+    std::string key;
+    store::Version version;
+  };
+
+  FakeNode();
+  ~FakeNode();
+  FakeNode(const FakeNode&) = delete;
+  FakeNode& operator=(const FakeNode&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  void say(const std::function<void(Words&)>& change);
+  /// Says hello to the node at that port, as this one.
+  void call(std::uint16_t port);
+
+  [[nodiscard]] unsigned hellos() const { return hellos_; }
+  [[nodiscard]] unsigned pulses() const { return pulses_; }
+  [[nodiscard]] unsigned batches() const { return batches_; }  ///< with records
+  [[nodiscard]] bool last_stream_jumped() const { return jumped_; }
+  [[nodiscard]] std::vector<Record> records() const;
+  /// What was the newer version of the record that was in conflict.
+  [[nodiscard]] store::Version conflicting() const;
+
+ private:
+  struct Caller {
+    cluster::NodeId id = 0;
+    cluster::Position position = {};  ///< how far its stream is held, as it was last told
+  };
+
+  void run();
+  void serve(int fd);
+  [[nodiscard]] std::string answer(std::string_view kind, std::string_view message);
+  [[nodiscard]] std::string hello(std::string_view message);
+  [[nodiscard]] std::string pulse();
+  [[nodiscard]] std::string batch(std::string_view message);
+  [[nodiscard]] std::uint64_t digest() const;
+
+  UniqueFd listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<unsigned> hellos_ = 0;
+  std::atomic<unsigned> pulses_ = 0;
+  std::atomic<unsigned> batches_ = 0;
+  std::atomic<bool> jumped_ = false;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;  ///< guarded by mutex_, as all below
+  Words words_;
+  Caller caller_;
+  cluster::MemberSet members_;
+  std::vector<Record> records_;
+  store::Version conflicting_;
+  std::vector<int> sockets_;
+  std::vector<std::jthread> servers_;
+  std::jthread acceptor_;  ///< last: starts when all else is there
+};
+
+}  // namespace minivault::test

@@ -1,0 +1,50 @@
+// Goal: a member set grows so that of any two majorities, whoever believes in which set, one node is in both.
+// Method: newcomers that reach a part of a cluster only; callers that are not who they say they are.
+
+#include <algorithm>
+
+#include "tests/cluster_node/clients.h"
+#include "tests/support/http_assert.h"
+
+namespace minivault::test {
+
+class MembershipTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(MembershipTest);
+  CPPUNIT_TEST(newcomers_of_a_minority_are_no_majority);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  // 0 is cut off from 1 and 2, which go on. Two newcomers reach it alone: three of five, if it took them in.
+  void newcomers_of_a_minority_are_no_majority() {
+    Cluster cluster({.nodes = 5, .flags = {"-write-timeout", "3s", "-procs", "1"}, .start = false});
+    const std::string old = cluster.address(0) + ',' + cluster.address(1) + ',' + cluster.address(2);
+    for (unsigned i = 0; i < 3; ++i) cluster.start(i, {{"CLUSTER_NODES", old}});
+    cluster.await_quorum();
+    assert_write(cluster, history_, 0, "k", "before");
+    for (const unsigned here : {0U, 3U, 4U}) {
+      for (const unsigned there : {1U, 2U}) cluster.partition(here, there);
+    }
+    cluster.await_reachable(0, 1);
+    cluster.await_reachable(1, 2);
+    for (const unsigned i : {3U, 4U}) cluster.start(i, {{"CLUSTER_NODES", cluster.address(0)}});
+    eventually("they have been heard and called",
+               [&] { return cluster.attempts(0, 3) > 0 && cluster.attempts(0, 4) > 0; });
+    CPPUNIT_ASSERT(write(cluster, history_, 0, "k", "minority") == Outcome::kUnknown);
+    CPPUNIT_ASSERT(write(cluster, history_, 3, "newcomer", "minority") == Outcome::kUnknown);
+    assert_write(cluster, history_, 1, "k", "majority");
+    cluster.heal();
+    cluster.await_quorum();
+    for (unsigned i = 0; i < 5; ++i) {
+      eventually("all count all", [&] { return cluster.health(i)["quorum"]["needed"].GetUint() == 3; });
+      assert_write(cluster, history_, i, "from" + std::to_string(i), "after");
+    }
+    (void)assert_converges(cluster, history_);
+  }
+
+ private:
+  History history_;
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(MembershipTest, "membership_test");
+
+}  // namespace minivault::test

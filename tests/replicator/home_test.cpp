@@ -1,0 +1,212 @@
+// Goal: what a node says of itself is on disk before it is said; positions in its stream are judged right;
+// its member set grows by one at a time. Method: a Home over an engine whose disk can be held.
+
+#include "replicator/home.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "tests/store/engine.h"
+#include "tests/support/wait.h"
+
+namespace minivault::replicator {
+namespace {
+
+using cluster::MemberSet;
+using test::Engine;
+using test::in_turn;
+
+MemberSet set_of(const std::vector<NodeId>& ids) {
+  MemberSet set;
+  for (const NodeId id : ids) CPPUNIT_ASSERT(set.introduce(id, std::to_string(id) + ":1").has_value());
+  return set;
+}
+
+class HomeTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(HomeTest);
+  CPPUNIT_TEST(an_epoch_is_told_when_it_is_on_disk);
+  CPPUNIT_TEST(each_start_is_an_epoch);
+  CPPUNIT_TEST(a_stream_begins_where_the_peer_is);
+  CPPUNIT_TEST(what_the_ring_lost_is_jumped_over);
+  CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
+  CPPUNIT_TEST(one_comes_in_at_a_time);
+  CPPUNIT_TEST(whoever_is_new_believes_all);
+  CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void setUp() override {
+    engine_ = std::make_unique<Engine>();
+    engine_->config.cluster_nodes = {"2:1", "3:1"};
+    engine_->config.public_url = "1:1";
+    engine_->start();
+    begin();
+  }
+  void tearDown() override {
+    end();
+    engine_.reset();
+  }
+
+  void an_epoch_is_told_when_it_is_on_disk() {
+    engine_->suspend_checkpointer();
+    open();
+    CPPUNIT_ASSERT(home_->epoch() != 0);
+    CPPUNIT_ASSERT(!home_->is_open());
+    engine_->resume_checkpointer();
+    test::eventually("it is", [&] { return home_->is_open(); });
+  }
+
+  void each_start_is_an_epoch() {
+    open();
+    const std::uint64_t first = home_->epoch();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, home_->hello().previous_epoch);
+    end();
+    begin();  // another replicator of the same start
+    open();
+    CPPUNIT_ASSERT_EQUAL(first, home_->epoch());
+    restart();
+    CPPUNIT_ASSERT(home_->epoch() != first);
+    CPPUNIT_ASSERT_EQUAL(first, home_->hello().previous_epoch);
+    CPPUNIT_ASSERT_EQUAL(home_->id(), home_->hello().id);
+  }
+
+  void a_stream_begins_where_the_peer_is() {
+    open();
+    test::put(*store_, "k", "v");
+    const std::uint64_t before = home_->epoch();
+    const Lsn there = tail();
+    // Whoever has nothing gets all, for the log has it since this node was born.
+    const Beginning all = in_turn(*store_, [&] { return home_->begin_stream({}); });
+    CPPUNIT_ASSERT(!all.jump && all.from < there && !all.waits);
+    restart();
+    const Lsn began = tail_at_start_;
+    test::put(*store_, "k", "w");
+    assert_begins({before, there, 0}, {.from = there});
+    assert_begins({home_->epoch(), tail(), 0}, {.from = tail()});
+    // Void: an epoch that is not this node's, and what lies beyond an epoch's end.
+    assert_begins({home_->epoch() ^ 1U, there, 0}, {.from = began, .jump = true});
+    assert_begins({before, tail(), 0}, {.from = began, .jump = true});
+    assert_begins({home_->epoch(), tail() + 8, 0}, {.from = began, .jump = true});
+    assert_begins({}, {.from = began, .jump = true});
+  }
+
+  // And writes may still wait for it.
+  void what_the_ring_lost_is_jumped_over() {
+    open();
+    test::put(*store_, "k", "v");
+    const cluster::Position held{home_->epoch(), tail(), 0};
+    const std::string value(1 << 20, 'v');
+    for (int i = 0; i < 24; ++i) test::put(*store_, "fill", value);
+    assert_begins(held, {.from = tail(), .jump = true, .waits = true});
+    assert_begins({}, {.from = tail(), .jump = true, .waits = true});
+  }
+
+  void who_knows_more_of_this_node_than_it_does() {
+    open();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(!home_->is_older_than({}));
+      CPPUNIT_ASSERT(!home_->is_older_than({home_->epoch(), 0, 0}));
+      CPPUNIT_ASSERT(home_->is_older_than({home_->epoch(), tail() + 8, 0}));
+      CPPUNIT_ASSERT(home_->is_older_than({home_->epoch() ^ 1U, 0, 0}));
+      return 0;
+    });
+  }
+
+  void one_comes_in_at_a_time() {
+    open();
+    agree_on({2, 3});
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->introduce(4, "4:1").has_value());
+      CPPUNIT_ASSERT(home_->is_changing());
+      CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{home_->id(), 2, 3}));
+      // Nobody comes in by the word of who is new itself; who was there may know better.
+      CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
+      CPPUNIT_ASSERT(home_->members().find(5) == nullptr);
+      CPPUNIT_ASSERT(home_->merge(set_of({2, 6}), 2).has_value());
+      CPPUNIT_ASSERT(home_->members().find(6) != nullptr);
+      // Who was forgotten is believed from anybody, and has no say.
+      MemberSet forgets;
+      CPPUNIT_ASSERT(forgets.forget(3));
+      CPPUNIT_ASSERT(home_->merge(forgets, 9).has_value());
+      CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{home_->id(), 2}));
+      CPPUNIT_ASSERT(home_->agree().has_value());
+      CPPUNIT_ASSERT(!home_->is_changing());
+      CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
+      CPPUNIT_ASSERT(home_->members().find(5) != nullptr);
+      return 0;
+    });
+  }
+
+  void whoever_is_new_believes_all() {
+    open();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->merge(set_of({2, 3, 4}), 2).has_value());
+      CPPUNIT_ASSERT_EQUAL(std::size_t{4}, home_->members().members().size());
+      CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{home_->id()}));
+      return 0;
+    });
+  }
+
+  void a_start_remembers_that_a_change_is_under_way() {
+    open();
+    agree_on({2, 3});
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->introduce(4, "4:1").has_value());
+      return 0;
+    });
+    restart();
+    CPPUNIT_ASSERT(home_->members().find(4) != nullptr);
+    CPPUNIT_ASSERT(home_->is_changing());
+    CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{home_->id(), 2, 3}));
+  }
+
+ private:
+  [[nodiscard]] Lsn tail() const { return engine_->state().marks.tail.load(); }
+
+  void begin() {
+    store_.emplace(engine_->open_store());
+    context_.emplace(ChildContext{engine_->config, engine_->region(), 1});
+    home_ = std::make_unique<Home>(*context_, *store_);
+    tail_at_start_ = tail();
+  }
+  void end() {
+    home_.reset();
+    context_.reset();
+    store_.reset();
+  }
+  void open() {
+    const Status opened = in_turn(*store_, [&] { return home_->open(); });
+    CPPUNIT_ASSERT_MESSAGE(opened ? "" : opened.error().message, opened.has_value());
+  }
+  void restart() {
+    end();
+    engine_->stop();
+    engine_->start();
+    begin();
+    open();
+  }
+  void agree_on(const std::vector<NodeId>& ids) {
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->merge(set_of(ids), ids.front()).has_value());
+      CPPUNIT_ASSERT(home_->agree().has_value());
+      return 0;
+    });
+  }
+  void assert_begins(const cluster::Position& position, const Beginning& expected) {
+    const Beginning beginning = in_turn(*store_, [&] { return home_->begin_stream(position); });
+    CPPUNIT_ASSERT_EQUAL(expected.from, beginning.from);
+    CPPUNIT_ASSERT_EQUAL(expected.jump, beginning.jump);
+    CPPUNIT_ASSERT_EQUAL(expected.waits, beginning.waits);
+  }
+
+  std::unique_ptr<Engine> engine_;
+  std::optional<store::Store> store_;
+  std::optional<ChildContext> context_;
+  std::unique_ptr<Home> home_;
+  Lsn tail_at_start_ = 0;
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(HomeTest, "home_test");
+
+}  // namespace
+}  // namespace minivault::replicator
