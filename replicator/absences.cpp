@@ -3,8 +3,14 @@
 #include <algorithm>
 
 namespace minivault::replicator {
+namespace {
 
-void Absences::pass(std::uint64_t passed_ms, std::span<const Sign> members) {
+constexpr std::uint64_t kLongestLookMs = 1'000;
+
+}  // namespace
+
+void Absences::pass(std::uint64_t passed_ms, bool has_majority, std::span<const Sign> members) {
+  if (!has_majority) return;
   std::erase_if(away_, [&](const auto& each) {
     return std::none_of(members.begin(), members.end(),
                         [&](const Sign& sign) { return sign.member == each.first; });
@@ -16,14 +22,18 @@ void Absences::pass(std::uint64_t passed_ms, std::span<const Sign> members) {
     if (sign.heard || moved) {
       away_.erase(sign.member);
     } else {
-      away_[sign.member] += passed_ms;
+      away_[sign.member] += std::min(passed_ms, kLongestLookMs);
     }
   }
 }
 
-bool Absences::is_away(cluster::NodeId member) const {
+std::uint64_t Absences::away_ms(cluster::NodeId member) const {
   const auto found = away_.find(member);
-  return found != away_.end() && found->second >= ttl_ms_;
+  return found == away_.end() ? 0 : found->second;
+}
+
+bool Absences::is_away(cluster::NodeId member) const {
+  return away_.contains(member) && away_ms(member) >= ttl_ms_;
 }
 
 }  // namespace minivault::replicator

@@ -23,10 +23,14 @@ class Absences {
     bool heard = false;           ///< it answers this node
     std::uint64_t seen_afar = 0;  ///< changes with what others hold of its stream: it lives, somewhere
   };
-  /// `passed_ms` more have gone by. Whoever gave no sign was away for them.
-  void pass(std::uint64_t passed_ms, std::span<const Sign> members);
+  /// `passed_ms` more have gone by since the last call. Whoever gave no sign was away for them, or for one
+  /// second: who did not look for longer did not run. Nothing is counted by a node without a majority: it is
+  /// away itself.
+  void pass(std::uint64_t passed_ms, bool has_majority, std::span<const Sign> members);
 
+  /// Beyond -tombstone-ttl.
   [[nodiscard]] bool is_away(cluster::NodeId member) const;
+  [[nodiscard]] std::uint64_t away_ms(cluster::NodeId member) const;
   [[nodiscard]] const cluster::Away& away() const { return away_; }
 
  private:

@@ -96,12 +96,15 @@ bool Home::is_open() const {
 }
 
 Status Home::draw_epoch() {
-  const Lsn begin = state_->marks.window.load(std::memory_order_acquire);
-  if (epochs_.epochs().empty()) {
-    if (Status noted = note_birth(begin); !noted) return noted;
+  const shared::Limits& limits = state_->limits;
+  const bool is_first = epochs_.epochs().empty();
+  if (is_first) {
+    if (Status noted = note_birth(limits.first_lsn.load(std::memory_order_relaxed)); !noted) return noted;
   }
+  // Not where this start's LSNs begin: a peer's position in between speaks of a tail that was lost here.
+  const Lsn found = limits.found_end.load(std::memory_order_relaxed);
   cluster::EpochList next = epochs_;
-  next.begin(random_u64(), begin);
+  next.begin(random_u64(), is_first ? found : std::max(found, epochs_.epochs().back().begin));
   if (Status written = write(cluster::kEpochsNote, next.encode()); !written) return written;
   epochs_ = std::move(next);
   state_->cluster.previous_epoch.store(epochs_.previous(), std::memory_order_relaxed);
@@ -215,8 +218,15 @@ Status Home::forget(NodeId id) {
   return next.forget(id) ? store_members(std::move(next)) : Status();
 }
 
-/// Durable before it counts for anybody but this node: an answer tells of it only once the note is.
+/// Durable before it counts for anybody but this node: an answer tells of it only once the note is. What a
+/// forgotten node's last writes had of copies may be one, at whoever: each is repaired with each.
 Status Home::store_members(cluster::MemberSet members) {
+  const bool knew_others = members_.members().size() > 1;
+  const bool forgets = knew_others && members.forgotten().size() > members_.forgotten().size();
+  for (const cluster::Member& member : members.members()) {
+    if (!forgets || member.id == id_) continue;
+    if (Status owed = owe(member.id); !owed) return owed;
+  }
   if (Status written = write(cluster::kMembersNote, members.encode()); !written) return written;
   members_ = std::move(members);
   publish();
@@ -241,7 +251,7 @@ Beginning Home::begin_stream(const cluster::Position& position) const {
     return {.from = position.lsn};
   }
   // Nobody waits for a write from before this start of the node.
-  const Lsn began = epochs_.epochs().back().begin;
+  const Lsn began = state_->limits.first_lsn.load(std::memory_order_relaxed);
   if (began >= window) return {.from = began, .jump = true};
   return {.from = tail, .jump = true, .waits = true};
 }

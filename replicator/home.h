@@ -66,7 +66,8 @@ class Home {
   [[nodiscard]] bool is_complete() const;
   [[nodiscard]] Status become_complete();
   /// A peer holds more of this node's stream than this node ever sent as far as it remembers: its directory
-  /// was put back from an older copy. What it has forgotten it must not take for deleted.
+  /// was put back from an older copy, or the power took the end of its log. What it has forgotten it must not
+  /// take for deleted.
   [[nodiscard]] bool is_older_than(const cluster::Position& position) const;
   [[nodiscard]] Status become_incomplete();
   /// The repair that is owed to a peer, by the version of its note; zero: none is.

@@ -388,6 +388,12 @@ void Peer::close(std::uint64_t now_ms, std::string_view why) {
   end(pulse_, now_ms, why);
 }
 
+void Peer::remove(std::uint64_t now_ms) {
+  objection_ = PeerOwner::Objection::kForgotten;
+  close(now_ms, reason_of(objection_));
+  set_text(place_->texts, place_->last_error, reason_of(objection_));
+}
+
 void Peer::end(Link& link, std::uint64_t now_ms, std::string_view why) {
   if (link.line.state() == Line::State::kClosed) return;
   const bool of_stream = &link == &stream_;

@@ -100,6 +100,8 @@ class Peer {
   [[nodiscard]] bool is_hungry() const { return streaming_ && has_window(); }
   [[nodiscard]] std::uint64_t next_look_ms(std::uint64_t now_ms) const;
 
+  /// The node that answers there was forgotten: as if it had said hello since.
+  void remove(std::uint64_t now_ms);
   void close(std::uint64_t now_ms, std::string_view why);
   void show_repairing(bool repairing);
 

@@ -19,6 +19,8 @@ namespace minivault::replicator {
 namespace {
 
 constexpr int kWithComplete = 10;  // exit status
+constexpr std::uint64_t kFirstNoteMs = 2'000;
+constexpr std::uint64_t kNextNoteMs = 10'000;
 
 Result<std::unique_ptr<NodeSide>> connect(const RepairTask& task, const client::Address& address) {
   client::Options options;
@@ -40,9 +42,9 @@ void hold_back(std::uint64_t bytes, std::uint64_t bytes_a_second, std::uint64_t 
   if (due_ms > now_ms) std::this_thread::sleep_for(std::chrono::milliseconds(due_ms - now_ms));
 }
 
-void note(const RepairTask& task, const cluster::Reconciliation::Figures& figures, std::uint64_t bytes,
-          std::uint64_t began_ms) {
-  log_line(LogLevel::kInfo, "repaired",
+void note(std::string_view event, const RepairTask& task, const cluster::Reconciliation::Figures& figures,
+          std::uint64_t bytes, std::uint64_t began_ms) {
+  log_line(LogLevel::kInfo, event,
            {{"peer", task.peer.text()},
             {"ranges", figures.ranges_compared},
             {"different", figures.ranges_different},
@@ -73,18 +75,23 @@ Result<bool> repair(const RepairTask& task) {
   work.ghosts_of_first_up_to = about_peer->floor_hlc;
   work.ghosts_of_second_up_to = about_here->floor_hlc;
   std::uint64_t moved_before = 0;
+  std::uint64_t next_note_ms = began_ms + kFirstNoteMs;
   work.progress = [&](const cluster::Reconciliation::Figures& figures, std::string_view) {
     const std::uint64_t moved = figures.to_first + figures.to_second;
     if (task.place != nullptr) task.place->repaired_keys.fetch_add(moved - moved_before);
     moved_before = moved;
     hold_back((*peer)->bytes(), task.bytes_a_second, began_ms);
+    if (const std::uint64_t now_ms = monotonic_ms(); now_ms >= next_note_ms) {
+      next_note_ms = now_ms + kNextNoteMs;
+      note("repairing", task, figures, (*peer)->bytes(), began_ms);
+    }
     return true;
   };
   const std::uint64_t most = std::max(about_here->keys, about_peer->keys);
   Status reconciled = cluster::reconcile(**here, **peer, most, work);
   work.progress(work.figures, {});
   if (!reconciled) return tl::unexpected(reconciled.error());
-  note(task, work.figures, (*peer)->bytes(), began_ms);
+  note("repaired", task, work.figures, (*peer)->bytes(), began_ms);
   return about_peer->complete;
 }
 

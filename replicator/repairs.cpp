@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint64_t kFirstDelayMs = 500;
 constexpr std::uint64_t kLongestDelayMs = 30'000;
+/// A comparison that finds what nobody missed is not to be felt by clients.
+constexpr std::uint64_t kRoutineBytesASecond = 32 << 20;
 
 }  // namespace
 
@@ -19,7 +21,8 @@ void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, cons
   for (const bool owed : {true, false}) {
     for (const RepairPeer& peer : peers) {
       Account& account = accounts_.try_emplace(peer.id, Account{.last_ms = now_ms}).first->second;
-      if (peer.owed == owed && is_due(peer, account, now_ms)) return start(peer, account, now_ms);
+      const Need need = peer.owed == owed ? need_of(peer, account, now_ms) : Need::kNone;
+      if (need != Need::kNone) return start(peer, account, need, now_ms);
     }
   }
 }
@@ -44,13 +47,15 @@ void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
   when_done({peer_, debt_, state == Repair::State::kDoneWithComplete});
 }
 
-bool Repairs::is_due(const RepairPeer& peer, Account& account, std::uint64_t now_ms) const {
-  if (!peer.reachable || now_ms < account.not_before_ms) return false;
-  if (peer.owed || account.asked_seen < board_.repair_requested.load()) return true;
-  if (peer.settle_since_ms > account.last_began_ms) return true;
-  if (peer.lead != 0 && peer.lead != account.lead_seen && now_ms >= account.next_lead_ms) return true;
+Repairs::Need Repairs::need_of(const RepairPeer& peer, const Account& account, std::uint64_t now_ms) const {
+  if (!peer.reachable || now_ms < account.not_before_ms) return Need::kNone;
+  const bool is_asked = account.asked_seen < board_.repair_requested.load();
+  const bool settles = peer.settle_since_ms > account.last_began_ms;
+  const bool leads = peer.lead != 0 && peer.lead != account.lead_seen && now_ms >= account.next_lead_ms;
+  if (peer.owed || is_asked || settles || leads) return Need::kPressing;
   const auto interval_ms = static_cast<std::uint64_t>(config_.repair_interval.count());
-  return interval_ms > 0 && id_ < peer.id && now_ms - account.last_ms >= interval_ms;
+  const bool its_time = interval_ms > 0 && id_ < peer.id && now_ms - account.last_ms >= interval_ms;
+  return its_time ? Need::kRoutine : Need::kNone;
 }
 
 std::uint64_t Repairs::last_began_ms(cluster::NodeId peer) const {
@@ -58,12 +63,14 @@ std::uint64_t Repairs::last_began_ms(cluster::NodeId peer) const {
   return account == accounts_.end() ? 0 : account->second.last_began_ms;
 }
 
-void Repairs::start(const RepairPeer& peer, Account& account, std::uint64_t now_ms) {
+void Repairs::start(const RepairPeer& peer, Account& account, Need need, std::uint64_t now_ms) {
   RepairTask task;
   task.here = here_;
   task.peer = peer.address;
   task.auth_key = config_.auth_key;
   task.place = peer.place;
+  task.bytes_a_second = config_.repair_bytes_a_second;
+  if (task.bytes_a_second == 0 && need == Need::kRoutine) task.bytes_a_second = kRoutineBytesASecond;
   asked_at_start_ = board_.repair_requested.load();
   Result<Repair> started = Repair::start(task);
   if (!started) {

@@ -63,8 +63,9 @@ class Repairs {
   };
 
   void look(std::uint64_t now_ms, const WhenDone& when_done);
-  [[nodiscard]] bool is_due(const RepairPeer& peer, Account& account, std::uint64_t now_ms) const;
-  void start(const RepairPeer& peer, Account& account, std::uint64_t now_ms);
+  enum class Need { kNone, kRoutine, kPressing };
+  [[nodiscard]] Need need_of(const RepairPeer& peer, const Account& account, std::uint64_t now_ms) const;
+  void start(const RepairPeer& peer, Account& account, Need need, std::uint64_t now_ms);
 
   const Config& config_;
   cluster::NodeId id_;

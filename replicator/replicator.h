@@ -78,6 +78,7 @@ class Replicator final : private PeerOwner {
   };
   void publish_floor();
   void count_absences();
+  [[nodiscard]] std::vector<Absences::Sign> signs_of_life() const;
   [[nodiscard]] std::optional<Presence> look_who_is_there() const;
   void settle(const Presence& presence);
   void write_settled(const Presence& presence, std::uint64_t fingerprint);

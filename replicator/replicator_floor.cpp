@@ -9,12 +9,19 @@
 namespace minivault::replicator {
 namespace {
 
-/// A replicator that stood still has not seen who was there meanwhile.
-constexpr std::uint64_t kLongestLookMs = 1'000;
-/// A note costs a sync and moves the log; a floor is in no hurry.
+constexpr std::uint64_t kNotesATtl = 16;
+
+/// Between two notes of one name: each costs a sync and moves the log, and what is counted in -tombstone-ttl
+/// is in no hurry.
+std::uint64_t pause_ms(const Config& config, std::uint64_t longest_ms) {
+  constexpr std::uint64_t kShortestMs = 1'000;
+  return std::clamp(static_cast<std::uint64_t>(config.tombstone_ttl.count()) / kNotesATtl, kShortestMs,
+                    longest_ms);
+}
+
 constexpr std::uint64_t kFloorNoteMs = 5'000;
 constexpr std::uint64_t kSettledNoteMs = 10'000;
-constexpr std::uint64_t kAwayNotesATtl = 16;
+constexpr std::uint64_t kAwayNoteMs = 12 * 3'600'000;
 
 }  // namespace
 
@@ -36,7 +43,6 @@ void Replicator::publish_floor() {
   raise_floor(stable_floor(presence->present, presence->absent));
 }
 
-/// A node without a majority is away itself.
 void Replicator::count_absences() {
   const std::uint64_t since_ms = std::exchange(absences_counted_ms_, now_ms_);
   const auto ttl_ms = static_cast<std::uint64_t>(context_->config.tombstone_ttl.count());
@@ -44,8 +50,21 @@ void Replicator::count_absences() {
     if (Result<cluster::Away> known = home_.away()) absences_ = Absences(std::move(*known), ttl_ms);
     return;
   }
-  if (board_->reachable.load(std::memory_order_relaxed) < board_->needed.load(std::memory_order_relaxed))
-    return;
+  const bool has_majority =
+      board_->reachable.load(std::memory_order_relaxed) >= board_->needed.load(std::memory_order_relaxed);
+  const bool was_empty = absences_.away().empty();
+  absences_.pass(now_ms_ - since_ms, has_majority, signs_of_life());
+  for (const auto& peer : peers_) {
+    peer->place().away_ms.store(absences_.away_ms(peer->id()), std::memory_order_relaxed);
+  }
+  const bool came_back = !was_empty && absences_.away().empty();
+  const bool goes_on = !absences_.away().empty() && now_ms_ >= next_away_note_ms_;
+  if (!has_majority || (!came_back && !goes_on)) return;
+  next_away_note_ms_ = now_ms_ + pause_ms(context_->config, kAwayNoteMs);
+  (void)home_.note_away(absences_.away());
+}
+
+std::vector<Absences::Sign> Replicator::signs_of_life() const {
   std::vector<cluster::Held> everyone = home_.held();
   for (const auto& peer : peers_) everyone.insert(everyone.end(), peer->held().begin(), peer->held().end());
   std::vector<Absences::Sign> signs;
@@ -58,12 +77,7 @@ void Replicator::count_absences() {
     }
     signs.push_back({member.id, itself != nullptr && itself->is_reachable(), seen_afar});
   }
-  const bool was_empty = absences_.away().empty();
-  absences_.pass(std::min(now_ms_ - since_ms, kLongestLookMs), signs);
-  const bool came_back = !was_empty && absences_.away().empty();
-  if (!came_back && (absences_.away().empty() || now_ms_ < next_away_note_ms_)) return;
-  next_away_note_ms_ = now_ms_ + std::max<std::uint64_t>(ttl_ms / kAwayNotesATtl, kLongestLookMs);
-  (void)home_.note_away(absences_.away());
+  return signs;
 }
 
 /// None: somebody that the floor waits for has not spoken, or of another member set: somebody may have come
@@ -113,7 +127,7 @@ void Replicator::settle(const Presence& presence) {
 }
 
 void Replicator::write_settled(const Presence& presence, std::uint64_t fingerprint) {
-  next_settled_note_ms_ = now_ms_ + kSettledNoteMs;
+  next_settled_note_ms_ = now_ms_ + pause_ms(context_->config, kSettledNoteMs);
   const std::uint64_t hlc = presence.has_members_absent
                                 ? context_->region.state().append.last_hlc.load(std::memory_order_acquire)
                                 : store::kEverything;
@@ -131,7 +145,7 @@ void Replicator::raise_floor(std::uint64_t stable) {
   const bool wanted = context_->region.state().totals.tombstones.load(std::memory_order_relaxed) > 0;
   if (!wanted || stable <= home_.floor() || stable == store::kEverything || now_ms_ < next_floor_note_ms_)
     return;
-  next_floor_note_ms_ = now_ms_ + kFloorNoteMs;
+  next_floor_note_ms_ = now_ms_ + pause_ms(context_->config, kFloorNoteMs);
   (void)home_.raise_floor(stable);
 }
 

@@ -28,6 +28,8 @@ void Replicator::forget_on_request() {
   const NodeId id = board_->forget_requested.load(std::memory_order_acquire);
   if (id == 0 || !home_.forget(id)) return;
   log_line(LogLevel::kWarning, "member_forgotten", {{"node", cluster::id_text(id)}});
+  if (Peer* gone = find(id); gone != nullptr)
+    gone->remove(now_ms_);  // one that is configured stays in the list
   board_->forget_requested.store(0, std::memory_order_release);
 }
 
@@ -64,7 +66,7 @@ void Replicator::drop_unwanted() {
     if (is_in_use(place) || place.state.load(std::memory_order_relaxed) == shared::PeerState::kNone) continue;
     for (std::atomic<std::uint64_t>* word :
          {&place.node_id, &place.epoch, &place.last_epoch, &place.acked, &place.stream_began,
-          &place.counts_from_ms, &place.last_heard_ms}) {
+          &place.counts_from_ms, &place.last_heard_ms, &place.away_ms}) {
       word->store(0, std::memory_order_relaxed);
     }
     place.state.store(shared::PeerState::kNone, std::memory_order_release);

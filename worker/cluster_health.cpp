@@ -68,6 +68,7 @@ Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
   entry.set("records_sent", read(peer.records_sent));
   entry.set("repairs", read(peer.repairs));
   entry.set("repaired_keys", read(peer.repaired_keys));
+  entry.set("away_ms", read(peer.away_ms));
   entry.set("errors", read(peer.errors));
   entry.set("last_error", read_text(peer, peer.last_error));
   return entry;

@@ -30,7 +30,7 @@ class EpochList {
  public:
   struct Epoch {
     std::uint64_t id;
-    Lsn begin;
+    Lsn begin;  ///< where the start found the end of the log; its own LSNs may begin further on
     bool operator==(const Epoch&) const = default;
   };
   static constexpr std::size_t kKept = 256;

@@ -45,6 +45,8 @@ struct Config {
   std::uint64_t max_value_bytes = 100ULL << 20;          ///< as configured; the store may allow less (ring/4)
   std::vector<std::string> cluster_nodes;                ///< host:port each, this node's own address left out
   std::chrono::milliseconds repair_interval{3'600'000};  ///< between two comparisons with each peer
+  /// A repair moves no more; 0: what is routine is held back a little, what is owed is not.
+  std::uint64_t repair_bytes_a_second = 0;
   std::chrono::milliseconds tombstone_ttl{168 * 3'600'000};  ///< who is away longer holds no tombstone back
   std::chrono::milliseconds max_drift{
       60'000};  ///< from the members' median clock, beyond which a node says so

@@ -16,6 +16,7 @@ constexpr std::uint64_t kLargestLog = 64 * kGigabyte;
 constexpr std::uint64_t kLargestCache = 1024 * kGigabyte;
 constexpr std::uint64_t kLargestValue = 4 * kGigabyte - kMegabyte;  // a length on the wire has 32 bits
 constexpr std::uint64_t kLongestKey = 65'535;                       // AUTH carries a 16-bit length
+constexpr std::uint64_t kSmallestRate = 64 << 10;
 constexpr auto kYear = std::chrono::hours(24 * 365);
 
 template <typename Field, typename Value>
@@ -197,6 +198,16 @@ constexpr Setting kSettings[] = {
      .apply =
          [](Draft& draft, std::string_view text) {
            return keep_duration(draft.config.repair_interval, text, 1s, kYear);
+         }},
+    {.name = "repair-rate",
+     .value_name = "SIZE",
+     .default_text = "0",
+     .help = "a repair moves no more a second; 0: 32MB where it is routine",
+     .accepted = "0, or a size from 64KB to 64GB; a plain number is MB",
+     .apply =
+         [](Draft& draft, std::string_view text) {
+           const std::uint64_t least = text == "0" ? 0 : kSmallestRate;
+           return keep_size(draft.config.repair_bytes_a_second, text, least, 64 * kGigabyte);
          }},
     {.name = "tombstone-ttl",
      .value_name = "DURATION",

@@ -43,6 +43,7 @@ struct PeerPlace {
   std::atomic<std::uint32_t> connections;
   std::atomic<std::uint32_t> counts;  ///< 1: its acknowledgements count for a quorum now
   std::atomic<std::uint64_t> bytes_sent, records_sent, errors, repairs, repaired_keys;
+  std::atomic<std::uint64_t> away_ms;  ///< for how long the stable floor has waited for it; see Absences
   std::atomic<std::uint32_t> texts;
   char address[kPeerAddressBytes];
   char last_error[160];

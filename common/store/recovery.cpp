@@ -302,10 +302,14 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
     Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log);
     if (!replayed) return tl::unexpected(replayed.error());
   }
+  const Lsn found_end = std::max(scene->meta.checkpoint, scene->log.end);
   MV_FAULT_POINT("recovery.before_epoch");
   if (Status begun = begin_epoch(state, *base, *scene, config, verdict); !begun)
     return tl::unexpected(begun.error());
   fill_limits(state, *base, scene->meta, *scene->ring);
+  const Lsn start = state.marks.tail.load();
+  state.limits.first_lsn.store(start);
+  state.limits.found_end.store(std::min(start, found_end));
   state.limits.recovered.store(1, std::memory_order_release);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};
 }

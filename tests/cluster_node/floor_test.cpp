@@ -39,6 +39,7 @@ class FloorTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(not_before_everybody_holds_them);
   CPPUNIT_TEST(tombstones_are_purged_on_different_days);
   CPPUNIT_TEST(a_member_long_away_brings_nothing_back);
+  CPPUNIT_TEST(who_is_cut_off_takes_nobody_for_away);
   CPPUNIT_TEST(a_backup_brings_nothing_back);
   CPPUNIT_TEST(a_newborn_with_a_late_clock_loses_nothing);
   CPPUNIT_TEST(the_streams_of_forgotten_nodes_hold_it_until_they_are_settled);
@@ -61,12 +62,15 @@ class FloorTest : public CppUnit::TestFixture {
       (void)judged(cluster);
       cluster.kill(2);
     });
+    assert_write(cluster, history_, 0, "never written", std::nullopt);
     move_clocks(cluster, {0, 1});
-    eventually("the deletes are in the base", [&] { return tombstones(cluster, 0) >= 5; });
+    for (const unsigned i : {0U, 1U}) {
+      eventually("the deletes are in the base", [&] { return tombstones(cluster, i) == 6; });
+    }
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
     while (std::chrono::steady_clock::now() < until) {
       move_clocks(cluster, {0, 1});
-      CPPUNIT_ASSERT(tombstones(cluster, 0) >= 5);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, tombstones(cluster, 0));
     }
     cluster.start(2);
     await_purge(cluster, {0, 1, 2});
@@ -111,6 +115,19 @@ class FloorTest : public CppUnit::TestFixture {
     assert_write(cluster, history_, 2, key(0), "anew");
     CPPUNIT_ASSERT_EQUAL(std::size_t{6}, judged(cluster).size());
     await_purge(cluster, {0, 1, 2});
+  }
+
+  // The others have a majority, and count for how long they have not heard of it.
+  void who_is_cut_off_takes_nobody_for_away() {
+    Cluster cluster({.flags = kFlags});
+    cluster.await_quorum();
+    for (const unsigned i : {1U, 2U}) cluster.disconnect(0, i);
+    for (const unsigned i : {1U, 2U}) {
+      eventually("the absent one is away", [&] { return sum_of(cluster, i, "away_ms") >= 3'000; });
+    }
+    CPPUNIT_ASSERT(sum_of(cluster, 0, "away_ms") < 1'000);
+    cluster.heal();
+    eventually("it is back", [&] { return sum_of(cluster, 1, "away_ms") == 0; });
   }
 
   void a_backup_brings_nothing_back() {

@@ -3,11 +3,13 @@
 // Method: nodes started with such lists and directories.
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 
 #include "tests/cluster_node/clients.h"
 #include "tests/support/http_assert.h"
+#include "tests/support/processes.h"
 #include "tests/support/seed.h"
 
 namespace minivault::test {
@@ -46,6 +48,7 @@ class IdentityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_copy_of_a_directory_takes_no_writes);
   CPPUNIT_TEST(a_copy_does_not_win_against_who_is_cut_off);
   CPPUNIT_TEST(a_directory_put_back_from_an_older_copy);
+  CPPUNIT_TEST(the_end_of_a_log_that_the_power_took_comes_back);
   CPPUNIT_TEST(a_node_with_new_disks_leaves_no_ghost);
   CPPUNIT_TEST(the_whole_cluster_was_off);
   CPPUNIT_TEST(a_node_is_forgotten);
@@ -215,6 +218,27 @@ class IdentityTest : public CppUnit::TestFixture {
     (void)assert_converges(cluster, history_);
   }
 
+  // The same life of the node as far as it knows, but its peers have heard more of it.
+  void the_end_of_a_log_that_the_power_took_comes_back() {
+    Cluster cluster;
+    cluster.await_quorum();
+    const TemporaryDirectory copy;
+    assert_write(cluster, history_, 0, "deleted", "v");
+    (void)assert_converges(cluster, history_);
+    copy_while_it_stands(cluster.node(0), copy.file("data"));
+    for (int i = 0; i < 50; ++i) assert_write(cluster, history_, 0, "lost" + std::to_string(i), "v");
+    assert_write(cluster, history_, 0, "deleted", std::nullopt);
+    (void)assert_converges(cluster, history_);
+    cluster.kill(0);
+    copy_directory(copy.file("data"), cluster.node(0).data());
+    cluster.start(0);
+    // It vouches for nothing before it has that again: no floor may pass what it lacks.
+    eventually("it knows", [&] { return lines_with(cluster.node(0), "older_than_its_peers_know") == 1; });
+    for (int i = 0; i < 10; ++i) assert_write(cluster, history_, 0, "new" + std::to_string(i), "v");
+    (void)assert_converges(cluster, history_);
+    cluster.await_quorum();
+  }
+
   // A new id at a member's address takes its place: else two of three, then two of four would be the
   // majority.
   void a_node_with_new_disks_leaves_no_ghost() {
@@ -287,6 +311,16 @@ class IdentityTest : public CppUnit::TestFixture {
       if (entry["address"].GetString() == cluster.address(other)) return entry["state"].GetString();
     }
     return "";
+  }
+
+  /// As a machine's disk is when the power goes, all of what was written being on it.
+  static void copy_while_it_stands(Node& node, const std::string& to) {
+    std::vector<pid_t> all = node.children();
+    all.insert(all.begin(), node.supervisor().pid());
+    for (const pid_t pid : all) ::kill(pid, SIGSTOP);
+    for (const pid_t pid : all) eventually("it stands", [&] { return is_stopped(pid); });
+    copy_directory(node.data(), to);
+    for (const pid_t pid : all) ::kill(pid, SIGCONT);
   }
 
   static void copy_directory(const std::string& from, const std::string& to) {

@@ -86,6 +86,7 @@ class SettingsTest : public CppUnit::TestFixture {
                                {"procs", "1", "64", "0", "65"},
                                {"write-timeout", "1ms", "1h", "999us", "1h1ms"},
                                {"repair-interval", "1s", "8760h", "999ms", "8761h"},
+                               {"repair-rate", "64KB", "64GB", "63KB", "65GB"},
                                {"tombstone-ttl", "1s", "8760h", "999ms", "8761h"},
                                {"max-drift", "1ms", "8760h", "0", "8761h"},
                                {"slowlog", "0", "1h", "999us", "1h1ms"},
@@ -95,6 +96,7 @@ class SettingsTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(limit.name, !accepts(limit.name, limit.too_little));
       CPPUNIT_ASSERT_MESSAGE(limit.name, !accepts(limit.name, limit.too_much));
     }
+    CPPUNIT_ASSERT(accepts("repair-rate", "0"));
     CPPUNIT_ASSERT(!accepts("log", "16385KB"));
     CPPUNIT_ASSERT(!accepts("data", ""));
     CPPUNIT_ASSERT(accepts("auth", std::string(65'535, 'k')));
@@ -122,6 +124,7 @@ class SettingsTest : public CppUnit::TestFixture {
                                      {"write-timeout", "9s"},
                                      {"max-value", "10"},
                                      {"repair-interval", "12s"},
+                                     {"repair-rate", "16"},
                                      {"tombstone-ttl", "13s"},
                                      {"max-drift", "14s"},
                                      {"cluster-nodes", "m:11"},
@@ -151,6 +154,7 @@ class SettingsTest : public CppUnit::TestFixture {
     expected.max_value_bytes = 10ULL << 20;
     expected.cluster_nodes = {"m:11"};
     expected.repair_interval = std::chrono::seconds(12);
+    expected.repair_bytes_a_second = 16ULL << 20;
     expected.tombstone_ttl = std::chrono::seconds(13);
     expected.max_drift = std::chrono::seconds(14);
     expected.log_level = LogLevel::kDebug;
