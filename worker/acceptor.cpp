@@ -118,7 +118,7 @@ std::optional<unsigned> Acceptor::find_fewest() const {
 }
 
 bool Acceptor::has_more_than_its_part(unsigned other) const {
-  return open_in(context_->slot) > open_in(other) + open_in(other) / 16;
+  return open_in(context_->slot) > open_in(other) + open_in(other) / 32;
 }
 
 std::uint64_t Acceptor::open_in(unsigned slot) const {

@@ -68,7 +68,7 @@ Status Worker::run() {
   slot.counters.connections_open.store(0, std::memory_order_relaxed);
   slot.state.store(shared::ChildState::kReady, std::memory_order_release);
   region.ring_supervisor();
-  while (stop_requests_ < 2 && !drained()) turn(poller_.wait(sleep_ms()));
+  while (stop_requests_ < 2 && !drained()) turn(sleep());
   return {};
 }
 
@@ -84,15 +84,13 @@ void Worker::turn(std::span<const net::Event> events) {
   peer_calls_.run(now_ms_);
   peer_reads_.run(now_ms_);
   resume_memory_line();
-  release_parked();
-  finish_touched();  // before others are served: who gets an answer now may ask in time for the next commit
+  send_released();  // before others are served: who gets an answer now may ask in time for the next commit
   serve_ready();
   gather_writes();
   retry_log();
   if (!writes_wait()) settle_writes();
   peer_calls_.send_all();
-  release_parked();
-  finish_touched();
+  send_released();
   services_.meter.end_turn();
   acceptor_.answer_invitation(now_ms_);
   acceptor_.look_again(now_ms_);
@@ -131,18 +129,20 @@ void Worker::serve_ready() {
 }
 
 /// A few writes, and the last commit is still being synced: theirs could not be before that is done, so they
-/// lose nothing by waiting for it, and whoever writes meanwhile shares their append and their sync.
-bool Worker::writes_wait() const {
+/// lose nothing by waiting for it, and whoever writes meanwhile shares their append and their sync. Or it is
+/// done, and those that it kept waiting are about to write again.
+bool Worker::writes_wait() {
   if (!services_.writes.few() || services_.quorum.is_needed()) return false;
   if (now_ms_ >= services_.writes.waits_since_ms() + kLongestSyncWaitMs) return false;
-  const shared::Lsn durable = services_.store.durable();
-  return lowest_mark_ != shared::kNoLsn && durable < lowest_mark_ &&
-         services_.store.failure() == shared::Failure::kNone;
+  if (services_.store.failure() != shared::Failure::kNone) return false;
+  if (lowest_mark_ != shared::kNoLsn && services_.store.durable() < lowest_mark_) return true;
+  return gathering_.expects_more(services_.writes.waiting(), monotonic_ns());
 }
 
 /// Who asks while others are served joins their commit. A client that is alone does not wait: the poller says
 /// at once that nobody comes.
 void Worker::gather_writes() {
+  if (writes_wait()) return;  // the next turns gather
   const std::uint64_t until_ns = services_.writes.few() ? monotonic_ns() + kGatherNs : 0;
   while (services_.writes.few() && monotonic_ns() < until_ns) {
     for (const net::Event& event : poller_.wait(0)) notice(event);
@@ -268,6 +268,12 @@ void Worker::resume_memory_line() {
 
 bool Worker::turn_is_long() const {
   return monotonic_ms() - now_ms_ > kLongTurnMs;
+}
+
+std::span<const net::Event> Worker::sleep() {
+  const int timeout_ms = sleep_ms();
+  const std::uint64_t gather_ns = services_.writes.few() ? gathering_.left_ns(monotonic_ns()) : 0;
+  return gather_ns > 0 && timeout_ms != 0 ? poller_.wait_ns(gather_ns) : poller_.wait(timeout_ms);
 }
 
 /// How long there is nothing to do but for what the poller sees.

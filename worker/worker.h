@@ -14,6 +14,7 @@
 #include "worker/acceptor.h"
 #include "worker/binary_session.h"
 #include "worker/client.h"
+#include "worker/gathering.h"
 #include "worker/http_session.h"
 #include "worker/peer_calls.h"
 #include "worker/peer_reads.h"
@@ -42,7 +43,7 @@ class Worker {
   void turn(std::span<const net::Event> events);
   void notice(const net::Event& event);
   void serve_ready();
-  [[nodiscard]] bool writes_wait() const;
+  [[nodiscard]] bool writes_wait();
   void gather_writes();
   [[nodiscard]] bool receive(Client& client);
   void advance(Client& client);
@@ -55,6 +56,7 @@ class Worker {
   void retry_log();
   void resume_memory_line();
   [[nodiscard]] bool turn_is_long() const;
+  [[nodiscard]] std::span<const net::Event> sleep();
   [[nodiscard]] int sleep_ms();
 
   // The end of a turn for a client (worker_clients.cpp).
@@ -67,7 +69,8 @@ class Worker {
   void count_answers(Client& client, std::size_t waiting);
   [[nodiscard]] bool must_read_first(Client& client) const;
   void park(Client& client);
-  void release_parked();
+  void send_released();
+  std::size_t release_parked();
   void linger(Client& client);
   void watch_progress(Client& client);
   void expire();
@@ -100,6 +103,7 @@ class Worker {
   net::List<Client, LineTag> awaiting_log_;
   net::List<Client, ParkedTag> parked_;  ///< whose answers wait for a mark
   shared::Lsn lowest_mark_ = shared::kNoLsn;
+  Gathering gathering_;
   net::Timeouts<Client> progress_timeouts_;
   net::Timeouts<Client> linger_timeouts_;
   std::size_t answers_waiting_ = 0;  ///< bytes of all clients, without what the budget counts

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "common/core/clock.h"
 #include "common/core/log.h"
 #include "worker/worker.h"
 
@@ -125,15 +126,24 @@ void Worker::park(Client& client) {
   lowest_mark_ = std::min(lowest_mark_, output.next_mark());
 }
 
-void Worker::release_parked() {
+void Worker::send_released() {
+  const std::size_t released = release_parked();
+  finish_touched();
+  if (released > 0) gathering_.answers_left(released, services_.writes.waiting(), monotonic_ns());
+}
+
+/// Returns how many clients' answers may leave now.
+std::size_t Worker::release_parked() {
   const shared::Lsn durable = services_.store.durable();
   const bool failed = services_.store.failure() != shared::Failure::kNone;
-  if (durable < lowest_mark_ && !failed) return;
+  if (durable < lowest_mark_ && !failed) return 0;
   lowest_mark_ = shared::kNoLsn;
+  std::size_t released = 0;
   parked_.for_each([&](Client& client) {
     const shared::Lsn mark = client.connection.output().next_mark();
     if (mark <= durable) {
       touch(client);
+      ++released;
     } else if (failed) {
       // What it waits for will never be: it may neither be told that its write is safe nor that it is not.
       client.broken = true;
@@ -142,6 +152,7 @@ void Worker::release_parked() {
       lowest_mark_ = std::min(lowest_mark_, mark);
     }
   });
+  return released;
 }
 
 /// The conversation is over on this side; what the client still sends is read away before the socket is

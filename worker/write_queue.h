@@ -59,6 +59,8 @@ class WriteQueue {
   [[nodiscard]] bool few() const {
     return !filling_.batch.empty() && filling_.batch.size() < kFewWrites && committing_.batch.empty();
   }
+  /// How many writes no commit has tried.
+  [[nodiscard]] std::size_t waiting() const { return filling_.batch.size(); }
   /// When the oldest write came that no commit has tried (monotonic_ms()). REQUIRES: few().
   [[nodiscard]] std::uint64_t waits_since_ms() const { return filling_.done.begun_ns / 1'000'000; }
   /// Waits for room in the log: commit() again when the bell rings or after a millisecond.

@@ -1,6 +1,7 @@
 #include "common/net/poller.h"
 
 #include <cerrno>
+#include <ctime>
 #include <utility>
 
 namespace minivault::net {
@@ -40,13 +41,29 @@ std::span<const Event> Poller::wait(int timeout_ms) {
   std::array<epoll_event, kEventsAWait> seen;
   const int count = ::epoll_wait(epoll_.get(), seen.data(), kEventsAWait, timeout_ms);
   if (count <= 0) return {};  // a time-out, or a signal: its handler has left word elsewhere
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = seen[static_cast<std::size_t>(i)];
-    const bool ending = (event.events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0;
-    events_[static_cast<std::size_t>(i)] = {event.data.fd, ending || (event.events & EPOLLIN) != 0,
-                                            ending || (event.events & EPOLLOUT) != 0, ending};
+  return take_in(std::span(seen).first(static_cast<std::size_t>(count)));
+}
+
+std::span<const Event> Poller::wait_ns(std::uint64_t timeout_ns) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  std::array<epoll_event, kEventsAWait> seen;
+  const timespec timeout{static_cast<time_t>(timeout_ns / kSecond), static_cast<long>(timeout_ns % kSecond)};
+  const int count = ::epoll_pwait2(epoll_.get(), seen.data(), kEventsAWait, &timeout, nullptr);
+  if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
+    return wait(static_cast<int>((timeout_ns + 999'999) / 1'000'000));
   }
-  return std::span<const Event>(events_).first(static_cast<std::size_t>(count));
+  if (count <= 0) return {};
+  return take_in(std::span(seen).first(static_cast<std::size_t>(count)));
+}
+
+std::span<const Event> Poller::take_in(std::span<const epoll_event> seen) {
+  std::size_t count = 0;
+  for (const epoll_event& event : seen) {
+    const bool ending = (event.events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0;
+    events_[count++] = {event.data.fd, ending || (event.events & EPOLLIN) != 0,
+                        ending || (event.events & EPOLLOUT) != 0, ending};
+  }
+  return std::span<const Event>(events_).first(count);
 }
 
 }  // namespace minivault::net

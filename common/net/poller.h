@@ -41,12 +41,15 @@ class Poller {
 
   /// Sleeps until something happens or `timeout_ms` have passed. The events are valid until the next wait.
   [[nodiscard]] std::span<const Event> wait(int timeout_ms);
+  /// The same for less than a millisecond; a whole one where the kernel is older than 5.11.
+  [[nodiscard]] std::span<const Event> wait_ns(std::uint64_t timeout_ns);
 
  private:
   static constexpr int kEventsAWait = 256;
 
   Poller() = default;
   [[nodiscard]] Status add(int fd, std::uint32_t events);
+  [[nodiscard]] std::span<const Event> take_in(std::span<const epoll_event> seen);
 
   UniqueFd epoll_;
   std::array<Event, kEventsAWait> events_;

@@ -3,6 +3,7 @@
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -12,6 +13,8 @@ namespace minivault::protocol {
 namespace {
 
 using rapidjson::SizeType;
+
+constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 /// Nesting is kept on the heap at several bytes a level, so a body of brackets alone would grow eightfold.
 constexpr unsigned kDeepestNesting = 10'000;
@@ -70,7 +73,7 @@ class ValueField : public DepthHandler<ValueField> {
   [[nodiscard]] std::string_view text(std::string_view body) const {
     std::string_view text = body.substr(begin_, end_ - begin_);
     text.remove_prefix(text.find(':') + 1);
-    text.remove_prefix(text.find_first_not_of(" \t\r\n"));
+    text.remove_prefix(text.find_first_not_of(kWhiteSpace));
     return text;
   }
 
@@ -91,7 +94,7 @@ bool parses(rapidjson::MemoryStream& stream, std::size_t size, Handler& handler)
 }
 
 char first_of_value(std::string_view text) {
-  const std::size_t at = text.find_first_not_of(" \t\r\n");
+  const std::size_t at = text.find_first_not_of(kWhiteSpace);
   return at == std::string_view::npos ? '\0' : text[at];
 }
 
@@ -149,9 +152,47 @@ bool needs_escape(char c) {
   return static_cast<std::uint8_t>(c) < 0x20 || c == '"' || c == '\\';
 }
 
+/// How many bytes at the front of `text` are ASCII that stands for itself in a JSON string.
+std::size_t plain_prefix(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
+  // The high bit of each zero byte, and perhaps of bytes behind the first of them.
+  const auto zeros = [](std::uint64_t word) { return (word - kOnes) & ~word; };
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, sizeof(word));
+    const std::uint64_t below_space = (word - 0x20 * kOnes) & ~word;
+    if (((word | below_space | zeros(word ^ '"' * kOnes) | zeros(word ^ '\\' * kOnes)) & kHighBits) != 0)
+      break;
+  }
+  while (at < text.size() && !needs_escape(text[at]) && static_cast<std::uint8_t>(text[at]) < 0x80) ++at;
+  return at;
+}
+
+/// Past white space and `token`, if that comes first.
+bool take(std::string_view& text, std::string_view token) {
+  text.remove_prefix(std::min(text.find_first_not_of(kWhiteSpace), text.size()));
+  if (!text.starts_with(token)) return false;
+  text.remove_prefix(token.size());
+  return true;
+}
+
+/// What most bodies are, {"value": "plain text"} and nothing else, needs no parser. Empty: this one does.
+std::string_view plain_value_field(std::string_view body) {
+  if (!take(body, "{") || !take(body, "\"value\"") || !take(body, ":") || !take(body, "\"")) return {};
+  const char* text = body.data();
+  const std::size_t size = plain_prefix(body);
+  body.remove_prefix(size);
+  const bool whole = body.starts_with('"') && take(body, "\"") && take(body, "}") &&
+                     body.find_first_not_of(kWhiteSpace) == std::string_view::npos;
+  return whole ? std::string_view(text - 1, size + 2) : std::string_view();
+}
+
 }  // namespace
 
 Result<std::string_view> find_value_field(std::string_view body) {
+  if (const std::string_view value = plain_value_field(body); !value.empty()) return value;
   rapidjson::MemoryStream stream(body.data(), body.size());
   ValueField field(stream);
   const bool object = first_of_value(body) == '{';

@@ -52,19 +52,24 @@ void Reader::end_turn() {
   slot_.pin.store(shared::kNoLsn, std::memory_order_release);
 }
 
-void Reader::trace(std::span<const std::string_view> keys, std::span<Trace> traces) const {
+void Reader::trace(std::span<const std::string_view> keys, std::span<Trace> traces) {
+  // The cache's table is larger than the processor's, so a bucket that nobody will ask is a miss for nothing,
+  // and one in memory that was never touched a walk through page tables each time.
+  const bool cache_too = asks_cache_;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     traces[i].hash = index_.hash(keys[i], false);
     index_.prefetch(traces[i].hash);
-    cache_.prefetch(traces[i].hash);
+    if (cache_too) cache_.prefetch(traces[i].hash);
   }
+  asks_cache_ = false;
   for (Trace& trace : traces.first(keys.size())) {
     trace.lsn = index_.candidate(trace.hash, state_.marks.window.load(std::memory_order_acquire));
     if (trace.lsn != shared::kNoLsn) {
       ring_.prefetch(trace.lsn, kUsualRecord);
-    } else {
-      cache_.prefetch_entry(trace.hash);
+      continue;
     }
+    asks_cache_ = true;
+    cache_too ? cache_.prefetch_entry(trace.hash) : cache_.prefetch(trace.hash);
   }
 }
 

@@ -49,7 +49,7 @@ class Reader {
     Lsn lsn = shared::kNoLsn;  ///< of a record that may be the key's
   };
   /// Looks ahead for several keys, so that their cache misses overlap. `traces` is as long as `keys`.
-  void trace(std::span<const std::string_view> keys, std::span<Trace> traces) const;
+  void trace(std::span<const std::string_view> keys, std::span<Trace> traces);
 
   /// Index, then cache, then base. `hash`: of the key, by the index.
   [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
@@ -82,7 +82,8 @@ class Reader {
   Lsn snapshot_checkpoint_ = 0;  ///< the newest live snapshot holds at least this much
   ReadCache cache_;
   ReadCache::Counts published_;
-  Lsn turn_tail_ = 0;  ///< the tail before every lookup of this turn
+  bool asks_cache_ = false;  ///< some of the keys that were traced last are not in the log
+  Lsn turn_tail_ = 0;        ///< the tail before every lookup of this turn
   bool in_turn_ = false;
 };
 

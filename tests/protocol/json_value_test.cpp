@@ -15,6 +15,7 @@ class JsonValueTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(JsonValueTest);
   CPPUNIT_TEST(test_exact_text_of_every_kind);
   CPPUNIT_TEST(test_white_space_around);
+  CPPUNIT_TEST(test_plain_text_and_what_only_looks_like_it);
   CPPUNIT_TEST(test_last_value_wins);
   CPPUNIT_TEST(test_nested_value_does_not_count);
   CPPUNIT_TEST(test_escaped_name_counts);
@@ -64,6 +65,37 @@ class JsonValueTest : public CppUnit::TestFixture {
   void test_white_space_around() {
     expect(" \r\n{ \"value\" \t:\n [ 1 ,2 ]  , \"x\" : 2 }\n ", "[ 1 ,2 ]");
     expect("{\"value\" : 5\n}", "5");
+  }
+
+  /// The usual body is found without the parser: every byte at every place of its text, and whatever stands
+  /// around it, must come out as the parser would say.
+  void test_plain_text_and_what_only_looks_like_it() {
+    for (const std::size_t size : {0U, 1U, 7U, 8U, 9U, 16U, 30U}) {
+      const std::string plain(size, 'x');
+      expect("{\"value\":\"" + plain + "\"}", '"' + plain + '"');
+      expect(" {\t\"value\" :\r\n \"" + plain + "\" } ", '"' + plain + '"');
+      expect("{\"value\":\"" + plain + "\",\"value\":1}", "1");
+      for (const char* damaged : {"", "\"", "\"]", "\"}}", "\"}x", "\",}", "\" \"}"}) {
+        expect_error("{\"value\":\"" + plain + damaged, "invalid json");
+      }
+      for (unsigned byte = 0; byte < 256; ++byte) {
+        for (std::size_t at = 0; at < size; ++at) expect_byte_in_text(plain, at, static_cast<char>(byte));
+      }
+    }
+    expect_error("{\"values\":\"x\"}", "missing value field");
+    expect_error("{\"value\"\"x\"}", "invalid json");
+    expect_error("{\"value\":\"x\"}" + std::string(1, '\0'), "invalid json");
+  }
+
+  static void expect_byte_in_text(std::string text, std::size_t at, char byte) {
+    text[at] = byte;
+    const std::string body = "{\"value\":\"" + text + "\"}";
+    const auto code = static_cast<unsigned char>(byte);
+    if (code < 0x20 || code >= 0x80 || byte == '"' || byte == '\\') {
+      expect_error(body, "invalid json");  // alone, none of these is UTF-8, and "\x" is no escape
+    } else {
+      expect(body, '"' + text + '"');
+    }
   }
 
   void test_last_value_wins() {
