@@ -218,15 +218,8 @@ Status Home::forget(NodeId id) {
   return next.forget(id) ? store_members(std::move(next)) : Status();
 }
 
-/// Durable before it counts for anybody but this node: an answer tells of it only once the note is. What a
-/// forgotten node's last writes had of copies may be one, at whoever: each is repaired with each.
+/// Durable before it counts for anybody but this node: an answer tells of it only once the note is.
 Status Home::store_members(cluster::MemberSet members) {
-  const bool knew_others = members_.members().size() > 1;
-  const bool forgets = knew_others && members.forgotten().size() > members_.forgotten().size();
-  for (const cluster::Member& member : members.members()) {
-    if (!forgets || member.id == id_) continue;
-    if (Status owed = owe(member.id); !owed) return owed;
-  }
   if (Status written = write(cluster::kMembersNote, members.encode()); !written) return written;
   members_ = std::move(members);
   publish();

@@ -142,6 +142,7 @@ class Replicator final : private PeerOwner {
   std::uint64_t next_away_note_ms_ = 0;
   std::uint64_t next_floor_note_ms_ = 0;
   std::uint64_t next_settled_note_ms_ = 0;
+  bool is_settled_ = false;              ///< at the last look
   std::uint64_t settling_ = 0;           ///< the fingerprint that repairs are made for; 0: none
   std::uint64_t settling_since_ms_ = 0;  ///< when it was first seen
   Lsn seen_tail_ = 0;

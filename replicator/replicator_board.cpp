@@ -138,13 +138,15 @@ void Replicator::find_completeness() {
   if (held >= needed && (all || patient)) (void)home_.become_complete();
 }
 
-/// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left.
+/// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a
+/// forgotten node's neither, until all who are there have settled what any of them holds.
 std::uint64_t Replicator::lead_of(const Peer& peer, std::span<const cluster::Held> own) const {
   std::uint64_t sum = 0;
-  for (const cluster::Member& member : home_.members().members()) {
-    const Peer* origin = find(member.id);
-    const bool is_away = member.id != home_.id() && (origin == nullptr || !origin->is_streaming());
-    if (is_away) sum = sum * 31 + lead(own, peer.held(), member.id);
+  for (const NodeId id : cluster::origins_of(home_.members())) {
+    const Peer* origin = find(id);
+    const bool is_away = id != home_.id() && (origin == nullptr || !origin->is_streaming());
+    if (!is_away || (is_settled_ && home_.members().is_forgotten(id))) continue;
+    sum = sum * 31 + lead(own, peer.held(), id);
   }
   return sum;
 }

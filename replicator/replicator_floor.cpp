@@ -38,6 +38,7 @@ void Replicator::publish_floor() {
   if (was_alone || on_disk) floor.store(on_disk ? home_.floor() : 0, std::memory_order_release);
   count_absences();
   const std::optional<Presence> presence = look_who_is_there();
+  is_settled_ = false;
   if (!presence) return;
   settle(*presence);
   raise_floor(stable_floor(presence->present, presence->absent));
@@ -110,6 +111,7 @@ void Replicator::settle(const Presence& presence) {
   const std::uint64_t fingerprint = fingerprint_of(presence.present, presence.absent);
   if (fingerprint == home_.settled().told.fingerprint || fingerprint == 0) {
     settling_ = 0;
+    is_settled_ = true;
     const bool worth_it = fingerprint != 0 && presence.has_members_absent &&
                           now_ms_ >= next_settled_note_ms_ &&
                           context_->region.state().totals.tombstones.load(std::memory_order_relaxed) > 0;

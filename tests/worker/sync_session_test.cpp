@@ -579,8 +579,15 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(pulse->clock_us > 1'600'000'000'000'000);
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, pulse->held.size());
     CPPUNIT_ASSERT(pulse->held[0].origin == node.id() && pulse->held[0].position.lsn == node.tail());
+    CPPUNIT_ASSERT(pulse->complete && pulse->held[0].position.hlc >= hlc);
     CPPUNIT_ASSERT_EQUAL(peer.id(), pulse->held[1].origin);
     CPPUNIT_ASSERT((pulse->held[1].position == cluster::Position{FakePeer::kEpoch, 10, hlc}));
+    // Who is still being filled vouches for nothing, its own stream included: it may have forgotten some.
+    node.board().complete.store(0);
+    const std::string later = peer.ask(cluster::kPulse, cluster::encode(cluster::Pulse{}));
+    const auto filling = cluster::decode_pulse_reply(later, refusal);
+    CPPUNIT_ASSERT(filling.has_value() && !filling->complete);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, filling->held[0].position.hlc);
   }
 };
 
