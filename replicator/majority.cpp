@@ -75,12 +75,4 @@ std::uint64_t lead(std::span<const cluster::Held> own, std::span<const cluster::
   return ahead ? (theirs.epoch ^ theirs.lsn) | 1U : 0;
 }
 
-std::int64_t median_offset(std::vector<std::int64_t> peers) {
-  peers.push_back(0);
-  std::sort(peers.begin(), peers.end());
-  const std::size_t middle = peers.size() / 2;
-  if (peers.size() % 2 == 1) return peers[middle];
-  return peers[middle - 1] + (peers[middle] - peers[middle - 1]) / 2;
-}
-
 }  // namespace minivault::replicator

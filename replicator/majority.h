@@ -35,7 +35,4 @@ struct Holdings {
 [[nodiscard]] std::uint64_t lead(std::span<const cluster::Held> own, std::span<const cluster::Held> peers,
                                  cluster::NodeId origin);
 
-/// The middle one, this node's own 0 among them; the mean of the middle two.
-[[nodiscard]] std::int64_t median_offset(std::vector<std::int64_t> peers);
-
 }  // namespace minivault::replicator

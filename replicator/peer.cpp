@@ -71,10 +71,6 @@ Peer::~Peer() {
   place_->counts.store(0, std::memory_order_relaxed);
 }
 
-std::int64_t Peer::clock_offset_us() const {
-  return offset_us_;
-}
-
 bool Peer::has_same_members() const {
   return id_ != 0 && is_believed() && digest_ == services_->home.digest();
 }
@@ -274,9 +270,6 @@ Status Peer::batch_answered(std::string_view message) {
   // Before the acknowledgement counts: a conflict may have to hold the quorum back.
   if (!batch->conflicts.empty()) services_->owner.conflicts(*this, *parcel, batch->conflicts);
   raise_acked(parcel->to);
-  if (parcel->records > 0) {
-    place_->acked_hlc_ms.store(parcel->hlc >> store::kHlcCounterBits, std::memory_order_relaxed);
-  }
   return {};
 }
 
@@ -287,13 +280,10 @@ void Peer::raise_acked(Lsn to) {
 
 void Peer::heard_clock(std::uint64_t clock_us, std::uint64_t sent_us) {
   const std::uint64_t round_trip = now_us() - sent_us;
-  const auto theirs = static_cast<std::int64_t>(clock_us);
-  const auto ours = static_cast<std::int64_t>(wall_ms() * 1'000U - round_trip / 2);
-  offset_us_ = theirs - ours;
+  clock_us_ = static_cast<std::int64_t>(clock_us + round_trip / 2) - boot_us();
   // A busy machine answers late; how far it is away is what the quickest answers tell.
   const std::uint64_t drifting = distance_us_ + distance_us_ / 32 + 1;
   distance_us_ = distance_us_ == 0 ? round_trip : std::min(drifting, round_trip);
-  place_->clock_offset_us.store(offset_us_, std::memory_order_relaxed);
   place_->round_trip_us.store(round_trip, std::memory_order_relaxed);
 }
 

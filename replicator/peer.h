@@ -67,7 +67,8 @@ class Peer {
   [[nodiscard]] bool is_itself() const { return objection_ == PeerOwner::Objection::kItself; }
   [[nodiscard]] bool is_complete() const { return complete_; }
   [[nodiscard]] std::uint64_t largest_value() const { return largest_value_; }
-  [[nodiscard]] std::int64_t clock_offset_us() const;
+  /// What its wall clock is ahead of this machine's boot_us(). REQUIRES: is_reachable().
+  [[nodiscard]] std::int64_t clock_us() const { return clock_us_; }
   /// What its last pulse said, of the member set that it had then.
   [[nodiscard]] const std::vector<cluster::Held>& held() const { return held_; }
   [[nodiscard]] const cluster::SettledWord& settled() const { return settled_; }
@@ -161,7 +162,7 @@ class Peer {
   std::vector<cluster::Held> held_;
   cluster::SettledWord settled_;
   std::uint64_t held_digest_ = 0;
-  std::int64_t offset_us_ = 0;
+  std::int64_t clock_us_ = 0;
   std::uint64_t distance_us_ = 0;  ///< the shortest round trip lately; 0: not measured
   std::uint64_t next_pulse_ms_ = 0;
 

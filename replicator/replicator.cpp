@@ -104,6 +104,8 @@ void Replicator::serve() {
   }
   take_introductions();
   for (const auto& peer : peers_) peer->run(now_ms_);
+  // A start is over for the clock as soon as enough have answered, before anything they send counts.
+  if (board_->clock_confirmed.load(std::memory_order_relaxed) == 0) choose_clock();
   publish_quorum();  // whoever waits for these answers does not wait for what follows
   if (now_ms_ >= next_look_ms_) look_around();
   if (home_.is_open()) {
@@ -125,6 +127,7 @@ void Replicator::complain(const Error& error) {
 void Replicator::look_around() {
   next_look_ms_ = now_ms_ + kLookMs;
   note_given_up();
+  publish_lag();
   forget_on_request();
   (void)home_.refresh();  // what went wrong goes wrong again, or right, at the next look
   note_agreement();
@@ -133,7 +136,8 @@ void Replicator::look_around() {
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   had_majority_ = had_majority_ || board_->reachable.load(std::memory_order_relaxed) >= needed;
   publish_floor();
-  publish_clock();
+  choose_clock();
+  follow_clocks();
   find_completeness();
 }
 

@@ -14,6 +14,7 @@
 #include "common/process/roles.h"
 #include "common/store/store.h"
 #include "replicator/absences.h"
+#include "replicator/clock_choice.h"
 #include "replicator/home.h"
 #include "replicator/majority.h"
 #include "replicator/parcel.h"
@@ -84,10 +85,15 @@ class Replicator final : private PeerOwner {
   void write_settled(const Presence& presence, std::uint64_t fingerprint);
   void raise_floor(std::uint64_t stable);
 
+  // By which clock it stamps (replicator_clock.cpp).
+  [[nodiscard]] Clocks clocks() const;
+  void choose_clock();
+  void tell_drift(const Clocks& known);
+  void follow_clocks();
+
   // What is told (replicator_board.cpp).
   void publish_members();
   void publish_quorum();
-  void publish_clock();
   void find_completeness();
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
@@ -95,6 +101,7 @@ class Replicator final : private PeerOwner {
                  const std::vector<cluster::Conflict>& conflicts) override;
   void ring_waiting(Lsn quorum) const;
   void note_given_up();
+  void publish_lag() const;
 
   const ChildContext* context_;
   store::Store* store_;
@@ -135,6 +142,7 @@ class Replicator final : private PeerOwner {
   std::uint64_t started_ms_ = 0;
   std::uint64_t next_look_ms_ = 0;
   std::uint64_t next_repair_look_ms_ = 0;
+  std::uint64_t drifts_since_ms_ = 0;  ///< 0: it does not
   std::uint64_t next_drift_note_ms_ = 0;
   std::uint64_t next_too_few_note_ms_ = 0;
   Absences absences_;

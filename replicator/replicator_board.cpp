@@ -1,9 +1,6 @@
-// The part of a Replicator that tells the node's other processes: what a write needs, how far it is, what the
-// clocks and the stable floor are.
+// The part of a Replicator that tells the node's other processes: what a write needs, how far it is.
 
 #include <algorithm>
-#include <cstdlib>
-#include <limits>
 #include <vector>
 
 #include "common/core/log.h"
@@ -15,7 +12,6 @@ namespace {
 
 /// A majority that begins empty waits this long for the others before it says that all there is is here.
 constexpr std::uint64_t kBirthPatienceMs = 10'000;
-constexpr std::uint64_t kDriftNoteMs = 60'000;
 
 }  // namespace
 
@@ -73,6 +69,19 @@ void Replicator::note_given_up() {
   }
 }
 
+/// Of what a peer lacks, the oldest came between the last mark that it has reached and the next one.
+void Replicator::publish_lag() const {
+  for (const auto& peer : peers_) {
+    const auto lacks = [&](const Mark& mark) { return !peer->is_itself() && mark.tail > peer->acked(); };
+    const auto first = std::find_if(marks_.begin(), marks_.end(), lacks);
+    std::atomic<std::uint64_t>& since = peer->place().behind_since_ms;
+    const bool is_older = first == marks_.begin() && since.load(std::memory_order_relaxed) != 0;
+    if (first == marks_.end() || !is_older) {
+      since.store(first == marks_.end() ? 0 : first->at_ms, std::memory_order_relaxed);
+    }
+  }
+}
+
 void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
                            const std::vector<cluster::Conflict>& conflicts) {
   // What was dropped there as deleted long ago must go here, too, or come back as something new.
@@ -89,30 +98,6 @@ void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
         restamps_.conflict(record, conflict.held, told);
       });
   if (!visited) log_line(LogLevel::kWarning, "conflict_lost", {{"error", visited.error().message}});
-}
-
-void Replicator::publish_clock() {
-  std::vector<std::int64_t> offsets;
-  for (const auto& peer : peers_) {
-    if (peer->is_reachable()) offsets.push_back(peer->clock_offset_us());
-  }
-  std::uint64_t hlc = 0;
-  for (const auto& peer : peers_) {
-    for (const cluster::Held& held : peer->held()) {
-      if (held.origin == peer->id()) hlc = std::max(hlc, held.position.hlc);
-    }
-  }
-  (void)home_.catch_up(hlc);
-  const std::int64_t median = median_offset(std::move(offsets));
-  const std::int64_t allowed_us = std::chrono::microseconds(context_->config.max_drift).count();
-  // Whoever is that far off stamps as the others do: one wrong clock must not carry all of them away.
-  const bool drifts = std::abs(median) > allowed_us;
-  const std::int64_t correction = drifts ? median / 1'000 * (std::int64_t{1} << store::kHlcCounterBits) : 0;
-  context_->region.state().append.clock_correction.store(correction, std::memory_order_relaxed);
-  board_->median_offset_us.store(median, std::memory_order_release);
-  if (!drifts || now_ms_ < next_drift_note_ms_) return;
-  next_drift_note_ms_ = now_ms_ + kDriftNoteMs;
-  log_line(LogLevel::kWarning, "clock_drift", {{"ms_ahead_of_peers", -median / 1'000}});
 }
 
 /// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does. A

@@ -66,7 +66,7 @@ void Replicator::drop_unwanted() {
     if (is_in_use(place) || place.state.load(std::memory_order_relaxed) == shared::PeerState::kNone) continue;
     for (std::atomic<std::uint64_t>* word :
          {&place.node_id, &place.epoch, &place.last_epoch, &place.acked, &place.stream_began,
-          &place.counts_from_ms, &place.last_heard_ms, &place.away_ms}) {
+          &place.counts_from_ms, &place.behind_since_ms, &place.last_heard_ms, &place.away_ms}) {
       word->store(0, std::memory_order_relaxed);
     }
     place.state.store(shared::PeerState::kNone, std::memory_order_release);

@@ -7,6 +7,7 @@
 
 #include "common/cluster/notes.h"
 #include "common/core/clock.h"
+#include "common/store/node_clock.h"
 #include "worker/peer_text.h"
 
 namespace minivault::worker {
@@ -74,11 +75,13 @@ Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
   return entry;
 }
 
-Object clock_of(const Config& config, const shared::ClusterBoard& board) {
-  const std::int64_t offset_us = read(board.median_offset_us);
+Object clock_of(const Config& config, const shared::State& state) {
+  const std::int64_t offset_us = read(state.cluster.median_offset_us);
   Object clock(Poco::JSON_PRESERVE_KEY_ORDER);
   clock.set("median_offset_us", offset_us);
-  clock.set("drifts", std::llabs(offset_us) / 1000 > config.max_drift.count());
+  clock.set("stamp_offset_us", stamp_offset_us(state));
+  clock.set("confirmed", read(state.cluster.clock_confirmed) != 0);
+  clock.set("drifts", std::llabs(offset_us) > std::chrono::microseconds(config.max_drift).count());
   return clock;
 }
 
@@ -86,10 +89,14 @@ Object clock_of(const Config& config, const shared::ClusterBoard& board) {
 
 PeerLag lag_of(const shared::PeerPlace& peer, shared::Lsn tail) {
   const std::uint64_t acked = read(peer.acked);
-  if (acked >= tail) return {};
-  const std::uint64_t newest_ms = read(peer.acked_hlc_ms);
-  const std::uint64_t now_ms = wall_ms();
-  return {tail - acked, newest_ms == 0 || now_ms < newest_ms ? 0 : now_ms - newest_ms};
+  if (acked >= tail || read(peer.state) == PeerState::kItself) return {};
+  const std::uint64_t since_ms = read(peer.behind_since_ms);
+  const std::uint64_t now_ms = monotonic_ms();
+  return {tail - acked, since_ms == 0 || now_ms < since_ms ? 0 : now_ms - since_ms};
+}
+
+std::int64_t stamp_offset_us(const shared::State& state) {
+  return store::us_of_hlc(read(state.append.clock_offset)) - wall_minus_boot_us();
 }
 
 ClusterFitness fitness_of(const Config& config, const shared::State& state) {
@@ -113,7 +120,7 @@ void describe_cluster(const Config& config, const shared::State& state, Object& 
   health.set("quorum", quorum_of(board));
   health.set("peers", peers);
   health.set("complete", fitness_of(config, state).filled);
-  health.set("clock", clock_of(config, board));
+  health.set("clock", clock_of(config, state));
   health.set("conflicts", read(board.conflicts));
   health.set("restamped", read(board.restamped));
   health.set("ghosts", read(board.ghosts_dropped));

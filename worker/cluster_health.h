@@ -19,9 +19,12 @@ struct ClusterFitness {
 /// What of this node's own writes a peer has not acknowledged.
 struct PeerLag {
   std::uint64_t bytes = 0;
-  std::uint64_t ms = 0;  ///< age of the newest record that it has; 0: it lacks none, or nothing is known
+  std::uint64_t ms = 0;  ///< for how long the oldest of it has waited, 200 ms exact
 };
 [[nodiscard]] PeerLag lag_of(const shared::PeerPlace& peer, shared::Lsn tail);
+
+/// What the clock that this node stamps by is ahead of the machine's.
+[[nodiscard]] std::int64_t stamp_offset_us(const shared::State& state);
 
 /// Adds `quorum`, `peers`, `clock` and what was counted of conflicts to the health report.
 void describe_cluster(const Config& config, const shared::State& state, Poco::JSON::Object& health);

@@ -1,7 +1,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/clock.h"
+#include "common/store/version.h"
 #include "worker/cluster_health.h"
 #include "worker/metrics_families.h"
 #include "worker/peer_text.h"
@@ -62,8 +62,13 @@ void add_peers(Exposition& page, const std::vector<Peer>& peers, shared::Lsn tai
              "Bytes of the log that the peer has not acknowledged.",
              [tail](const PeerPlace& place) { return lag_of(place, tail).bytes; });
   add_family(page, peers, "minivault_peer_lag_seconds", kGauge,
-             "Age of the newest record that the peer acknowledged, where it lags.",
+             "For how long the oldest of what the peer has not acknowledged has waited.",
              [tail](const PeerPlace& place) { return static_cast<double>(lag_of(place, tail).ms) / 1e3; });
+  add_family(page, peers, "minivault_peer_acked_lsn", kGauge,
+             "Up to where the peer has acknowledged the log.",
+             [](const PeerPlace& place) { return read(place.acked); });
+  add_family(page, peers, "minivault_peer_connections", kGauge, "Open connections to the peer.",
+             [](const PeerPlace& place) { return std::uint64_t{read(place.connections)}; });
   add_family(page, peers, "minivault_peer_sent_bytes_total", kCounter, "Bytes of the log sent to the peer.",
              [](const PeerPlace& place) { return read(place.bytes_sent); });
   add_family(page, peers, "minivault_peer_sent_records_total", kCounter, "Records sent to the peer.",
@@ -81,7 +86,8 @@ void add_peers(Exposition& page, const std::vector<Peer>& peers, shared::Lsn tai
              [](const PeerPlace& place) { return static_cast<double>(read(place.clock_offset_us)) / 1e6; });
 }
 
-void add_board(Exposition& page, const shared::ClusterBoard& board) {
+void add_board(Exposition& page, const shared::State& state) {
+  const shared::ClusterBoard& board = state.cluster;
   const std::uint32_t needed = read(board.needed);
   add_gauge(page, "minivault_quorum_needed",
             "Nodes that must hold a write, this one counted; 0: not yet known.",
@@ -94,6 +100,15 @@ void add_board(Exposition& page, const shared::ClusterBoard& board) {
             std::uint64_t{read(board.id_taken)});
   add_gauge(page, "minivault_clock_offset_seconds", "The members' median clock minus this node's.",
             static_cast<double>(read(board.median_offset_us)) / 1e6);
+  add_gauge(page, "minivault_clock_stamp_offset_seconds",
+            "The clock that writes are stamped by minus this machine's.",
+            static_cast<double>(stamp_offset_us(state)) / 1e6);
+  add_gauge(page, "minivault_clock_confirmed", "0 until the clocks of a majority were heard.",
+            std::uint64_t{read(board.clock_confirmed)});
+  const std::uint64_t floor = read(state.limits.tombstone_floor_hlc);
+  add_gauge(page, "minivault_stable_floor_timestamp_seconds",
+            "Until when every member holds every delete, as far as one needed that; 0: no peers.",
+            floor == store::kEverything ? 0.0 : static_cast<double>(floor >> store::kHlcCounterBits) / 1e3);
   add_counter(page, "minivault_conflicts_total", "Records that came and were older than what was held.",
               read(board.conflicts));
   add_counter(page, "minivault_restamped_total", "Own writes stamped once more for a conflict.",
@@ -107,7 +122,7 @@ void add_board(Exposition& page, const shared::ClusterBoard& board) {
 }  // namespace
 
 void add_cluster(Exposition& page, const shared::State& state) {
-  add_board(page, state.cluster);
+  add_board(page, state);
   add_peers(page, peers_of(state.cluster), state.marks.tail.load(std::memory_order_acquire));
 }
 

@@ -144,7 +144,9 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
   const std::uint64_t epoch = board().epoch.load(std::memory_order_acquire);
   if (hello.version != cluster::kProtocolVersion) {
     refuse(client, Reply::kOtherVersion,
-           "this node speaks version " + std::to_string(cluster::kProtocolVersion) + " of the protocol");
+           "the peer speaks version " + std::to_string(cluster::kProtocolVersion) +
+               " of the protocol between nodes and was called in version " + std::to_string(hello.version) +
+               ": run one release on all nodes");
     return false;
   }
   if (epoch == 0) {

@@ -16,7 +16,9 @@
 /// LEB128. Decoded string_views look into the bytes that were decoded.
 namespace minivault::cluster {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+/// Grows with every change of what a message looks like or means: nodes that do not speak the same refuse each
+/// other at the hello. tests/cluster/message_test notices a change.
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 inline constexpr std::string_view kHello = "hello";
 inline constexpr std::string_view kBatch = "batch";

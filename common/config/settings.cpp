@@ -221,7 +221,7 @@ constexpr Setting kSettings[] = {
     {.name = "max-drift",
      .value_name = "DURATION",
      .default_text = "60s",
-     .help = "a clock this far from those of the peers is complained about",
+     .help = "a clock this far from those of the peers is not stamped by",
      .accepted = "a duration from 1ms to 8760h, as 60s",
      .apply = [](Draft& draft,
                  std::string_view text) { return keep_duration(draft.config.max_drift, text, 1ms, kYear); }},

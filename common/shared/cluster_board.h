@@ -36,7 +36,9 @@ struct PeerPlace {
   std::atomic<std::uint64_t> acked;       ///< LSN: durable at the peer, gap-free since `stream_began`
   std::atomic<std::uint64_t> stream_began;
   std::atomic<std::uint64_t> counts_from_ms;  ///< monotonic; a stream that jumped does not count before
-  std::atomic<std::uint64_t> acked_hlc_ms;    ///< wall-clock ms of the newest acknowledged record
+  /// Monotonic, 200 ms exact: when what it has not acknowledged yet began to wait; 0: nothing waits that
+  /// long.
+  std::atomic<std::uint64_t> behind_since_ms;
   std::atomic<std::uint64_t> last_heard_ms;   ///< monotonic
   std::atomic<std::int64_t> clock_offset_us;  ///< the peer's clock minus ours
   std::atomic<std::uint64_t> round_trip_us;
@@ -86,7 +88,9 @@ struct ClusterBoard {
   std::atomic<std::uint64_t> members_digest;   ///< of the set as stored; in every answer to a peer
   std::atomic<std::uint64_t> largest_value;    ///< the smallest limit among the members; 0: not yet known
   std::atomic<std::int64_t> median_offset_us;  ///< the members' median clock minus ours
-  std::atomic<std::uint64_t> conflicts;        ///< writes found older than what a peer held (any worker)
+  /// 1: AppendLock::clock_offset was chosen with a majority of the members' clocks known (needed of them).
+  std::atomic<std::uint32_t> clock_confirmed;
+  std::atomic<std::uint64_t> conflicts;  ///< writes found older than what a peer held (any worker)
   std::atomic<std::uint64_t> restamped, ghosts_dropped, equal_versions;
   std::atomic<std::uint64_t> repair_requested;  ///< raised by a command; the replicator repairs with everyone
   std::atomic<std::uint64_t> forget_requested;  ///< an id that a command names; the replicator takes it

@@ -65,9 +65,9 @@ struct AppendLock {
   /// HLC values below this may be stamped: that is on disk, and the next start stamps above it. Syncer
   /// (without the lock, after its fdatasync); partner: LogWriter.
   std::atomic<std::uint64_t> hlc_ceiling;
-  /// What is added to the machine's clock before it stamps anything, as HLC value: 0, or the way to the
-  /// members' median where the clock is farther from it than -max-drift. Replicator.
-  std::atomic<std::int64_t> clock_correction;
+  /// What is added to boot_hlc() to stamp (store/node_clock.h): never the machine's wall clock itself, which
+  /// may jump. 0 until the replicator has chosen it.
+  std::atomic<std::int64_t> clock_offset;
   /// Arrival order among writers that wait for room.
   std::atomic<std::uint64_t> next_ticket;
   /// How many slots hold a ticket; a hint, counted anew from the slots whenever it is not 0.

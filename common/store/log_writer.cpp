@@ -11,7 +11,7 @@
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
-#include "common/store/corrected_clock.h"
+#include "common/store/node_clock.h"
 
 namespace minivault::store {
 namespace {
@@ -45,7 +45,7 @@ Status LogWriter::commit(Batch& batch) {
     return fail(Code::kNoSpace, "the log is more than half full: writers are slowed down");
   }
   hash_entries(batch);
-  wall_hlc_ = corrected(wall_hlc(), state_.append);
+  clock_hlc_ = node_clock(state_.append);
   while (batch.settled_ < batch.size()) {
     if (Status judged = judge_by_base(batch); !judged) {
       settle_failed(batch);
@@ -225,7 +225,7 @@ void LogWriter::note_seen(std::uint64_t hlc) {
 }
 
 std::uint64_t LogWriter::next_hlc() const {
-  return std::max(state_.append.last_hlc.load(std::memory_order_relaxed) + 1, wall_hlc_);
+  return std::max(state_.append.last_hlc.load(std::memory_order_relaxed) + 1, clock_hlc_);
 }
 
 /// Local writes get their HLC value under the lock, above all that the node has seen, so a later record of a

@@ -85,7 +85,7 @@ class LogWriter {
   const Index& index_;
   Reader& reader_;
   SyncMode sync_;
-  std::uint64_t wall_hlc_ = 0;       ///< this machine's clock as an HLC value, read once a commit
+  std::uint64_t clock_hlc_ = 0;      ///< node_clock(), read once a commit
   std::uint64_t not_before_ns_ = 0;  ///< a log more than half full slows its writers down
 
   // Of the commit under way; kept for their memory.

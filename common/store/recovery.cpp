@@ -10,6 +10,7 @@
 #include "common/store/append_lock.h"
 #include "common/store/checkpoint.h"
 #include "common/store/index.h"
+#include "common/store/node_clock.h"
 
 namespace minivault::store {
 namespace {
@@ -178,9 +179,8 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   if (!scene.ring || verdict.decision == Decision::kNewLog || scene.ring->size() != config.log_bytes) {
     if (Status ok = replace_ring(scene, config, start, starts); !ok) return ok;
   }
-  const std::uint64_t wall_hlc = wall_ms() << kHlcCounterBits;
-  const std::uint64_t last_hlc = std::max({scene.meta.last_hlc, state.append.last_hlc.load(), wall_hlc});
-  const std::uint64_t hlc_ceiling = next_hlc_ceiling(wall_hlc, last_hlc);
+  const std::uint64_t last_hlc = std::max(scene.meta.last_hlc, state.append.last_hlc.load());
+  const std::uint64_t hlc_ceiling = next_hlc_ceiling(node_clock(state.append), last_hlc);
   if (Status ok = scene.ring->write_hlc_ceiling(hlc_ceiling); !ok) return ok;
   RingHeader header = scene.ring->header();
   header.starts = starts + 2;

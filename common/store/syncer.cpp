@@ -9,7 +9,7 @@
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/checkpoint.h"
-#include "common/store/corrected_clock.h"
+#include "common/store/node_clock.h"
 #include "common/store/version.h"
 
 namespace minivault::store {
@@ -78,7 +78,7 @@ bool Syncer::sync_now() {
 
 bool Syncer::ceiling_is_due() const {
   return hlc_ceiling_is_due(state_.append.hlc_ceiling.load(std::memory_order_relaxed),
-                            corrected(wall_ms() << kHlcCounterBits, state_.append),
+                            node_clock(state_.append),
                             state_.append.last_hlc.load(std::memory_order_relaxed));
 }
 
@@ -86,7 +86,7 @@ bool Syncer::ceiling_is_due() const {
 Status Syncer::sync_log() {
   if (!ceiling_is_due()) return ring_.sync();
   shared::AppendLock& append = state_.append;
-  const std::uint64_t ceiling = next_hlc_ceiling(corrected(wall_ms() << kHlcCounterBits, append),
+  const std::uint64_t ceiling = next_hlc_ceiling(node_clock(append),
                                                  append.last_hlc.load(std::memory_order_relaxed));
   if (Status written = ring_.write_hlc_ceiling(ceiling); !written) return written;
   if (Status synced = ring_.sync(); !synced) return synced;

@@ -35,17 +35,17 @@ inline constexpr std::uint64_t kTombstoneGrace = 10'000ULL << kHlcCounterBits;
 // only HLC values below a ceiling are stamped that was durable before, and a start after a crash stamps above
 // it. So the clock runs ahead by up to this after a crash; where it is ahead already, by far less, for
 // crashes may come one after the other.
-inline constexpr std::uint64_t kCeilingAboveWall = 8'000ULL << kHlcCounterBits;
+inline constexpr std::uint64_t kCeilingAboveClock = 8'000ULL << kHlcCounterBits;
 inline constexpr std::uint64_t kCeilingAboveLast = 250ULL << kHlcCounterBits;
 
-/// `wall_hlc`: the machine's clock; `last_hlc`: the largest value stamped or seen.
-[[nodiscard]] constexpr std::uint64_t next_hlc_ceiling(std::uint64_t wall_hlc, std::uint64_t last_hlc) {
-  return std::max(wall_hlc + kCeilingAboveWall, last_hlc + kCeilingAboveLast);
+/// `clock_hlc`: the node's clock (node_clock.h); `last_hlc`: the largest value stamped or seen.
+[[nodiscard]] constexpr std::uint64_t next_hlc_ceiling(std::uint64_t clock_hlc, std::uint64_t last_hlc) {
+  return std::max(clock_hlc + kCeilingAboveClock, last_hlc + kCeilingAboveLast);
 }
 /// Half of what lies below the ceiling is used up.
-[[nodiscard]] constexpr bool hlc_ceiling_is_due(std::uint64_t ceiling, std::uint64_t wall_hlc,
+[[nodiscard]] constexpr bool hlc_ceiling_is_due(std::uint64_t ceiling, std::uint64_t clock_hlc,
                                                 std::uint64_t last_hlc) {
-  return ceiling < std::max(wall_hlc + kCeilingAboveWall / 2, last_hlc + kCeilingAboveLast / 2);
+  return ceiling < std::max(clock_hlc + kCeilingAboveClock / 2, last_hlc + kCeilingAboveLast / 2);
 }
 
 }  // namespace minivault::store

@@ -4,6 +4,8 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <xxhash.h>
+
 #include "common/cluster/message.h"
 #include "common/cluster/wire.h"
 #include "tests/cluster/damage.h"
@@ -76,6 +78,7 @@ class MessageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(answers_there_and_back);
   CPPUNIT_TEST(a_refusal_is_an_error_with_its_text);
   CPPUNIT_TEST(another_version_is_told_and_nothing_else);
+  CPPUNIT_TEST(the_layout_belongs_to_the_version);
   CPPUNIT_TEST(damage_has_a_name);
   CPPUNIT_TEST(hostile_bytes_are_harmless);
   CPPUNIT_TEST_SUITE_END();
@@ -140,6 +143,18 @@ class MessageTest : public CppUnit::TestFixture {
     const auto out = decode_hello(bytes);
     CPPUNIT_ASSERT(out && out->version == 9 && out->id == 0);
     CPPUNIT_ASSERT(decode_hello(bytes.substr(0, 4)));  // whatever that version has behind it
+  }
+
+  // Raise kProtocolVersion whenever this fails, and write down the new number.
+  void the_layout_belongs_to_the_version() {
+    BatchWriter writer(5);
+    writer.add({store::Operation::kSet, 1, {1 << 20, 5}, "key", "value"});
+    writer.add({store::Operation::kDelete, 0, {(1 << 20) + 1, 5}, "gone", ""});
+    std::string all = encode(hello()) + encode(hello_reply()) + encode(static_cast<Pulse>(pulse_reply()));
+    all += encode(pulse_reply()) + encode(BatchReply{4096, 2, {{1, {3, 4}}}}) + encode(read_reply());
+    all += writer.finish({77, true, 4096, 8192, 1 << 21}) + writer.finish_push();
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{2}, kProtocolVersion);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, XXH3_64bits(all.data(), all.size()));
   }
 
   void damage_has_a_name() {

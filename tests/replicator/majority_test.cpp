@@ -25,7 +25,6 @@ class MajorityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MajorityTest);
   CPPUNIT_TEST(as_many_have_it_as_are_needed);
   CPPUNIT_TEST(the_floor_is_what_everyone_holds_of_everyone);
-  CPPUNIT_TEST(the_median_counts_this_node);
   CPPUNIT_TEST(the_floor_waits_for_streams_of_absent_origins);
   CPPUNIT_TEST(who_holds_more_of_an_absent_origin_leads);
   CPPUNIT_TEST_SUITE_END();
@@ -100,13 +99,6 @@ class MajorityTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, less, 7));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, {}, 7));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, more, 8));
-  }
-
-  void the_median_counts_this_node() {
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, median_offset({}));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, median_offset({1'000}));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, median_offset({-5, 1'000}));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{900}, median_offset({900, 1'000}));
   }
 };
 

@@ -10,9 +10,11 @@
 #include <stdexcept>
 #include <thread>
 
+#include "common/core/clock.h"
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/checkpointer.h"
+#include "common/store/node_clock.h"
 #include "tests/support/wait.h"
 
 namespace minivault::test {
@@ -71,6 +73,7 @@ Engine::~Engine() {
 
 void Engine::start() {
   if (!try_start()) throw std::runtime_error("the checkpointer refused to start");
+  if (clock_known) state().append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us()));
 }
 
 bool Engine::try_start() {

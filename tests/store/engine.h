@@ -26,6 +26,7 @@ class Engine {
 
   Config config;                  ///< changes count from the next start on
   std::uint64_t index_words = 0;  ///< 0: as many as the log's size asks for
+  bool clock_known = true;        ///< a start is told the time, as by a replicator; false: it knows none
 
   /// New shared memory, new checkpointer; waits until it has recovered. Throws when it refuses; see
   /// exit_status().

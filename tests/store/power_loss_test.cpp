@@ -165,9 +165,7 @@ class PowerLossTest : public CppUnit::TestFixture {
 
   void cut_power(Mode mode, const std::vector<std::uint64_t>& moments) {
     const TemporaryDirectory directory;
-    disk_faults().clock_offset_ms.store(-3'600'000);  // the machine wakes with a clock that is an hour behind
     each_cut(moments, [&](const TracedDisk& disk) { cut_now(disk, mode, directory.path()); });
-    disk_faults().clock_offset_ms.store(0);
   }
 
   void cut_power(Mode mode, std::uint64_t cuts = environment_number("MINIVAULT_POWER_CUTS", 200)) {
@@ -214,7 +212,6 @@ class PowerLossTest : public CppUnit::TestFixture {
     disk_faults().log_sync_us.store(0);
     disk_faults().sync_error.store(0);
     disk_faults().synced_writes_until_death.store(-1);
-    disk_faults().clock_offset_ms.store(0);
   }
 
   void always() {

@@ -13,6 +13,7 @@
 
 #include "common/core/clock.h"
 #include "common/process/roles.h"
+#include "common/store/node_clock.h"
 #include "tests/support/bytes.h"
 #include "tests/support/frames.h"
 #include "tests/support/wait.h"
@@ -63,6 +64,7 @@ BoardNode::BoardNode(Config config) : config_(std::move(config)) {
   board().complete.store(1);
   checkpointer_ = fork_child(kCheckpointerSlot, shared::Role::kCheckpointer);
   await_ready(kCheckpointerSlot);
+  state().append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us()));
   worker_ = fork_child(kWorkerSlot, shared::Role::kWorker);
   await_ready(kWorkerSlot);
   know(FakePeer::kId);

@@ -10,8 +10,10 @@
 #include <string>
 #include <thread>
 
+#include "common/core/clock.h"
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
+#include "tests/support/metrics.h"
 #include "tests/worker/board_node.h"
 
 namespace minivault::test {
@@ -55,6 +57,7 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_taken_id_takes_no_writes);
   CPPUNIT_TEST(a_value_must_fit_every_member);
   CPPUNIT_TEST(health_tells_of_the_quorum);
+  CPPUNIT_TEST(every_figure_has_its_unit);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -231,6 +234,57 @@ class QuorumTest : public CppUnit::TestFixture {
     assert_refused(http(node.port(), http_upload("PUT", "/k", large)), 413);
     node.board().largest_value.store(0);
     assert_done(http(node.port(), http_upload("PUT", "/k", large)));
+  }
+
+  // Microseconds, milliseconds and HLC values on the board; seconds on the page.
+  void every_figure_has_its_unit() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_peer(3, 7, "peer.example:3000");
+    shared::ClusterBoard& board = node.board();
+    shared::PeerPlace& place = board.peers[3];
+    place.acked.store(node.tail() - 1'000);
+    place.behind_since_ms.store(monotonic_ms() - 5'000);
+    place.clock_offset_us.store(-2'500'000);
+    place.round_trip_us.store(1'500);
+    place.connections.store(2);
+    place.errors.store(11);
+    board.median_offset_us.store(61'000'000);
+    board.clock_confirmed.store(1);
+    board.conflicts.store(5);
+    board.restamped.store(6);
+    board.ghosts_dropped.store(7);
+    board.equal_versions.store(8);
+    node.state().limits.tombstone_floor_hlc.store(1'234'500ULL << store::kHlcCounterBits);
+    node.state().append.clock_offset.fetch_add(std::int64_t{61'000} << store::kHlcCounterBits);
+
+    const auto json = parse_json(http(node.port(), http_request("GET", "/health")).body);
+    const auto& peer = json["peers"][0];
+    CPPUNIT_ASSERT_EQUAL(1'000U, peer["lag_bytes"].GetUint());
+    CPPUNIT_ASSERT(peer["lag_ms"].GetUint() >= 5'000 && peer["lag_ms"].GetUint() < 100'000);
+    CPPUNIT_ASSERT_EQUAL(-2'500'000, peer["clock_offset_us"].GetInt());
+    CPPUNIT_ASSERT_EQUAL(2U, peer["connections"].GetUint());
+    CPPUNIT_ASSERT_EQUAL(61'000'000, json["clock"]["median_offset_us"].GetInt());
+    CPPUNIT_ASSERT(json["clock"]["drifts"].IsTrue() && json["clock"]["confirmed"].IsTrue());
+    CPPUNIT_ASSERT_DOUBLES_EQUAL(61e6, json["clock"]["stamp_offset_us"].GetDouble(), 1e6);
+
+    const Metrics metrics(node.port());
+    const auto of_peer = [&](const std::string& name) {
+      return metrics["minivault_peer_" + name + "{peer=\"peer.example:3000\"}"];
+    };
+    CPPUNIT_ASSERT_EQUAL(1'000.0, of_peer("lag_bytes"));
+    CPPUNIT_ASSERT(of_peer("lag_seconds") >= 5 && of_peer("lag_seconds") < 100);
+    CPPUNIT_ASSERT_EQUAL(-2.5, of_peer("clock_offset_seconds"));
+    CPPUNIT_ASSERT_EQUAL(0.0015, of_peer("round_trip_seconds"));
+    CPPUNIT_ASSERT_EQUAL(2.0, of_peer("connections"));
+    CPPUNIT_ASSERT_EQUAL(11.0, of_peer("errors_total"));
+    CPPUNIT_ASSERT_EQUAL(61.0, metrics["minivault_clock_offset_seconds"]);
+    CPPUNIT_ASSERT_DOUBLES_EQUAL(61.0, metrics["minivault_clock_stamp_offset_seconds"], 1);
+    CPPUNIT_ASSERT_EQUAL(1.0, metrics["minivault_clock_confirmed"]);
+    CPPUNIT_ASSERT_EQUAL(1'234.5, metrics["minivault_stable_floor_timestamp_seconds"]);
+    CPPUNIT_ASSERT_EQUAL(5.0, metrics["minivault_conflicts_total"]);
+    CPPUNIT_ASSERT_EQUAL(6.0, metrics["minivault_restamped_total"]);
+    CPPUNIT_ASSERT_EQUAL(7.0, metrics["minivault_ghosts_dropped_total"]);
+    CPPUNIT_ASSERT_EQUAL(8.0, metrics["minivault_equal_versions_total"]);
   }
 
   void health_tells_of_the_quorum() {

@@ -1,0 +1,86 @@
+// The part of a Replicator that says by which clock this node stamps.
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/store/node_clock.h"
+#include "replicator/clock_choice.h"
+#include "replicator/replicator.h"
+
+namespace minivault::replicator {
+namespace {
+
+constexpr std::uint64_t kDriftNoteMs = 60'000;
+/// With the first of several peers alone a start takes itself for wrong where that one is.
+constexpr std::uint64_t kDriftsForMs = 1'000;
+/// With -async writes are acknowledged though nobody else is there: a node that finds nobody for so long
+/// after its start takes its own clock's word.
+constexpr std::uint64_t kAsyncPatienceMs = 3'000;
+
+}  // namespace
+
+Clocks Replicator::clocks() const {
+  const std::atomic<std::int64_t>& offset = context_->region.state().append.clock_offset;
+  Clocks clocks;
+  clocks.wall_us = wall_minus_boot_us();
+  if (board_->clock_confirmed.load(std::memory_order_relaxed) != 0) {
+    clocks.stamped_us = store::us_of_hlc(offset.load(std::memory_order_relaxed));
+  }
+  for (const auto& peer : peers_) {
+    const bool is_member = home_.members().find(peer->id()) != nullptr;
+    if (is_member && peer->is_reachable()) clocks.peers_us.push_back(peer->clock_us());
+  }
+  clocks.needed = board_->needed.load(std::memory_order_relaxed);
+  clocks.allowed_us = std::chrono::microseconds(context_->config.max_drift).count();
+  return clocks;
+}
+
+void Replicator::choose_clock() {
+  if (board_->needed.load(std::memory_order_relaxed) == shared::kNotYetKnown) return;
+  const Clocks known = clocks();
+  std::optional<std::int64_t> chosen = replicator::choose_clock(known);
+  const bool is_first = chosen && board_->clock_confirmed.exchange(1, std::memory_order_relaxed) == 0;
+  if (is_first && known.needed > 0) {
+    log_line(LogLevel::kInfo, "clock_confirmed",
+             {{"clocks", known.peers_us.size() + 1}, {"ms_from_own", (*chosen - known.wall_us) / 1'000}});
+  }
+  const bool alone = !known.stamped_us && context_->config.async && now_ms_ >= started_ms_ + kAsyncPatienceMs;
+  if (!chosen && alone) chosen = known.wall_us;
+  if (chosen) {
+    context_->region.state().append.clock_offset.store(store::hlc_of_us(*chosen), std::memory_order_relaxed);
+  }
+  tell_drift(known);
+}
+
+void Replicator::tell_drift(const Clocks& known) {
+  for (const auto& peer : peers_) {
+    const std::int64_t offset_us = peer->is_reachable() ? peer->clock_us() - known.wall_us : 0;
+    peer->place().clock_offset_us.store(offset_us, std::memory_order_relaxed);
+  }
+  const std::int64_t median = median_offset(known);
+  board_->median_offset_us.store(median, std::memory_order_release);
+  if (std::abs(median) <= known.allowed_us) {
+    drifts_since_ms_ = 0;
+    return;
+  }
+  if (drifts_since_ms_ == 0) drifts_since_ms_ = now_ms_;
+  if (now_ms_ < std::max(next_drift_note_ms_, drifts_since_ms_ + kDriftsForMs)) return;
+  next_drift_note_ms_ = now_ms_ + kDriftNoteMs;
+  log_line(LogLevel::kWarning, "clock_drift", {{"ms_ahead_of_peers", -median / 1'000}});
+}
+
+/// What others stamped is not to be stamped below, whoever heard of it.
+void Replicator::follow_clocks() {
+  std::uint64_t hlc = 0;
+  for (const auto& peer : peers_) {
+    for (const cluster::Held& held : peer->held()) {
+      if (held.origin == peer->id()) hlc = std::max(hlc, held.position.hlc);
+    }
+  }
+  (void)home_.catch_up(hlc);
+}
+
+}  // namespace minivault::replicator
