@@ -80,9 +80,13 @@ ParcelPtr Shelf::finish(Lsn from, const Stretch& stretch) {
   parcel->to = stretch.to;
   parcel->records = writer_.records();
   parcel->hlc = stretch.hlc;
-  parcel->frame = frame_around(
-      writer_.finish({.epoch = epoch_, .jump = false, .from = from, .to = stretch.to, .hlc = stretch.hlc}),
-      false);
+  const std::string head =
+      writer_.head({.epoch = epoch_, .jump = false, .from = from, .to = stretch.to, .hlc = stretch.hlc});
+  const std::size_t message_bytes = head.size() + writer_.body().size();
+  parcel->frame.reserve(head_bytes() + message_bytes);
+  protocol::append_sync_head(parcel->frame, cluster::kBatch, message_bytes);
+  parcel->frame += head;
+  parcel->frame += writer_.body();
   keep(parcel);
   return parcel;
 }

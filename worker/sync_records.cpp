@@ -37,10 +37,15 @@ store::Write note_write(std::string_view name, std::string_view value) {
   return write;
 }
 
-/// Nothing of the memory of a large message stays behind.
+/// Nothing of the memory of a large message, or of one of many tiny records, stays behind.
 void clear(SyncState& state) {
   constexpr std::size_t kKept = 4 << 20;
+  constexpr std::size_t kKeptRecords = 16 << 10;
   state.writing = false;
+  if (state.batch.size() > kKeptRecords) {
+    state.batch = {};
+    state.records = {};
+  }
   state.batch.clear();
   state.records.clear();
   if (state.plain.capacity() > kKept) std::string().swap(state.plain);
@@ -58,7 +63,7 @@ Progress SyncSession::batch(Client& client, std::string_view message) {
     refuse(client, Reply::kSayHelloFirst, "the caller was no member here when it said hello");
     return Progress::kGoOn;
   }
-  Result<cluster::DecodedBatch> decoded = cluster::decode_batch(message, state.id);
+  Result<cluster::DecodedBatch> decoded = cluster::decode_batch(message, state.id, std::move(state.records));
   if (!decoded) {
     state.next.reset();
     refuse(client, Reply::kMalformed, decoded.error().message);

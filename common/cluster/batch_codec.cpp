@@ -9,6 +9,7 @@
 // frame or of TCP is not what damage is found by, a fingerprint is (range.h).
 
 #include <string>
+#include <utility>
 
 #include "common/cluster/message.h"
 #include "common/cluster/wire.h"
@@ -63,10 +64,11 @@ const char* take_record(wire::Reader& reader, store::Version& previous, Record& 
   return nullptr;
 }
 
-Result<std::vector<Record>> take_records(wire::Reader& reader, NodeId origin, std::string_view message) {
+Result<std::vector<Record>> take_records(wire::Reader& reader, NodeId origin, std::string_view message,
+                                         std::vector<Record> records) {
   const std::uint64_t count = reader.count(kLeastRecordBytes);
   if (!reader.good()) return damaged(message, "cut off before its records");
-  std::vector<Record> records(count);
+  records.resize(count);  // take_record() sets every field
   store::Version previous{0, origin};
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (const char* wrong = take_record(reader, previous, records[i])) return bad_record(message, i, wrong);
@@ -93,16 +95,17 @@ void BatchWriter::add(const Record& record) {
 }
 
 std::string BatchWriter::finish(const BatchHead& head) const {
-  constexpr std::size_t kHeadBytes = 64;
+  return this->head(head) + bytes_;
+}
+
+std::string BatchWriter::head(const BatchHead& head) const {
   std::string out;
-  out.reserve(kHeadBytes + bytes_.size());
   wire::put_fixed(out, head.epoch);
   wire::put_fixed(out, static_cast<std::uint8_t>(head.jump));
   wire::put(out, head.from);
   wire::put(out, head.to - head.from);
   wire::put_fixed(out, head.hlc);
   wire::put(out, records_);
-  out += bytes_;
   return out;
 }
 
@@ -121,7 +124,7 @@ void BatchWriter::clear(NodeId origin) {
   bytes_.clear();
 }
 
-Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin) {
+Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin, std::vector<Record> memory) {
   wire::Reader reader(bytes);
   DecodedBatch batch;
   BatchHead& head = batch.head;
@@ -136,7 +139,7 @@ Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin) {
   if (head.epoch == 0) return damaged("batch", "no epoch");
   if (jump > 1) return damaged("batch", "jump is neither yes nor no");
   if (head.to < head.from) return damaged("batch", "it ends before it begins");
-  Result<std::vector<Record>> records = take_records(reader, origin, "batch");
+  Result<std::vector<Record>> records = take_records(reader, origin, "batch", std::move(memory));
   if (!records) return tl::unexpected(records.error());
   std::uint64_t hlc = 0;
   for (std::size_t i = 0; i < records->size(); ++i) {
@@ -151,7 +154,7 @@ Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin) {
 
 Result<std::vector<Record>> decode_push(std::string_view bytes) {
   wire::Reader reader(bytes);
-  return take_records(reader, 0, "push");
+  return take_records(reader, 0, "push", {});
 }
 
 }  // namespace minivault::cluster

@@ -160,6 +160,9 @@ class BatchWriter {
   [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
   /// The whole message.
   [[nodiscard]] std::string finish(const BatchHead& head) const;
+  /// The same in two pieces, for whoever puts them where they are sent from.
+  [[nodiscard]] std::string head(const BatchHead& head) const;
+  [[nodiscard]] std::string_view body() const { return bytes_; }
   [[nodiscard]] std::string finish_push() const;
   void clear(NodeId origin);
 
@@ -176,8 +179,9 @@ struct DecodedBatch {
 
 /// The records of a batch by `origin`: every one must be a set or delete of a key of 1 to 65,535 bytes with a
 /// version of that origin, HLC values rising and not above head.hlc, flags known, no value with a delete.
-/// Error: kCorrupt.
-[[nodiscard]] Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin);
+/// Error: kCorrupt. `memory`: of a batch that is done with, for the records of this one.
+[[nodiscard]] Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin,
+                                                std::vector<Record> memory = {});
 /// Records of any origin, in any order; each as above but for that.
 [[nodiscard]] Result<std::vector<Record>> decode_push(std::string_view bytes);
 

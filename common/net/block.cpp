@@ -1,5 +1,6 @@
 #include "common/net/block.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace minivault::net {
@@ -35,8 +36,22 @@ Block BlockPool::take() {
   return block;
 }
 
+Block BlockPool::take_kept(std::size_t least) {
+  const auto fits = [least](const Block& block) { return block.capacity() >= least; };
+  const auto found = std::find_if(large_.begin(), large_.end(), fits);
+  if (found == large_.end()) return {};
+  Block block = std::move(*found);
+  large_.erase(found);
+  return block;
+}
+
 void BlockPool::give(Block block) {
-  if (block.capacity() == kBlockBytes && free_.size() < kKeptBlocks) free_.push_back(std::move(block));
+  const std::size_t bytes = block.capacity();
+  if (bytes == kBlockBytes && free_.size() < kKeptBlocks) {
+    free_.push_back(std::move(block));
+  } else if (bytes > kBlockBytes && bytes <= kLargestKept && large_.size() < kKeptLarge) {
+    large_.push_back(std::move(block));
+  }
 }
 
 }  // namespace minivault::net

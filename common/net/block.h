@@ -31,21 +31,29 @@ class Block {
 };
 
 /// Blocks of one size, handed from connection to connection, so that reading and answering allocate nothing
-/// in steady state and an idle connection owns none. One thread.
+/// in steady state and an idle connection owns none. And a few that grew larger: memory that is new costs a
+/// page fault for each 4 KB, which for batches of 256 KB is a tenth of what taking them costs. One thread.
 class BlockPool {
  public:
   static constexpr std::size_t kBlockBytes = 64 * 1024;
   static constexpr std::size_t kKeptBlocks = 64;
+  static constexpr std::size_t kLargestKept = 1 << 20;
+  static constexpr std::size_t kKeptLarge = 4;
 
   /// A block of kBlockBytes; empty if there is no memory.
   [[nodiscard]] Block take();
-  /// Keeps the block if it is of the pool's size and there is room, else frees it.
+  /// One that was kept and has at least so many bytes, more than kBlockBytes; empty: there is none.
+  [[nodiscard]] Block take_kept(std::size_t least);
+  /// Keeps the block if it is of the pool's size, or larger but not too large, and there is room; else frees
+  /// it.
   void give(Block block);
 
   [[nodiscard]] std::size_t kept() const { return free_.size(); }
+  [[nodiscard]] std::size_t kept_large() const { return large_.size(); }
 
  private:
   std::vector<Block> free_;
+  std::vector<Block> large_;
 };
 
 }  // namespace minivault::net

@@ -24,7 +24,10 @@ std::span<char> InputBuffer::room(std::size_t request_bytes) {
   if (end_ == block_.capacity()) {
     const std::size_t doubled = 2 * block_.capacity();
     const bool ends_sooner = request_bytes > block_.capacity() && request_bytes < doubled;
-    if (!block_.reserve(ends_sooner ? request_bytes : doubled)) return {};
+    const std::size_t wanted = ends_sooner ? request_bytes : doubled;
+    Block kept = pool_->take_kept(wanted);
+    const bool grown = kept.capacity() > 0 ? move_to(std::move(kept)) : block_.reserve(wanted);
+    if (!grown) return {};
   }
   return {block_.data() + end_, block_.capacity() - end_};
 }

@@ -10,7 +10,8 @@ namespace minivault::net {
 
 /// Bytes that were received and not yet consumed, always contiguous, so that parsers see plain views.
 ///
-/// Grows with what arrived, never with what a request claims. Borrows the pool's block while there is
+/// Grows with what arrived, never with what a request claims: into what the pool has kept, else as far as it
+/// must. Borrows the pool's block while there is
 /// something to read and gives it back in settle(): an idle connection holds nothing, a started request only
 /// its own size. consume() moves nothing, so views into unread() stay good until the next room() or settle().
 class InputBuffer {

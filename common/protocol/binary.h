@@ -161,11 +161,17 @@ inline void append_keyed(std::string& out, Opcode opcode, std::string_view key) 
   out.append(key);
 }
 
+/// All but the value, which is to follow.
+inline void append_value_head(std::string& out, Opcode opcode, std::string_view key, std::size_t value_bytes,
+                              bool compressed) {
+  append_keyed(out, opcode, key);
+  store(out, static_cast<std::uint32_t>(value_bytes));
+  out.push_back(compressed ? '\1' : '\0');
+}
+
 inline void append_valued(std::string& out, Opcode opcode, std::string_view key, std::string_view value,
                           bool compressed) {
-  append_keyed(out, opcode, key);
-  store(out, static_cast<std::uint32_t>(value.size()));
-  out.push_back(compressed ? '\1' : '\0');
+  append_value_head(out, opcode, key, value.size(), compressed);
   out.append(value);
 }
 
@@ -187,6 +193,11 @@ inline void append_delete(std::string& out, std::string_view key) {
 inline void append_sync(std::string& out, std::string_view stream, std::string_view message,
                         bool compressed) {
   detail::append_valued(out, Opcode::kSync, stream, message, compressed);
+}
+
+/// The same without the message, whose bytes are to follow: for one that is put together in place.
+inline void append_sync_head(std::string& out, std::string_view stream, std::size_t message_bytes) {
+  detail::append_value_head(out, Opcode::kSync, stream, message_bytes, false);
 }
 
 /// The server ignores the key, but an empty one would be an error.

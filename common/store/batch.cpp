@@ -9,7 +9,7 @@ namespace minivault::store {
 void Batch::add(const Write& write) {
   MV_ASSERT(!write.key.empty() && write.key.size() <= kLargestKey);
   MV_ASSERT(write.value.size() <= std::numeric_limits<std::uint32_t>::max());
-  Entry entry{};
+  Entry& entry = entries_.emplace_back();
   entry.header.hlc = write.version.hlc;
   entry.header.origin = write.version.origin;
   entry.header.value_size = static_cast<std::uint32_t>(write.value.size());
@@ -20,17 +20,18 @@ void Batch::add(const Write& write) {
   entry.expected = write.expected;
   entry.arena_offset = arena_.size();
 
-  arena_.resize(arena_.size() + sizeof(RecordHeader));
-  arena_ += write.key;
   const std::uint64_t bytes = record_bytes(write.key.size(), write.value.size());
-  if (write.value.size() <= kInlineValue) {
-    arena_ += write.value;
-    arena_.resize(entry.arena_offset + bytes);  // zeros up to the next record
+  const bool is_inline = write.value.size() <= kInlineValue;
+  const std::size_t before_value = sizeof(RecordHeader) + write.key.size();
+  arena_.resize(entry.arena_offset + (is_inline ? bytes : before_value));  // zeros up to the next record
+  char* const to = arena_.data() + entry.arena_offset;
+  write.key.copy(to + sizeof(RecordHeader), write.key.size());
+  if (is_inline) {
+    write.value.copy(to + before_value, write.value.size());
   } else {
     entry.outside_value = write.value.data();
   }
   log_bytes_ += bytes;
-  entries_.push_back(entry);
 }
 
 void Batch::clear() {

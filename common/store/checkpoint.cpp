@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
@@ -16,6 +17,9 @@ constexpr std::size_t kKeysPerTransaction = 5'000;
 constexpr std::uint64_t kBytesPerTransaction = 16ULL << 20;
 // Whose cache misses overlap, and what is fetched of a record to compare its key, or to store it.
 constexpr std::size_t kLookedUpTogether = 32;
+// After so many groups in a row of which the index told nothing, one of so many is asked about.
+constexpr unsigned kFruitlessGroups = 16;
+constexpr unsigned kAskedOfFruitless = 16;
 constexpr std::size_t kUsualHead = 80;
 constexpr std::size_t kUsualRecord = 192;
 // Of the base, in one step of a sweep: some milliseconds.
@@ -70,7 +74,7 @@ Result<Lsn> Checkpoint::collect_all(Lsn from, Lsn until) {
     if (!ring_.view(at, record)) {
       return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(at));
     }
-    items_.push_back({0, record.key, at, record.header.operation == Operation::kNote});
+    items_.push_back({0, at, record.header.key_size, record.header.operation == Operation::kNote});
     at = record.end();
   }
   sort();
@@ -81,12 +85,18 @@ Result<Lsn> Checkpoint::collect_all(Lsn from, Lsn until) {
 Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
   items_.clear();
   largest_hlc_ = 0;
+  fruitless_ = 0;
   const Lsn limit = std::min(until, from + ring_.size() / 4);
   // Two passes over the bounds: what may be left out depends on where this checkpoint ends.
   Lsn end = from;
+  std::size_t records = 0;
   RecordView record;
-  while (end < until && ring_.view(end, record) && (end == from || record.end() <= limit)) end = record.end();
+  while (end < until && ring_.view(end, record) && (end == from || record.end() <= limit)) {
+    end = record.end();
+    ++records;
+  }
   if (end == from) return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(from));
+  items_.reserve(records);  // what is not used of it is not touched either
 
   const Lsn window = state_.marks.window.load(std::memory_order_acquire);
   for (Lsn at = from; at < end;) {
@@ -99,54 +109,81 @@ Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
 }
 
 /// Takes the next few records in, but for those that a newer one supersedes. A few at once, so that the cache
-/// misses of their lookups overlap. Returns where the next begin.
+/// misses of their lookups overlap. Where each key was written once, as in what a node missed, asking costs
+/// more than it saves: what is taken in for nothing goes when it is sorted. Returns where the next begin.
 Result<Lsn> Checkpoint::collect_some(Lsn from, Lsn end, Lsn window) {
-  std::array<Item, kLookedUpTogether> some;
-  std::array<std::uint64_t, kLookedUpTogether> hashes;
+  std::array<Asked, kLookedUpTogether> asked;
+  const bool ask_all = fruitless_ < kFruitlessGroups || fruitless_ % kAskedOfFruitless == 0;
   std::size_t count = 0;
+  std::size_t taken = 0;
   Lsn at = from;
-  for (; at < end && count < some.size(); ++count) {
+  for (; at < end && taken < kLookedUpTogether; ++taken) {
     RecordView record;
     if (!ring_.view(at, record)) {
       return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(at));
     }
-    some[count] = {0, record.key, at, record.header.operation == Operation::kNote};
-    if (!some[count].is_note) largest_hlc_ = std::max(largest_hlc_, record.header.hlc);
-    hashes[count] = index_.hash(record.key, some[count].is_note);
-    index_.prefetch(hashes[count]);
+    const Item item{0, at, record.header.key_size, record.header.operation == Operation::kNote};
     at = record.end();
+    if (!item.is_note) largest_hlc_ = std::max(largest_hlc_, record.header.hlc);
+    if (ask_all || item.is_note) {  // the same few notes come again and again
+      asked[count] = {item, record.key, index_.hash(record.key, item.is_note)};
+      index_.prefetch(asked[count++].hash);
+    } else {
+      items_.push_back(item);
+    }
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    const Lsn newest = index_.candidate(hashes[i], window);
-    if (newest != shared::kNoLsn && newest != some[i].lsn) ring_.prefetch(newest, kUsualHead);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const Item& item = some[i];
-    const Lsn newest = index_.find(hashes[i], window, [&](Lsn lsn) {
-      return lsn == item.lsn || is_record_of(ring_, lsn, item.key, item.is_note);
-    });
-    const bool superseded = newest != shared::kNoLsn && newest > item.lsn && newest < end;
-    if (!superseded) items_.push_back(item);
-  }
+  const bool any = take_newest(std::span(asked).first(count), end, window);
+  fruitless_ = any && ask_all ? 0 : fruitless_ + 1;
   return at;
 }
 
-/// By key; of several records of a key, which the index did not tell of, the newest stays.
-void Checkpoint::sort() {
-  std::size_t same = items_.empty() ? 0 : items_.front().key.size();  // bytes that all keys begin with
-  for (const Item& item : items_) {
-    const std::string_view first = items_.front().key.substr(0, std::min(same, item.key.size()));
-    same = static_cast<std::size_t>(std::mismatch(first.begin(), first.end(), item.key.begin()).first -
-                                    first.begin());
+/// Whether any of them was superseded.
+bool Checkpoint::take_newest(std::span<const Asked> asked, Lsn end, Lsn window) {
+  for (const Asked& each : asked) {
+    const Lsn newest = index_.candidate(each.hash, window);
+    if (newest != shared::kNoLsn && newest != each.item.lsn) ring_.prefetch(newest, kUsualHead);
   }
-  for (Item& item : items_) item.prefix = prefix_of(item.key.substr(same));
-  std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+  bool any = false;
+  for (const Asked& each : asked) {
+    const Item& item = each.item;
+    const Lsn newest = index_.find(each.hash, window, [&](Lsn lsn) {
+      return lsn == item.lsn || is_record_of(ring_, lsn, each.key, item.is_note);
+    });
+    const bool superseded = newest != shared::kNoLsn && newest > item.lsn && newest < end;
+    if (!superseded) items_.push_back(item);
+    any = any || (superseded && !item.is_note);
+  }
+  return any;
+}
+
+std::string_view Checkpoint::key_of(const Item& item) const {
+  const std::byte* record = ring_.at(item.lsn);
+  return {reinterpret_cast<const char*>(record + sizeof(RecordHeader)), item.key_size};
+}
+
+/// By key, notes behind: what they say of records is in the base no sooner than these. Of several records of
+/// a key, which the index did not tell of, the newest stays.
+void Checkpoint::sort() {
+  // What all keys begin with. Notes are named in another way: they would leave nothing of it.
+  std::string_view same;
+  bool any = false;
+  for (const Item& item : items_) {
+    if (item.is_note) continue;
+    const std::string_view key = key_of(item);
+    if (!std::exchange(any, true)) same = key;
+    if (key.starts_with(same)) continue;
+    const auto end = std::mismatch(same.begin(), same.end(), key.begin(), key.end()).first;
+    same = same.substr(0, static_cast<std::size_t>(end - same.begin()));
+  }
+  for (Item& item : items_) item.prefix = prefix_of(key_of(item).substr(item.is_note ? 0 : same.size()));
+  std::sort(items_.begin(), items_.end(), [this](const Item& a, const Item& b) {
+    if (a.is_note != b.is_note) return b.is_note;
     if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    if (const int order = a.key.compare(b.key); order != 0) return order < 0;
-    return a.is_note == b.is_note ? a.lsn > b.lsn : a.is_note;
+    if (const int order = key_of(a).compare(key_of(b)); order != 0) return order < 0;
+    return a.lsn > b.lsn;
   });
-  const auto superseded = [](const Item& newer, const Item& older) {
-    return newer.prefix == older.prefix && newer.is_note == older.is_note && newer.key == older.key;
+  const auto superseded = [this](const Item& newer, const Item& older) {
+    return newer.prefix == older.prefix && newer.is_note == older.is_note && key_of(newer) == key_of(older);
   };
   items_.erase(std::unique(items_.begin(), items_.end(), superseded), items_.end());
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,17 +46,25 @@ class Checkpoint {
   [[nodiscard]] bool sweep_is_due() const;
 
  private:
+  /// A record to be applied. Small: a checkpoint has millions of them.
   struct Item {
     /// Eight bytes of the key, big-endian, from the first on in which keys differ: most comparisons end here.
     std::uint64_t prefix;
-    std::string_view key;
     Lsn lsn;
+    std::uint16_t key_size;
     bool is_note;
   };
 
   [[nodiscard]] Result<Lsn> collect(Lsn from, Lsn until);
   [[nodiscard]] Result<Lsn> collect_all(Lsn from, Lsn until);
+  struct Asked {
+    Item item;
+    std::string_view key;
+    std::uint64_t hash;
+  };
   [[nodiscard]] Result<Lsn> collect_some(Lsn from, Lsn end, Lsn window);
+  [[nodiscard]] bool take_newest(std::span<const Asked> asked, Lsn end, Lsn window);
+  [[nodiscard]] std::string_view key_of(const Item& item) const;
   void sort();
   [[nodiscard]] Status apply(Lsn end);
   [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
@@ -68,6 +77,7 @@ class Checkpoint {
   Base& base_;
   std::vector<Item> items_;        // kept for its memory
   std::uint64_t largest_hlc_ = 0;  // of the keys' records
+  unsigned fruitless_ = 0;         // groups of keys since one of which the index told something
   std::string sweep_from_;         ///< where the walk under way goes on, as stored; empty: none is
   std::uint64_t sweeping_up_to_ = 0;
   std::uint64_t swept_up_to_ = 0;  ///< no tombstone up to this was left by the last walk

@@ -76,6 +76,7 @@ Checkpointer::Checkpointer(shared::Region& region, const Config& config, unsigne
       index_(region.index_words(), state_.limits.index_seed.load()),
       checkpoint_(state_, ring_, index_, base_),
       warmer_(state_, ring_, index_, slot),
+      index_warmer_(region.index_words()),
       syncer_(region, slot, std::move(syncers_ring), config.sync),
       deaths_seen_(state_.deaths.load() -
                    1),  // look once at the start: the one before may have died in the lock
@@ -94,6 +95,7 @@ int Checkpointer::tick() {
     next_sweep_ms_ = now_ms + kLookMs;
     report(checkpoint_.sweep());
   }
+  if (index_warmer_.step()) return 0;
   if (warmer_.step()) return 1;
   return static_cast<int>(kLookMs);
 }

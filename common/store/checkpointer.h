@@ -5,6 +5,7 @@
 #include "common/config/config.h"
 #include "common/shared/region.h"
 #include "common/store/checkpoint.h"
+#include "common/store/index_warmer.h"
 #include "common/store/reader_watch.h"
 #include "common/store/recovery.h"
 #include "common/store/ring_warmer.h"
@@ -46,6 +47,7 @@ class Checkpointer {
   Index index_;
   Checkpoint checkpoint_;
   RingWarmer warmer_;
+  IndexWarmer index_warmer_;
   ReaderWatch readers_;
   Syncer syncer_;
   std::uint32_t deaths_seen_ = 0;

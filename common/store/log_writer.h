@@ -88,6 +88,8 @@ class LogWriter {
   std::uint64_t clock_hlc_ = 0;      ///< node_clock(), read once a commit
   std::uint64_t not_before_ns_ = 0;  ///< a log more than half full slows its writers down
 
+  bool wrote_own_ = false;  ///< the plan has a record that the replicator brings to peers
+
   // Of the commit under way; kept for their memory.
   std::vector<Planned> plan_;
   std::vector<iovec> pieces_;

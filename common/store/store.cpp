@@ -14,6 +14,10 @@ namespace minivault::store {
 
 namespace {
 
+/// Of the log, read from one end to the other.
+constexpr std::size_t kReadAhead = 1024;
+constexpr std::size_t kReadAheadStep = 192;
+
 /// Who answers clients has a cache; all of them share what is configured.
 std::uint64_t cache_share(const shared::ChildSlot& slot, const Config& config) {
   if (slot.role.load(std::memory_order_relaxed) != shared::Role::kWorker) return 0;
@@ -175,6 +179,8 @@ Result<Lsn> Store::read_changes(Lsn from, std::uint64_t limit_bytes,
   Lsn at = from;
   RecordView record;
   while (at < tail && at - from < limit_bytes) {
+    // Some records ahead: the processor by itself does not look beyond the page.
+    impl_->ring.prefetch(at + kReadAhead, kReadAheadStep);
     if (!impl_->ring.view(at, record)) return fail(Code::kCorrupt, "no record at LSN " + std::to_string(at));
     const Change change{
         at,         record.end(), record.header.operation, record.header.flags, record.version(),

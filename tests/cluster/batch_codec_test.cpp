@@ -37,6 +37,8 @@ class BatchCodecTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(BatchCodecTest);
   CPPUNIT_TEST(what_went_in_comes_out);
   CPPUNIT_TEST(an_empty_batch_moves_a_position);
+  CPPUNIT_TEST(head_and_body_are_the_whole);
+  CPPUNIT_TEST(nothing_of_an_earlier_batch_is_left_in_its_memory);
   CPPUNIT_TEST(a_small_record_costs_six_bytes_more);
   CPPUNIT_TEST(damage_has_a_name);
   CPPUNIT_TEST(a_count_that_cannot_be_allocates_nothing);
@@ -84,6 +86,28 @@ class BatchCodecTest : public CppUnit::TestFixture {
     const auto decoded = decode_batch(bytes, kOrigin);
     CPPUNIT_ASSERT(decoded && decoded->records.empty());
     CPPUNIT_ASSERT(decoded->head.jump && decoded->head.from == 64 && decoded->head.to == 64);
+  }
+
+  void head_and_body_are_the_whole() {
+    BatchWriter writer(kOrigin);
+    const BatchHead head{.epoch = 7, .jump = false, .from = 4096, .to = 8192, .hlc = kNow + 9};
+    for (std::uint64_t i = 0; i < 300; ++i) writer.add(set(kNow + i % 9 + i * 10, "key", "value"));
+    CPPUNIT_ASSERT(writer.head(head) + std::string(writer.body()) == writer.finish(head));
+  }
+
+  void nothing_of_an_earlier_batch_is_left_in_its_memory() {
+    Record json = set(kNow, "first", "a value");
+    json.flags = store::kFlagJson;
+    const std::string earlier = batch_of({json, set(kNow + 1, "second", "another"), set(kNow + 2, "c", "d")});
+    auto decoded = decode_batch(earlier, kOrigin);
+    CPPUNIT_ASSERT(decoded && decoded->records.size() == 3);
+    const Record* const memory = decoded->records.data();
+    const std::string later = batch_of({{store::Operation::kDelete, 0, {kNow + 3, kOrigin}, "k", {}}});
+    decoded = decode_batch(later, kOrigin, std::move(decoded->records));
+    CPPUNIT_ASSERT(decoded && decoded->records.size() == 1 && decoded->records.data() == memory);
+    const Record& only = decoded->records.front();
+    CPPUNIT_ASSERT(only.operation == store::Operation::kDelete && only.flags == 0);
+    CPPUNIT_ASSERT(only.key == "k" && only.value.empty() && only.version.hlc == kNow + 3);
   }
 
   void a_small_record_costs_six_bytes_more() {

@@ -23,6 +23,8 @@ class InputBufferTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(consuming_moves_nothing);
   CPPUNIT_TEST(agrees_with_a_model);
   CPPUNIT_TEST(blocks_go_round);
+  CPPUNIT_TEST(large_blocks_go_round);
+  CPPUNIT_TEST(few_and_not_the_largest_are_kept);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -102,7 +104,42 @@ class InputBufferTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(input_.unread().data() == block);
   }
 
+  void large_blocks_go_round() {
+    constexpr std::size_t kRequest = 4 * BlockPool::kBlockBytes + 7;
+    while (input_.unread().size() < kRequest) fill(kRequest);
+    const char* const large = input_.unread().data();
+    take_all();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, pool_.kept_large());
+    // The next one moves into it as soon as the usual block is full, with all that has come.
+    receive("first");
+    fill(kRequest);
+    fill(kRequest);
+    CPPUNIT_ASSERT(input_.unread().data() == large);
+    CPPUNIT_ASSERT_EQUAL(kRequest, input_.capacity());
+    CPPUNIT_ASSERT_EQUAL(std::string("firstxxx"), std::string(input_.unread().substr(0, 8)));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, pool_.kept_large());
+  }
+
+  void few_and_not_the_largest_are_kept() {
+    while (input_.unread().size() <= BlockPool::kLargestKept) fill(0);
+    take_all();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, pool_.kept_large());
+    for (std::size_t i = 0; i < BlockPool::kKeptLarge + 2; ++i) {
+      Block block;
+      CPPUNIT_ASSERT(block.reserve(BlockPool::kBlockBytes + 1 + i));
+      pool_.give(std::move(block));
+    }
+    CPPUNIT_ASSERT_EQUAL(BlockPool::kKeptLarge, pool_.kept_large());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, pool_.take_kept(BlockPool::kLargestKept).capacity());
+    CPPUNIT_ASSERT_EQUAL(BlockPool::kBlockBytes + 3, pool_.take_kept(BlockPool::kBlockBytes + 3).capacity());
+    CPPUNIT_ASSERT_EQUAL(BlockPool::kKeptLarge - 1, pool_.kept_large());
+  }
+
  private:
+  void take_all() {
+    input_.consume(input_.unread().size());
+    input_.settle();
+  }
   void receive(const std::string& bytes) {
     const std::span<char> room = input_.room(0);
     CPPUNIT_ASSERT(room.size() >= bytes.size());

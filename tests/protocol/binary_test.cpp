@@ -123,6 +123,11 @@ class BinaryTest : public CppUnit::TestFixture {
     const BinaryRequest request = whole(sync);
     CPPUNIT_ASSERT(request.opcode == Opcode::kSync && request.compressed);
     CPPUNIT_ASSERT(request.key == "stream" && request.value == "message");
+    std::string in_pieces;
+    append_sync_head(in_pieces, "stream", 7);
+    std::string at_once;
+    append_sync(at_once, "stream", "message", false);
+    CPPUNIT_ASSERT_EQUAL(at_once, in_pieces + "message");
     std::string health;
     append_health(health);
     CPPUNIT_ASSERT(whole(health).opcode == Opcode::kHealth);

@@ -43,10 +43,42 @@ class SyncTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(none);
   CPPUNIT_TEST(failed_sync_is_final);
   CPPUNIT_TEST(failed_write_is_final);
+  CPPUNIT_TEST(own_records_alone_wake_the_replicator);
   CPPUNIT_TEST_SUITE_END();
 
  public:
   void tearDown() override { fault_plan().disarm(); }
+
+  void own_records_alone_wake_the_replicator() {
+    constexpr unsigned kReplicatorSlot = 2;
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    engine.region().silence(kReplicatorSlot);
+    std::atomic<std::uint32_t>& asleep = engine.state().cluster.replicator_asleep;
+    asleep.store(kReplicatorSlot + 1);
+    store::Write foreign;
+    foreign.key = "of another node";
+    foreign.version = {std::uint64_t{1} << 40U, engine.state().limits.node_id.load() + 1};
+    commit_one(store, foreign);
+    store::Write note;
+    note.operation = store::Operation::kNote;
+    note.key = "a note";
+    commit_one(store, note);
+    CPPUNIT_ASSERT_EQUAL(kReplicatorSlot + 1, asleep.load());
+    // Its own, however it came back: here, and anew.
+    store::Write own = foreign;
+    own.key = "of this node";
+    own.version.origin = engine.state().limits.node_id.load();
+    commit_one(store, own);
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, asleep.load());
+    CPPUNIT_ASSERT(rings(engine, kReplicatorSlot, 20'000));
+    engine.region().silence(kReplicatorSlot);
+    asleep.store(kReplicatorSlot + 1);
+    write_one(store, "key", "value");
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, asleep.load());
+    CPPUNIT_ASSERT(rings(engine, kReplicatorSlot, 20'000));
+  }
 
   void always() {
     Engine engine;

@@ -1,0 +1,62 @@
+// Goal: the base holds the newest record of each key, whether the index was asked what is superseded or
+// sorting found out. Method: so many keys written once that the index is asked of few, then some of them
+// again, in one checkpoint; notes among them; read back after an orderly stop, when the log answers nothing.
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "tests/store/engine.h"
+
+namespace minivault::test {
+
+class CheckpointTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(CheckpointTest);
+  CPPUNIT_TEST(keys_written_once_and_keys_written_again);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void keys_written_once_and_keys_written_again() {
+    constexpr int kKeys = 4'000;
+    constexpr int kAgain = 300;
+    Engine engine;
+    engine.start();
+    {
+      store::Store store = engine.open_store();
+      engine.suspend_checkpointer();
+      for (int i = 0; i < kKeys; ++i) write(store, i, "once");
+      for (const char* value : {"twice", "three times"}) {
+        for (int i = 0; i < kAgain; ++i) write(store, i * 13, value);
+      }
+      remove(store, key_of(13));
+      engine.resume_checkpointer();
+      engine.checkpoint_now();
+    }
+    engine.stop();
+    engine.start();
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{kKeys - 1}, engine.state().totals.keys.load());
+    for (int i = 0; i < kKeys; ++i) {
+      const bool again = i % 13 == 0 && i / 13 < kAgain;
+      const std::string expected = i == 13 ? "none" : again ? "three times" : "once";
+      CPPUNIT_ASSERT_EQUAL(expected, value_of(store, key_of(i)).value_or("none"));
+    }
+    const auto note = in_turn(store, [&] { return std::string(store.note("how far").value().value); });
+    CPPUNIT_ASSERT_EQUAL(std::string("three times"), note);
+  }
+
+ private:
+  static std::string key_of(int i) { return "the same beginning " + std::to_string(i); }
+  static void write(store::Store& store, int i, const char* value) {
+    put(store, key_of(i), value);
+    if (i % 100 != 0) return;
+    store::Write note;
+    note.operation = store::Operation::kNote;
+    note.key = "how far";
+    note.value = value;
+    commit_one(store, note);
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(CheckpointTest, "checkpoint_test");
+
+}  // namespace minivault::test
