@@ -72,7 +72,7 @@ class LogWriter {
   void wake_sleepers();
   void ask_for_sync();
   [[nodiscard]] bool answers_wait() const;
-  void pace(Lsn tail);
+  void pace(Lsn end, std::uint64_t bytes);
 
   shared::Region& region_;
   shared::State& state_;
@@ -81,8 +81,7 @@ class LogWriter {
   const Index& index_;
   Reader& reader_;
   SyncMode sync_;
-  std::uint64_t wall_hlc_ = 0;       ///< this machine's clock as an HLC value, read once a commit
-  std::uint64_t not_before_ns_ = 0;  ///< a log more than half full slows its writers down
+  std::uint64_t wall_hlc_ = 0;  ///< this machine's clock as an HLC value, read once a commit
 
   // Of the commit under way; kept for their memory.
   std::vector<Planned> plan_;
