@@ -74,14 +74,17 @@ Options parse(std::span<char*> arguments) {
       options.full = true;
     } else if (argument.starts_with("--repetitions=")) {
       options.repetitions = std::atoi(argument.data() + argument.find('=') + 1);
+    } else if (argument.starts_with("--cache=")) {
+      options.cache_mb = std::strtoull(argument.data() + argument.find('=') + 1, nullptr, 10);
     } else if (argument.starts_with("--only=")) {
       options.only = argument.substr(argument.find('=') + 1);
     } else if (argument.starts_with("--engines=")) {
       options.engines = argument.substr(argument.find('=') + 1);
     } else {
-      std::fprintf(stderr,
-                   "usage: store_bench [--full] [--repetitions=N] [--only=PART-OF-A-GROUP'S-TITLE] "
-                   "[--engines=PART-OF-A-NAME]\n");
+      std::fprintf(
+          stderr,
+          "usage: store_bench [--full] [--repetitions=N] [--cache=MB] [--only=PART-OF-A-GROUP'S-TITLE] "
+          "[--engines=PART-OF-A-NAME]\n");
       std::exit(2);
     }
   }

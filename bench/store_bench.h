@@ -14,8 +14,9 @@ namespace minivault::bench {
 struct Options {
   bool full = false;  ///< the sizes and times of the targets; else what fits into a few minutes
   int repetitions = 3;
-  std::string only;     ///< groups whose title has this in it
-  std::string engines;  ///< those whose name has this in it
+  std::uint64_t cache_mb = 512;  ///< of the rows behind a read cache
+  std::string only;              ///< groups whose title has this in it
+  std::string engines;           ///< those whose name has this in it
 };
 
 /// Google Benchmark for one engine in a process of its own.
@@ -24,6 +25,7 @@ class Bench {
   explicit Bench(const Options& options) : options_(options) {}
 
   [[nodiscard]] bool full() const { return options_.full; }
+  [[nodiscard]] std::uint64_t cache_mb() const { return options_.cache_mb; }
 
   /// `body` loops over the state; Google Benchmark decides how often.
   void loop(const std::string& row, const std::string& engine, std::function<void(benchmark::State&)> body);

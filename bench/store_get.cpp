@@ -119,7 +119,9 @@ void contend(Bench& bench, const Data& data) {
 }
 
 constexpr const char* kFromBase = " from the base";
-constexpr const char* kCached = " from the base and a cache of 512 MB";
+std::string cached(const Bench& bench) {
+  return " from the base and a cache of " + std::to_string(bench.cache_mb()) + " MB";
+}
 
 /// The log's index first, then after a start, which leaves it empty: the base alone, and the base behind the
 /// read cache as -cache has it by default.
@@ -130,8 +132,8 @@ void contend_minivault(Bench& bench, const Data& data) {
   if (!data.from_base) return;
   engine.restart(0);
   measure(bench, engine, data, kFromBase);
-  engine.restart(512ULL << 20);
-  measure(bench, engine, data, kCached, true);
+  engine.restart(bench.cache_mb() << 20);
+  measure(bench, engine, data, cached(bench), true);
 }
 
 void contend_lmdb(Bench& bench, const Data& data) {
@@ -140,7 +142,7 @@ void contend_lmdb(Bench& bench, const Data& data) {
   measure(bench, engine, data, "");
   if (!data.from_base) return;
   measure(bench, engine, data, kFromBase);
-  measure(bench, engine, data, kCached, true);
+  measure(bench, engine, data, cached(bench), true);
 }
 
 /// The least that a GET could cost if its value had to be copied: the bytes, from a random place, to one

@@ -76,6 +76,9 @@ struct AppendLock {
   /// holder whose count stands still for 5 s is killed (ENGINE.md rule 20).
   std::atomic<std::uint64_t> acquisitions;
   std::atomic<std::uint32_t> holder;
+  /// No commit begins before this (monotonic_ns()): the node's writers feel the checkpointer's rate
+  /// (common/store/pace.h). 0: no pause. Read without the lock.
+  std::atomic<std::uint64_t> paced_until_ns;
 };
 
 /// Set by the checkpointer before it says ready, constant afterwards.
@@ -109,6 +112,14 @@ struct Totals {
   std::atomic<std::uint64_t> oldest_reader_since_ms;
   TimeHistogram checkpoint_times;  ///< of whole checkpoints
   TimeHistogram sync_times;        ///< of the log's fdatasync; syncer thread
+};
+
+/// How the checkpointer gets on, for the pace of the writers (common/store/pace.h). Checkpointer only; hints,
+/// which one that died leaves as they were.
+struct Drain {
+  alignas(kCacheLine) std::atomic<std::uint64_t> left;  ///< bytes of log in the checkpoint under way; 0: none
+  std::atomic<std::uint64_t> bytes_per_s;               ///< of log; as the last large checkpoint went
+  std::atomic<std::uint32_t> in_a_row;  ///< 1: the one under way followed another that left much behind
 };
 
 /// How writers wake the syncer thread. A store/load pair on both sides with a full fence between (rule 7).
@@ -171,6 +182,7 @@ struct alignas(2 * kCacheLine) State {
   AppendLock append;
   Limits limits;
   Totals totals;
+  Drain drain;
   SyncerBell bell;
   /// Sticky; see Failure. Anyone sets it once, nobody clears it.
   alignas(kCacheLine) std::atomic<Failure> failure;

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "common/store/large_hash.h"
+
 namespace minivault::store::base {
 namespace {
 
@@ -48,7 +50,9 @@ std::uint32_t checksum_of(std::string_view stored_key, RecordHeader header, cons
   header.checksum = 0;
   const std::uint64_t key_hash = XXH3_64bits(stored_key.data(), stored_key.size());
   const std::uint64_t head_hash = XXH3_64bits_withSeed(&header, sizeof header, key_hash);
-  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(rest, size, head_hash));
+  const bool large = size >= kLargeHash;
+  return static_cast<std::uint32_t>(large ? hash_large({rest, size}, head_hash)
+                                          : XXH3_64bits_withSeed(rest, size, head_hash));
 }
 
 tl::unexpected<Error> corrupt(std::string what) {

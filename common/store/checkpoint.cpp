@@ -39,7 +39,10 @@ std::uint64_t prefix_of(std::string_view key) {
 }  // namespace
 
 Checkpoint::Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base)
-    : state_(state), ring_(ring), index_(index), base_(base) {}
+    : state_(state), ring_(ring), index_(index), base_(base) {
+  std::uint64_t unknown = 0;
+  state_.drain.bytes_per_s.compare_exchange_strong(unknown, kUsualDrain, std::memory_order_relaxed);
+}
 
 Result<Lsn> Checkpoint::run(Lsn until) {
   const std::uint64_t began = monotonic_ns();
@@ -49,19 +52,37 @@ Result<Lsn> Checkpoint::run(Lsn until) {
   if (!end) return end;
   // Before any of it can be read from the base: partner LogWriter::judge_by_base.
   shared::raise(state_.marks.base_hlc, largest_hlc_);
-  if (Status applied = apply(*end); !applied) return tl::unexpected(applied.error());
+  const Status applied = apply(*end, *end - from);
+  state_.drain.left.store(0, std::memory_order_relaxed);
+  if (!applied) return tl::unexpected(applied.error());
   publish(*end);
+  const std::uint64_t took = monotonic_ns() - began;
   state_.totals.checkpoints.fetch_add(1, std::memory_order_relaxed);
-  state_.totals.checkpoint_times.record(monotonic_ns() - began);
+  state_.totals.checkpoint_times.record(took);
   shared::add(state_.totals.checkpointed_bytes, *end - from);
+  note_pace(*end - from, took, state_.marks.tail.load(std::memory_order_relaxed) - *end);
   return end;
+}
+
+/// For the writers' pace: a small checkpoint says little of the rate of a large one, for syncs are most of
+/// it.
+void Checkpoint::note_pace(std::uint64_t bytes, std::uint64_t ns, std::uint64_t behind) {
+  shared::Drain& drain = state_.drain;
+  const std::uint64_t usual = checkpoint_bytes(ring_.size());
+  if (bytes > usual / 2) {
+    const double rate = static_cast<double>(bytes) * 1e9 / static_cast<double>(ns);
+    drain.bytes_per_s.store(static_cast<std::uint64_t>(rate), std::memory_order_relaxed);
+  }
+  drain.in_a_row.store(behind > usual / 2 ? 1 : 0, std::memory_order_relaxed);
 }
 
 Result<Lsn> Checkpoint::replay(Lsn until) {
   const Lsn from = state_.marks.checkpoint.load(std::memory_order_relaxed);
   Result<Lsn> end = collect_all(from, until);
   if (!end) return end;
-  if (Status applied = apply(*end); !applied) return tl::unexpected(applied.error());
+  const Status applied = apply(*end, *end - from);
+  state_.drain.left.store(0, std::memory_order_relaxed);
+  if (!applied) return tl::unexpected(applied.error());
   publish(*end);
   return end;
 }
@@ -81,12 +102,12 @@ Result<Lsn> Checkpoint::collect_all(Lsn from, Lsn until) {
   return at;
 }
 
-/// The newest record of each key in [from, E), sorted by key. Returns E: a quarter of the ring at most.
+/// The newest record of each key in [from, E), sorted by key. Returns E: checkpoint_bytes() on at most.
 Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
   items_.clear();
   largest_hlc_ = 0;
   fruitless_ = 0;
-  const Lsn limit = std::min(until, from + ring_.size() / 4);
+  const Lsn limit = std::min(until, from + checkpoint_bytes(ring_.size()));
   // Two passes over the bounds: what may be left out depends on where this checkpoint ends.
   Lsn end = from;
   std::size_t records = 0;
@@ -97,6 +118,8 @@ Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
   }
   if (end == from) return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(from));
   items_.reserve(records);  // what is not used of it is not touched either
+
+  state_.drain.left.store(end - from, std::memory_order_relaxed);
 
   const Lsn window = state_.marks.window.load(std::memory_order_acquire);
   for (Lsn at = from; at < end;) {
@@ -188,9 +211,12 @@ void Checkpoint::sort() {
   items_.erase(std::unique(items_.begin(), items_.end(), superseded), items_.end());
 }
 
-Status Checkpoint::apply(Lsn end) {
+Status Checkpoint::apply(Lsn end, std::uint64_t bytes_of_log) {
   std::size_t next = 0;
   do {
+    const std::size_t left = items_.size() - next;
+    state_.drain.left.store(bytes_of_log * left / std::max<std::size_t>(items_.size(), 1),
+                            std::memory_order_relaxed);
     Result<Base::Transaction> transaction = base_.begin();
     if (!transaction) return tl::unexpected(transaction.error());
     std::uint64_t bytes = 0;

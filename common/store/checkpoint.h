@@ -9,17 +9,18 @@
 #include "common/shared/region.h"
 #include "common/store/base.h"
 #include "common/store/index.h"
+#include "common/store/pace.h"
 #include "common/store/ring.h"
 
 namespace minivault::store {
 
 /// Brings the base up to a later LSN of the log. Checkpointer process only; the base's single writer.
 ///
-/// One checkpoint covers at most a quarter of the ring. Its records are sorted by key and applied in synced
-/// transactions of a few thousand keys; only the last of them stores the new checkpoint LSN, so a death in
-/// between means doing some of it again, which changes nothing. A record that a newer one of the same
-/// checkpoint supersedes is left out (ENGINE.md rule 9). Recovery is this same code over the records that
-/// were not in the base yet.
+/// One checkpoint covers at most about an eighth of the ring (pace.h says why). Its records are sorted by key
+/// and applied in synced transactions of a few thousand keys; only the last of them stores the new checkpoint
+/// LSN, so a death in between means doing some of it again, which changes nothing. A record that a newer one
+/// of the same checkpoint supersedes is left out (ENGINE.md rule 9). Recovery is this same code over the
+/// records that were not in the base yet.
 class Checkpoint {
  public:
   Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base);
@@ -27,14 +28,14 @@ class Checkpoint {
   /// A backlog that is due however young it is: small beside a ring, so that little is left to replay after a
   /// crash and the next checkpoint begins long before writers feel it; large enough to leave out most
   /// superseded records.
-  [[nodiscard]] static std::uint64_t due_bytes(const Ring& ring) { return ring.size() / 8; }
+  [[nodiscard]] static std::uint64_t due_bytes(const Ring& ring) { return checkpoint_bytes(ring.size()); }
 
   /// Applies [checkpoint, E) with E <= `until` and publishes E. Once more with the same arguments goes on
   /// from there. REQUIRES: the log is durable up to `until`. OK: the new checkpoint LSN. Errors: kNoSpace
   /// (disk full: nothing was lost, try again later), kIo (a failed sync: the base takes no more), kCorrupt
   /// (what the log says is not a record).
   [[nodiscard]] Result<Lsn> run(Lsn until);
-  /// The same at a start, while nobody appends: not a quarter of the ring but all of it at once, where memory
+  /// The same at a start, while nobody appends: not an eighth of the ring but all of it at once, where memory
   /// allows, for every run writes the pages of all keys that it touches. Sorting alone tells which records
   /// are superseded: the index is empty.
   [[nodiscard]] Result<Lsn> replay(Lsn until);
@@ -66,7 +67,9 @@ class Checkpoint {
   [[nodiscard]] bool take_newest(std::span<const Asked> asked, Lsn end, Lsn window);
   [[nodiscard]] std::string_view key_of(const Item& item) const;
   void sort();
-  [[nodiscard]] Status apply(Lsn end);
+  /// `bytes_of_log`: what the items were collected from.
+  [[nodiscard]] Status apply(Lsn end, std::uint64_t bytes_of_log);
+  void note_pace(std::uint64_t bytes, std::uint64_t ns, std::uint64_t behind);
   [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
   void publish(Lsn end);
   [[nodiscard]] std::uint64_t purgeable() const;

@@ -12,6 +12,7 @@
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/node_clock.h"
+#include "common/store/pace.h"
 
 namespace minivault::store {
 namespace {
@@ -25,7 +26,6 @@ constexpr std::uint64_t kChunkBytes = 4ULL << 20;  // the lock is not held for l
 // A ticket counts while its owner keeps asking, each ms or so: a stopped process must not hold up the others
 // for ever.
 constexpr std::uint64_t kTicketLapsesMs = 500;
-constexpr std::uint64_t kSlowestPaceNs = 20'000'000;  // between two commits when the ring is all but full
 
 }  // namespace
 
@@ -41,8 +41,9 @@ LogWriter::LogWriter(shared::Region& region, unsigned slot, Ring& ring, const In
 
 Status LogWriter::commit(Batch& batch) {
   MV_ASSERT(reader_.in_turn());
-  if (not_before_ns_ != 0 && monotonic_ns() < not_before_ns_) {
-    return fail(Code::kNoSpace, "the log is more than half full: writers are slowed down");
+  const std::uint64_t paced_until_ns = state_.append.paced_until_ns.load(std::memory_order_relaxed);
+  if (paced_until_ns != 0 && monotonic_ns() < paced_until_ns) {
+    return fail(Code::kNoSpace, "the checkpointer is behind: writers are slowed down");
   }
   hash_entries(batch);
   clock_hlc_ = node_clock(state_.append);
@@ -342,7 +343,7 @@ Status LogWriter::write_and_publish(Batch& batch, Lsn end) {
                     planned.end,
                     {entry.header.hlc, entry.header.origin}};
   }
-  pace(end);
+  pace(end, end - plan_.front().lsn);
   return {};
 }
 
@@ -401,17 +402,19 @@ bool LogWriter::answers_wait() const {
   return oldest != 0 && monotonic_ns() - oldest > interval_ns;
 }
 
-/// From a half full ring on, each commit makes the next one wait, the longer the fuller: writers meet the
-/// checkpointer's speed gradually instead of running into a wall (ENGINE.md rule 9).
-void LogWriter::pace(Lsn tail) {
-  const std::uint64_t backlog = tail - state_.marks.checkpoint.load(std::memory_order_relaxed);
-  const std::uint64_t half = ring_.size() / 2;
-  if (backlog <= half) {
-    not_before_ns_ = 0;
+/// REQUIRES: the append lock.
+void LogWriter::pace(Lsn end, std::uint64_t bytes) {
+  const std::uint64_t backlog = end - state_.marks.checkpoint.load(std::memory_order_relaxed);
+  const std::uint64_t pause = pause_ns(state_.drain, ring_.size(), backlog, bytes);
+  std::atomic<std::uint64_t>& until = state_.append.paced_until_ns;
+  const std::uint64_t before = until.load(std::memory_order_relaxed);
+  if (pause == 0) {
+    if (before != 0) until.store(0, std::memory_order_relaxed);
     return;
   }
-  const double over = static_cast<double>(backlog - half) / static_cast<double>(half);
-  not_before_ns_ = monotonic_ns() + static_cast<std::uint64_t>(over * over * kSlowestPaceNs);
+  const std::uint64_t now = monotonic_ns();
+  until.store(std::min(std::max(before, now - kLateNs) + pause, now + kLongestPauseNs),
+              std::memory_order_relaxed);
 }
 
 }  // namespace minivault::store

@@ -76,7 +76,7 @@ class LogWriter {
   void wake_sleepers();
   void ask_for_sync();
   [[nodiscard]] bool answers_wait() const;
-  void pace(Lsn tail);
+  void pace(Lsn end, std::uint64_t bytes);
 
   shared::Region& region_;
   shared::State& state_;
@@ -85,8 +85,7 @@ class LogWriter {
   const Index& index_;
   Reader& reader_;
   SyncMode sync_;
-  std::uint64_t clock_hlc_ = 0;      ///< node_clock(), read once a commit
-  std::uint64_t not_before_ns_ = 0;  ///< a log more than half full slows its writers down
+  std::uint64_t clock_hlc_ = 0;  ///< node_clock(), read once a commit
 
   bool wrote_own_ = false;  ///< the plan has a record that the replicator brings to peers
 

@@ -16,6 +16,8 @@ constexpr std::uint64_t kBytesPerBucket = 512;  // of the whole: an eighth of it
 constexpr std::size_t kMostOffers = 4'096;      // a turn
 constexpr unsigned kMostKept = 32;              // entries in a row that the hand lets live
 
+constexpr std::uint64_t kPage = 4'096;
+
 constexpr unsigned kTagShift = 48;
 constexpr unsigned kUsesShift = 46;
 constexpr std::uint64_t kOneUse = std::uint64_t{1} << kUsesShift;
@@ -67,6 +69,7 @@ ReadCache::ReadCache(std::uint64_t bytes) {
   const std::uint64_t table_bytes = buckets * sizeof(Bucket);
   entries_ = static_cast<char*>(address) + table_bytes;
   room_ = (bytes - table_bytes) / kAlignment * kAlignment;
+  touched_.resize((table_bytes + kPage - 1) / kPage);
 }
 
 ReadCache::Entry ReadCache::entry_at(std::uint64_t place) const {
@@ -130,6 +133,7 @@ void ReadCache::offer(std::string_view key, std::uint64_t hash, Lsn tail,
     Bucket& bucket = bucket_of(hash);
     if (!holds_tag(bucket.seen, hash >> kTagShift)) {
       bucket.seen = bucket.seen << 16U | hash >> kTagShift;
+      note_touched(bucket);
       return;
     }
   }
@@ -184,6 +188,7 @@ void ReadCache::insert(const Offer& offer, std::string_view key) {
   });
   if (*word == 0) ++items_;
   *word = word_for(offer.hash, head_);
+  note_touched(bucket_of(offer.hash));
   head_ += bytes;
   highest_ = std::max(highest_, head_);
 }
@@ -231,9 +236,16 @@ void ReadCache::move_hand(bool may_keep) {
   head_ += bytes;
 }
 
+/// A page that was only read is the kernel's page of zeros.
+void ReadCache::note_touched(const Bucket& bucket) {
+  const std::size_t page = static_cast<std::size_t>(&bucket - buckets_) * sizeof(Bucket) / kPage;
+  if (touched_[page]) return;
+  touched_[page] = true;
+  ++touched_pages_;
+}
+
 ReadCache::Counts ReadCache::counts() const {
-  const std::uint64_t table_bytes = enabled() ? (bucket_mask_ + 1) * sizeof(Bucket) : 0;
-  return {hits_, misses_, items_, items_ == 0 ? 0 : table_bytes + highest_};
+  return {hits_, misses_, items_, touched_pages_ * kPage + highest_};
 }
 
 }  // namespace minivault::store

@@ -57,7 +57,7 @@ class ReadCache {
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
     std::uint64_t items = 0;
-    std::uint64_t bytes = 0;  ///< of memory, at most
+    std::uint64_t bytes = 0;  ///< of memory that holds something; the kernel may give it in larger pieces
   };
   [[nodiscard]] Counts counts() const;
 
@@ -91,6 +91,7 @@ class ReadCache {
   /// True if the word's entry says the same as `record`; it then is as good as one filled now.
   [[nodiscard]] bool refresh(std::uint64_t word, Lsn tail, const std::optional<BaseRecord>& record);
   void insert(const Offer& offer, std::string_view key);
+  void note_touched(const Bucket& bucket);
   void make_room(std::uint64_t bytes);
   void move_hand(bool may_keep);
 
@@ -107,6 +108,8 @@ class ReadCache {
   bool around_ = false;
   bool full_ = false;  // it was, once
   std::uint64_t highest_ = 0;
+  std::vector<bool> touched_;  ///< pages of the table that were ever written
+  std::uint64_t touched_pages_ = 0;
 
   std::vector<Offer> offers_;
   std::string offered_keys_;

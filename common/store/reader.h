@@ -72,6 +72,11 @@ class Reader {
   [[nodiscard]] Status see(Lsn window);
   template <typename Look>
   [[nodiscard]] Result<std::optional<BaseRecord>> look_in_base(Lsn window, Look&& look);
+  /// `ask`: what the base says, good for `window`.
+  template <typename Ask>
+  [[nodiscard]] Result<Newest> cached_or_asked(std::string_view key, std::uint64_t hash, Lsn window,
+                                               Ask&& ask);
+  [[nodiscard]] Result<Newest> newest_base_first(std::string_view key, std::uint64_t hash);
   void publish_counts();
 
   const Base& base_;
@@ -85,6 +90,7 @@ class Reader {
   bool asks_cache_ = false;  ///< some of the keys that were traced last are not in the log
   Lsn turn_tail_ = 0;        ///< the tail before every lookup of this turn
   bool in_turn_ = false;
+  unsigned base_in_a_row_ = 0;  ///< the last so many lookups all ended in the base
 };
 
 }  // namespace minivault::store

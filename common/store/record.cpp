@@ -1,5 +1,7 @@
 #include "common/store/record.h"
 
+#include "common/store/large_hash.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -7,6 +9,7 @@ namespace minivault::store {
 
 std::uint64_t hash_payload(std::string_view key, std::string_view value, std::uint64_t secret) {
   const std::uint64_t key_hash = XXH3_64bits_withSeed(key.data(), key.size(), secret);
+  if (value.size() >= kLargeHash) return hash_large(value, key_hash);
   return XXH3_64bits_withSeed(value.data(), value.size(), key_hash);
 }
 

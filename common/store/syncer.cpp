@@ -86,8 +86,8 @@ bool Syncer::ceiling_is_due() const {
 Status Syncer::sync_log() {
   if (!ceiling_is_due()) return ring_.sync();
   shared::AppendLock& append = state_.append;
-  const std::uint64_t ceiling = next_hlc_ceiling(node_clock(append),
-                                                 append.last_hlc.load(std::memory_order_relaxed));
+  const std::uint64_t ceiling =
+      next_hlc_ceiling(node_clock(append), append.last_hlc.load(std::memory_order_relaxed));
   if (Status written = ring_.write_hlc_ceiling(ceiling); !written) return written;
   if (Status synced = ring_.sync(); !synced) return synced;
   append.hlc_ceiling.store(ceiling, std::memory_order_release);

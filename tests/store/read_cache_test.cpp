@@ -121,6 +121,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(model_in_little_memory);
   CPPUNIT_TEST(a_scan_drops_nothing);
   CPPUNIT_TEST(too_little_memory_is_none);
+  CPPUNIT_TEST(tells_the_memory_that_is_used);
   CPPUNIT_TEST(a_store_counts_its_hits);
   CPPUNIT_TEST(no_stale_value_behind_a_store);
   CPPUNIT_TEST(no_stale_condition);
@@ -227,6 +228,22 @@ class ReadCacheTest : public CppUnit::TestFixture {
     for (int i = 0; i < kHot; ++i) hits += ask("hot " + std::to_string(i)) ? 1 : 0;
     std::cerr << hits << " of " << kHot << " hot keys are there after a scan\n";
     CPPUNIT_ASSERT(hits > kHot * 95 / 100);
+  }
+
+  /// Grows from nothing with what was taken in, up to what may be used.
+  void tells_the_memory_that_is_used() {
+    constexpr std::uint64_t kMost = 64 * kMegabyte;
+    ReadCache cache(kMost);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, cache.counts().bytes);
+    CPPUNIT_ASSERT(!look(cache, "absent", 0));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, cache.counts().bytes);
+    const std::string value(100, 'v');
+    for (std::uint64_t i = 0; i < 20; ++i) fill(cache, key_of(i), 1'000, record(value, 1));
+    CPPUNIT_ASSERT(cache.counts().bytes > 20 * value.size());
+    CPPUNIT_ASSERT_LESS(kMegabyte / 4, cache.counts().bytes);
+    for (std::uint64_t i = 0; i < 1'000'000; ++i) fill(cache, key_of(i), 1'000, record(value, 1));
+    CPPUNIT_ASSERT(cache.counts().bytes <= kMost);
+    CPPUNIT_ASSERT(cache.counts().bytes > kMost / 10 * 9);
   }
 
   void too_little_memory_is_none() {
