@@ -1,6 +1,7 @@
 #include "common/store/reader.h"
 
 #include "common/core/assert.h"
+#include "common/core/fault_point.h"
 
 namespace minivault::store {
 namespace {
@@ -114,6 +115,7 @@ Result<Newest> Reader::newest_below_window(std::string_view key, std::uint64_t h
   if (cache_.find(key, hash, window, kept)) return as_newest(kept);
   const auto found = look_in_base(window, [&](const Base::Snapshot& base) { return base.get(key); });
   if (!found) return tl::unexpected(found.error());
+  MV_FAULT_POINT("reader.asked_base");
   cache_.offer(key, hash, turn_tail_, *found);
   return as_newest(*found);
 }
