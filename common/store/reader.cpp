@@ -1,6 +1,7 @@
 #include "common/store/reader.h"
 
 #include "common/core/assert.h"
+#include "common/core/fault_point.h"
 
 namespace minivault::store {
 namespace {
@@ -123,6 +124,7 @@ Result<Newest> Reader::cached_or_asked(std::string_view key, std::uint64_t hash,
   }
   const Result<std::optional<BaseRecord>>& found = ask();
   if (!found) return tl::unexpected(found.error());
+  MV_FAULT_POINT("reader.asked_base");
   ++base_in_a_row_;
   cache_.offer(key, hash, turn_tail_, *found);
   return as_newest(*found);

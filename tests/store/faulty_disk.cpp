@@ -328,6 +328,7 @@ ssize_t write(int fd, const void* bytes, std::size_t size) {
 }
 
 int fdatasync(int fd) {
+  minivault::test::disk_faults().last_data_sync_fd.store(fd);
   return minivault::test::sync_file(fd, SYS_fdatasync);
 }
 int fsync(int fd) {

@@ -30,6 +30,8 @@ struct DiskFaults {
   /// Kills the process between a synchronous write (O_DSYNC) of a recorded file and its sync, once counted
   /// down to 0. -1: never.
   std::atomic<std::int64_t> synced_writes_until_death{-1};
+  /// Of whatever process: what its last fdatasync was of.
+  std::atomic<int> last_data_sync_fd{-1};
   /// Added to the machine's clock.
   std::atomic<std::int64_t> clock_offset_ms{0};
 };

@@ -7,14 +7,17 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <array>
+#include <csignal>
 #include <deque>
 #include <map>
 #include <random>
 #include <thread>
 
+#include "common/core/fault_point.h"
 #include "common/store/read_cache.h"
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
+#include "tests/support/processes.h"
 #include "tests/support/seed.h"
 #include "tests/support/wait.h"
 
@@ -124,6 +127,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(tells_the_memory_that_is_used);
   CPPUNIT_TEST(a_store_counts_its_hits);
   CPPUNIT_TEST(no_stale_value_behind_a_store);
+  CPPUNIT_TEST(what_was_read_before_a_write_is_not_newer_than_it);
   CPPUNIT_TEST(no_stale_condition);
   CPPUNIT_TEST(no_stale_value_while_others_write);
   CPPUNIT_TEST_SUITE_END();
@@ -135,6 +139,8 @@ class ReadCacheTest : public CppUnit::TestFixture {
   }
 
  public:
+  void tearDown() override { fault_plan().disarm(); }
+
   void is_valid_until_the_window_passes() {
     ReadCache cache(kMegabyte);
     cache.offer("k", hash_of("k"), 1'000, record("value", 1));
@@ -289,6 +295,25 @@ class ReadCacheTest : public CppUnit::TestFixture {
     push_window(engine);
     CPPUNIT_ASSERT(!value_of(store, "k"));
     CPPUNIT_ASSERT(value_of(store, "absent") == "not any more");
+  }
+
+  /// A write, a checkpoint and a move of the window between what the base said and its way into the cache.
+  void what_was_read_before_a_write_is_not_newer_than_it() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    put(store, "k", "older");
+    push_window(engine);
+    fault_plan().arm("reader.asked_base", FaultPlan::Action::kStop);
+    const pid_t reader = engine.spawn(2, [](store::Store& other) {
+      if (value_of(other, "k") != "older") return 1;
+      return value_of(other, "k") == "newer" ? 0 : 2;
+    });
+    eventually("it has asked the base and stands still", [&] { return is_stopped(reader); });
+    put(store, "k", "newer");
+    push_window(engine);
+    ::kill(reader, SIGCONT);
+    CPPUNIT_ASSERT_EQUAL(0, engine.reap(reader));
   }
 
   void no_stale_condition() {
