@@ -136,7 +136,8 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     assert_done(put(cluster, 0, "fits", std::string(1'000, 'v')));
     eventually("a larger one is refused",
                [&] { return put(cluster, 0, "large", std::string(1'001, 'v')).status == 413; });
-    CPPUNIT_ASSERT(!connect(cluster, 0).get("large").has_value());
+    assert_refused(put(cluster, 0, "larger", std::string(1'001, 'v')), 413);
+    CPPUNIT_ASSERT(!connect(cluster, 0).get("larger").has_value());
   }
 
   // Whoever says hello is called at the address that it told; until it answers there it counts for nothing.

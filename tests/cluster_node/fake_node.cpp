@@ -130,7 +130,7 @@ std::string FakeNode::hello(std::string_view message) {
   if (words_.refuses) return cluster::encode_refusal(cluster::Reply::kBusy, "not now");
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
-  if (caller_.id != hello.id) caller_ = {hello.id};
+  if (!hello.dial_back && caller_.id != hello.id) caller_ = {hello.id};
   cluster::HelloReply reply;
   reply.id = words_.id;
   reply.epoch = kEpoch;
@@ -181,7 +181,7 @@ std::string FakeNode::batch(std::string_view message) {
       words_.holds_answers = true;
     }
   }
-  caller_.position = {batch.head.epoch, batch.head.to, batch.head.hlc};
+  if (words_.acks_beyond == 0) caller_.position = {batch.head.epoch, batch.head.to, batch.head.hlc};
   reply.to = batch.head.to + words_.acks_beyond;
   reply.members_digest = digest();
   return cluster::encode(reply);
