@@ -62,7 +62,7 @@ SeenRequest receive_request(RawConnection& connection) {
   SeenRequest request;
   request.opcode = receive_integer<std::uint8_t>(connection);
   request.key = connection.receive(receive_integer<std::uint16_t>(connection));
-  if (request.opcode == 2) {
+  if (request.opcode == 2 || request.opcode == 4) {
     const auto size = receive_integer<std::uint32_t>(connection);
     [[maybe_unused]] const std::string compressed = connection.receive(1);
     request.value = connection.receive(size);

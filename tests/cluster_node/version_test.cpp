@@ -83,9 +83,7 @@ class VersionTest : public CppUnit::TestFixture {
 
  private:
   static rapidjson::Document health_of(const Node& node) {
-    rapidjson::Document health;
-    health.Parse(http(node.port(), http_request("GET", "/health")).body);
-    return health;
+    return parse_json(http(node.port(), http_request("GET", "/health")).body);
   }
 
   static std::ptrdiff_t lines_with(Node& node, const std::string& text) {

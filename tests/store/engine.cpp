@@ -1,8 +1,11 @@
 #include "tests/store/engine.h"
 
+#include <linux/futex.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -73,7 +76,22 @@ Engine::~Engine() {
 
 void Engine::start() {
   if (!try_start()) throw std::runtime_error("the checkpointer refused to start");
-  if (clock_known) state().append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us()));
+  if (clock_known) tell_the_time();
+}
+
+/// And waits until it may be stamped.
+void Engine::tell_the_time() {
+  shared::AppendLock& append = state().append;
+  append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us()));
+  eventually("the clock's next seconds are on disk", [&] {
+    if (append.hlc_ceiling.load() > store::node_clock(append)) return true;
+    if (state().failure.load() != shared::Failure::kNone) return true;
+    shared::SyncerBell& bell = state().bell;
+    bell.sync_requested.store(1);
+    bell.rings.fetch_add(1);
+    ::syscall(SYS_futex, &bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+    return false;
+  });
 }
 
 bool Engine::try_start() {

@@ -74,6 +74,7 @@ class Engine {
     unsigned slot;
   };
   void end_children();
+  void tell_the_time();
 
   TemporaryDirectory directory_;
   std::optional<shared::Region> region_;

@@ -64,7 +64,10 @@ BoardNode::BoardNode(Config config) : config_(std::move(config)) {
   board().complete.store(1);
   checkpointer_ = fork_child(kCheckpointerSlot, shared::Role::kCheckpointer);
   await_ready(kCheckpointerSlot);
-  state().append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us()));
+  // As a replicator does, and a sync after it.
+  shared::AppendLock& append = state().append;
+  append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us()));
+  append.hlc_ceiling.store(store::next_hlc_ceiling(store::node_clock(append), append.last_hlc.load()));
   worker_ = fork_child(kWorkerSlot, shared::Role::kWorker);
   await_ready(kWorkerSlot);
   know(FakePeer::kId);
