@@ -14,7 +14,7 @@ namespace minivault::store {
 /// then is spread over the time that it still takes: room / left times the rate at which it gets on. With
 /// checkpoints of half of what may be there, that is the checkpointer's own rate from the first to the last
 /// byte: writers feel that, and no wall. Where it was guessed too high, room shrinks faster than what is
-/// left, and the pace with it; it never stands still.
+/// left, and the pace with it. It never stands still: without room, a small part of that rate is let through.
 ///
 /// The pace is the node's, not a writer's: `AppendLock::paced_until_ns`.
 
@@ -34,6 +34,9 @@ namespace minivault::store {
 /// Of a checkpointer that was not seen at work yet.
 inline constexpr std::uint64_t kUsualDrain = 64ULL << 20;
 
+/// The least that is let through, as a part of the checkpointer's rate: what a checkpointer that stands still
+/// leaves of the ring is filled slowly.
+inline constexpr double kLeast = 1.0 / 16;
 /// The longest pause that one commit makes, however little room there is.
 inline constexpr std::uint64_t kLongestPauseNs = 10'000'000;
 /// Writers come back a ms or so after they were told to: so much of the time that they were late counts as
