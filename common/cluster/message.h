@@ -16,8 +16,8 @@
 /// LEB128. Decoded string_views look into the bytes that were decoded.
 namespace minivault::cluster {
 
-/// Grows with every change of what a message looks like or means: nodes that do not speak the same refuse each
-/// other at the hello. tests/cluster/message_test notices a change.
+/// Grows with every change of what a message looks like or means: nodes that do not speak the same refuse
+/// each other at the hello. tests/cluster/message_test notices a change.
 inline constexpr std::uint32_t kProtocolVersion = 2;
 
 inline constexpr std::string_view kHello = "hello";
@@ -178,7 +178,8 @@ struct DecodedBatch {
 };
 
 /// The records of a batch by `origin`: every one must be a set or delete of a key of 1 to 65,535 bytes with a
-/// version of that origin, HLC values rising and not above head.hlc, flags known, no value with a delete.
+/// version of that origin, no HLC value above head.hlc, flags known, no value with a delete. The values need
+/// not rise: what an origin had forgotten comes back to its log by repair, and goes out again from there.
 /// Error: kCorrupt. `memory`: of a batch that is done with, for the records of this one.
 [[nodiscard]] Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin,
                                                 std::vector<Record> memory = {});

@@ -198,7 +198,6 @@ Index::Place LogWriter::find_place(const Batch& batch, const Batch::Entry& entry
 }
 
 void LogWriter::forget_plan() {
-  wrote_own_ = false;
   for (const Planned& planned : plan_) chain_of(planned.key_hash) = 0;
   plan_.clear();
   pieces_.clear();
@@ -234,12 +233,10 @@ std::uint64_t LogWriter::next_hlc() const {
 /// key is never hidden by an older version.
 void LogWriter::stamp(Batch& batch, Batch::Entry& entry, Lsn lsn) {
   RecordHeader& header = entry.header;
-  const std::uint64_t own_id = state_.limits.node_id.load(std::memory_order_relaxed);
   if (header.hlc == 0) {
     header.hlc = next_hlc();
-    header.origin = own_id;
+    header.origin = state_.limits.node_id.load(std::memory_order_relaxed);
   }
-  wrote_own_ = wrote_own_ || (header.origin == own_id && header.operation != Operation::kNote);
   note_seen(header.hlc);
   header.lsn = lsn;
   const Lsn lag = (lsn - state_.marks.durable.load(std::memory_order_relaxed)) / kRecordAlignment;
@@ -362,12 +359,12 @@ void LogWriter::note_unsynced() {
 }
 
 /// Rule 7: tail, full fence, look whether the syncer or the replicator sleeps. Partners: Syncer::sleep and
-/// Replicator::may_sleep store, fence, look at the tail. What others wrote the replicator passes over: it
-/// says so now and then, and looks by itself as often.
+/// Replicator::may_sleep store, fence, look at the tail. What others wrote wakes the replicator too: it only
+/// passes over that, but a small ring would have gone round before it looked by itself.
 void LogWriter::wake_sleepers() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   std::atomic<std::uint32_t>& replicator = state_.cluster.replicator_asleep;
-  if (wrote_own_ && replicator.load(std::memory_order_relaxed) != 0) {
+  if (replicator.load(std::memory_order_relaxed) != 0) {
     if (const std::uint32_t slot = replicator.exchange(0, std::memory_order_relaxed); slot != 0) {
       region_.ring(slot - 1);
     }

@@ -87,8 +87,6 @@ class LogWriter {
   SyncMode sync_;
   std::uint64_t clock_hlc_ = 0;  ///< node_clock(), read once a commit
 
-  bool wrote_own_ = false;  ///< the plan has a record that the replicator brings to peers
-
   // Of the commit under way; kept for their memory.
   std::vector<Planned> plan_;
   std::vector<iovec> pieces_;

@@ -192,6 +192,10 @@ void BoardNode::continue_worker() const {
 
 void BoardNode::hold_disk() const {
   ::kill(checkpointer_, SIGSTOP);
+  int status = 0;  // all its threads stand still before that is told
+  if (::waitpid(checkpointer_, &status, WUNTRACED) != checkpointer_ || !WIFSTOPPED(status)) {
+    throw std::runtime_error("the checkpointer did not stop");
+  }
 }
 void BoardNode::release_disk() const {
   ::kill(checkpointer_, SIGCONT);
