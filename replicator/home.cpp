@@ -186,7 +186,15 @@ Status Home::merge(const cluster::MemberSet& other, NodeId teller) {
 }
 
 std::vector<NodeId> Home::agreed() const {
-  std::vector<NodeId> ids{id_};
+  std::vector<NodeId> ids;
+  // Whoever was born alone has only others to ask: they may not take its word for what they are yet.
+  if (agreed_.members().size() <= 1) {
+    for (const cluster::Member& member : members_.members()) {
+      if (member.id != id_) ids.push_back(member.id);
+    }
+    return ids;
+  }
+  ids.push_back(id_);
   for (const cluster::Member& member : agreed_.members()) {
     if (member.id != id_ && !members_.is_forgotten(member.id)) ids.push_back(member.id);
   }

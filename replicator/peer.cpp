@@ -280,7 +280,8 @@ void Peer::raise_acked(Lsn to) {
 
 void Peer::heard_clock(std::uint64_t clock_us, std::uint64_t sent_us) {
   const std::uint64_t round_trip = now_us() - sent_us;
-  clock_us_ = static_cast<std::int64_t>(clock_us + round_trip / 2) - boot_us();
+  constexpr std::uint64_t kYear6000Us = 127'000'000'000'000'000;  // whoever says more says nothing
+  clock_us_ = static_cast<std::int64_t>(std::min(clock_us, kYear6000Us) + round_trip / 2) - boot_us();
   // A busy machine answers late; how far it is away is what the quickest answers tell.
   const std::uint64_t drifting = distance_us_ + distance_us_ / 32 + 1;
   distance_us_ = distance_us_ == 0 ? round_trip : std::min(drifting, round_trip);

@@ -16,9 +16,6 @@ namespace {
 constexpr std::uint64_t kDriftNoteMs = 60'000;
 /// With the first of several peers alone a start takes itself for wrong where that one is.
 constexpr std::uint64_t kDriftsForMs = 1'000;
-/// With -async writes are acknowledged though nobody else is there: a node that finds nobody for so long
-/// after its start takes its own clock's word.
-constexpr std::uint64_t kAsyncPatienceMs = 3'000;
 
 }  // namespace
 
@@ -47,8 +44,8 @@ void Replicator::choose_clock() {
     log_line(LogLevel::kInfo, "clock_confirmed",
              {{"clocks", known.peers_us.size() + 1}, {"ms_from_own", (*chosen - known.wall_us) / 1'000}});
   }
-  const bool alone = !known.stamped_us && context_->config.async && now_ms_ >= started_ms_ + kAsyncPatienceMs;
-  if (!chosen && alone) chosen = known.wall_us;
+  // With -async writes are acknowledged at once, so they cannot wait for the others' clocks.
+  if (!chosen && !known.stamped_us && context_->config.async) chosen = known.wall_us;
   if (chosen) {
     context_->region.state().append.clock_offset.store(store::hlc_of_us(*chosen), std::memory_order_relaxed);
   }

@@ -14,6 +14,8 @@ constexpr int kTries = 3;
 }  // namespace
 
 void Restamps::conflict(const store::Change& record, const store::Version& held, Lsn told_up_to) {
+  // What this node had forgotten and others brought back was answered long ago: whatever is newer was later.
+  if ((record.flags & store::kFlagReturned) != 0) return;
   if (record.end <= told_up_to || once_.contains(record.lsn)) return;
   if (once_.size() >= kMostRemembered) once_.erase(once_.begin());
   once_.insert(record.lsn);

@@ -271,8 +271,10 @@ bool Worker::turn_is_long() const {
 }
 
 std::span<const net::Event> Worker::sleep() {
-  const int timeout_ms = sleep_ms();
+  // Before the other, which may go by it: else the end of the one in between would be the other's whole
+  // length.
   const std::uint64_t gather_ns = services_.writes.few() ? gathering_.left_ns(monotonic_ns()) : 0;
+  const int timeout_ms = sleep_ms();
   return gather_ns > 0 && timeout_ms != 0 ? poller_.wait_ns(gather_ns) : poller_.wait(timeout_ms);
 }
 

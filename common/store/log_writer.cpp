@@ -39,10 +39,18 @@ LogWriter::LogWriter(shared::Region& region, unsigned slot, Ring& ring, const In
       reader_(reader),
       sync_(sync) {}
 
+/// Notes are few, and what they remember is not written again. With a full disk there is no checkpointer to
+/// wait for: what room the log has is given away.
+bool LogWriter::is_paced(const Batch& batch) const {
+  const std::uint64_t until_ns = state_.append.paced_until_ns.load(std::memory_order_relaxed);
+  if (until_ns == 0 || monotonic_ns() >= until_ns) return false;
+  const bool notes = batch.size() > 0 && batch.operation(0) == Operation::kNote;
+  return !notes && state_.base_full.load(std::memory_order_relaxed) == 0;
+}
+
 Status LogWriter::commit(Batch& batch) {
   MV_ASSERT(reader_.in_turn());
-  const std::uint64_t paced_until_ns = state_.append.paced_until_ns.load(std::memory_order_relaxed);
-  if (paced_until_ns != 0 && monotonic_ns() < paced_until_ns) {
+  if (is_paced(batch)) {
     return fail(Code::kNoSpace, "the checkpointer is behind: writers are slowed down");
   }
   hash_entries(batch);
@@ -236,6 +244,8 @@ void LogWriter::stamp(Batch& batch, Batch::Entry& entry, Lsn lsn) {
   if (header.hlc == 0) {
     header.hlc = next_hlc();
     header.origin = state_.limits.node_id.load(std::memory_order_relaxed);
+  } else if (header.origin == state_.limits.node_id.load(std::memory_order_relaxed)) {
+    header.flags |= kFlagReturned;
   }
   note_seen(header.hlc);
   header.lsn = lsn;

@@ -76,6 +76,7 @@ class LogWriter {
   void wake_sleepers();
   void ask_for_sync();
   [[nodiscard]] bool answers_wait() const;
+  [[nodiscard]] bool is_paced(const Batch& batch) const;
   void pace(Lsn end, std::uint64_t bytes);
 
   shared::Region& region_;

@@ -13,5 +13,8 @@ enum class Operation : std::uint8_t {
 
 /// Bits of a record's flags. Stored: never renumber.
 inline constexpr std::uint8_t kFlagJson = 1;  ///< the value is the text of one JSON value
+/// Of this node's own id, but not stamped at this place of the log: this node had forgotten it, others
+/// brought it back. No client waits for it. Of the log alone; the value's own flags are the others.
+inline constexpr std::uint8_t kFlagReturned = 2;
 
 }  // namespace minivault::store

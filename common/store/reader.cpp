@@ -18,7 +18,8 @@ Newest as_newest(const std::optional<BaseRecord>& record) {
 }
 
 Newest as_newest(const RecordView& record) {
-  return {true, record.header.operation, record.header.flags, record.version(), record.value, record.end()};
+  const auto flags = static_cast<std::uint8_t>(record.header.flags & ~kFlagReturned);
+  return {true, record.header.operation, flags, record.version(), record.value, record.end()};
 }
 
 }  // namespace

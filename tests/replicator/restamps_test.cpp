@@ -23,6 +23,7 @@ class RestampsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_this_node_wrote_since_stays);
   CPPUNIT_TEST(what_another_node_wrote_here_does_not_protect_it);
   CPPUNIT_TEST(deletes_too);
+  CPPUNIT_TEST(what_others_brought_back_stays_what_it_was);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -109,6 +110,26 @@ class RestampsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!test::value_of(*store_, "k"));
   }
 
+  // Forgotten here, pushed by whoever had it: no client waits for that, and what is newer was written later.
+  void what_others_brought_back_stays_what_it_was() {
+    store::Write returned;
+    returned.key = "k";
+    returned.value = "forgotten";
+    returned.condition = store::Condition::kNewerThanHeld;
+    returned.version = {std::uint64_t{1} << 50U, engine_->state().limits.node_id.load()};
+    test::commit_one(*store_, returned);
+    const store::Change back = last();
+    CPPUNIT_ASSERT(back.version == returned.version);
+    CPPUNIT_ASSERT_EQUAL(unsigned{store::kFlagReturned}, unsigned{back.flags});
+    conflict(back, {back.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") == back.version);
+    CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));
+    engine_->checkpoint_now();
+    shared::raise(engine_->state().marks.window, engine_->state().marks.checkpoint.load());
+    CPPUNIT_ASSERT(version_of("k") == back.version);
+    CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));
+  }
+
  private:
   /// The newest record of the log; its texts are good until the store is closed.
   store::Change last() {
@@ -137,6 +158,9 @@ class RestampsTest : public CppUnit::TestFixture {
         return 0;
       });
     }
+  }
+  unsigned flags_of(std::string_view key) {
+    return in_turn(*store_, [&] { return unsigned{store_->get(key).value().flags}; });
   }
   store::Version version_of(std::string_view key) {
     return in_turn(*store_, [&] { return store_->get(key).value().version; });

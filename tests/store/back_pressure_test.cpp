@@ -13,6 +13,7 @@
 #include <iostream>
 #include <thread>
 
+#include "common/core/clock.h"
 #include "tests/store/base_support.h"
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
@@ -74,6 +75,7 @@ class BackPressureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(room_is_granted_in_the_order_of_arrival);
   CPPUNIT_TEST(who_stops_asking_does_not_hold_up_the_others);
   CPPUNIT_TEST(slowed_down_from_a_quarter_on);
+  CPPUNIT_TEST(neither_a_full_disk_nor_notes_are_slowed_down);
   CPPUNIT_TEST(a_load_without_end_keeps_the_backlog_small);
   CPPUNIT_TEST(the_largest_record_is_a_quarter);
   CPPUNIT_TEST(crowded_index_groups);
@@ -188,6 +190,32 @@ class BackPressureTest : public CppUnit::TestFixture {
     }
     for (unsigned tenth = 0; tenth < 2; ++tenth) CPPUNIT_ASSERT_EQUAL(0U, refusals[tenth]);
     CPPUNIT_ASSERT(refusals[3] > 50);
+    engine.resume_checkpointer();
+  }
+
+  // With a full disk nothing is to be waited for: its room is given away. And what notes remember is written
+  // once.
+  void neither_a_full_disk_nor_notes_are_slowed_down() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    engine.suspend_checkpointer();
+    engine.state().append.paced_until_ns.store(monotonic_ns() + 60'000'000'000);
+    const auto is_taken = [&](store::Operation operation) {
+      store::Batch batch;
+      store::Write write;
+      write.operation = operation;
+      write.key = "k";
+      batch.add(write);
+      return in_turn(store, [&] { return store.commit(batch); }).has_value();
+    };
+    CPPUNIT_ASSERT(!is_taken(store::Operation::kSet));
+    CPPUNIT_ASSERT(is_taken(store::Operation::kNote));
+    engine.state().base_full.store(1);
+    CPPUNIT_ASSERT(is_taken(store::Operation::kSet));
+    CPPUNIT_ASSERT(is_taken(store::Operation::kDelete));
+    engine.state().base_full.store(0);
+    engine.state().append.paced_until_ns.store(0);
     engine.resume_checkpointer();
   }
 
