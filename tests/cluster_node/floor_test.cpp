@@ -140,6 +140,7 @@ class FloorTest : public CppUnit::TestFixture {
           run({minivault_binary(), "backup", cluster.node(2).address(), backups.file("archive")});
       CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
     });
+    for (const unsigned i : {0U, 1U}) overrun_the_ring(cluster, i);  // no stream brings the deletes again
     await_purge(cluster, {0, 1, 2});
     cluster.kill(2);
     cluster.wipe(2);

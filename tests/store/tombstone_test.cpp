@@ -49,6 +49,7 @@ class TombstoneTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(swept_when_the_floor_has_passed);
   CPPUNIT_TEST(a_grace_is_kept);
   CPPUNIT_TEST(a_long_walk_goes_on_after_a_death);
+  CPPUNIT_TEST(a_floor_that_moves_during_a_walk_has_a_walk_of_its_own);
   CPPUNIT_TEST(what_was_deleted_long_ago_is_not_taken);
   CPPUNIT_TEST(whoever_is_being_filled_takes_all);
   CPPUNIT_TEST(whoever_is_alone_takes_all);
@@ -149,6 +150,27 @@ class TombstoneTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{25'000}, meta_of(engine).keys);
   }
 
+  // What the walk has gone by is swept up to where the floor was when that began.
+  void a_floor_that_moves_during_a_walk_has_a_walk_of_its_own() {
+    Engine engine;
+    const std::uint64_t first = delete_half(engine, 50'000);
+    {
+      store::Store store = engine.open_store();
+      (void)bring(store, "moves the clock", first + kHour);
+      remove(store, key_of(1));  // the walk's first step goes by it
+      engine.checkpoint_now();
+    }
+    const std::uint64_t after = engine.state().append.last_hlc.load();
+    fault_plan().arm("sweep.before_commit", FaultPlan::Action::kStop, 2);
+    set_floor(engine, first + kHour / 2);
+    eventually("it is in its second step", [] { return fault_plan().acted.load() == 1; });
+    fault_plan().disarm();
+    set_floor(engine, after + kHour);
+    engine.resume_checkpointer();
+    await_tombstones(engine, 0);  // nobody writes, and the floor does not move again
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{25'000}, meta_of(engine).keys);
+  }
+
   void what_was_deleted_long_ago_is_not_taken() {
     Engine engine;
     const std::uint64_t after = delete_half(engine, 10);
@@ -178,6 +200,7 @@ class TombstoneTest : public CppUnit::TestFixture {
     await_tombstones(engine, 0);
     engine.state().cluster.complete.store(0);
     store::Store store = engine.open_store();
+    move_to_base(engine);
     CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
   }
 
@@ -187,6 +210,7 @@ class TombstoneTest : public CppUnit::TestFixture {
     set_floor(engine, store::kEverything);
     await_tombstones(engine, 0);
     store::Store store = engine.open_store();
+    move_to_base(engine);
     CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
   }
 };

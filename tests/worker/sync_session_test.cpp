@@ -469,6 +469,11 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "low"));  // it is no loss if nobody stamps it anew
     // The same once more: it does not count now, either.
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, peer.batch(0, 10, {{"low", "v", joined}}).conflicts.size());
+    // Nor where the floor went by it before that.
+    node.board().passed_some.store(1);
+    const cluster::Settled settled{{5, joined - 10}, {{peer.id(), joined - 10}}};
+    node.write_note(cluster::kSettledNote, cluster::encode_settled(settled));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, peer.batch(0, 10, {{"low", "v", joined}}).conflicts.size());
   }
 
   void what_somebody_long_away_stamped_too_low_is_a_conflict() {
