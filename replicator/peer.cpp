@@ -123,7 +123,9 @@ void Peer::tick(std::uint64_t now_ms) {
   if (pulse_.greeted && now_ms >= next_pulse_ms_) {
     next_pulse_ms_ = now_ms + kPulseMs;
     const bool unanswered = !pulse_.expected.empty();
-    if (!unanswered && digest_ != services_->home.digest()) {
+    // What was held against it in the stream's hello may have passed, as a note that could not be written;
+    // the stream is dialled again only once an answer said so.
+    if (!unanswered && (digest_ != services_->home.digest() || !is_believed())) {
       send(pulse_, Kind::kHello, cluster::kHello, cluster::encode(services_->home.hello()));
     }
     if (!unanswered) send(pulse_, Kind::kPulse, cluster::kPulse, cluster::encode(services_->home.pulse()));

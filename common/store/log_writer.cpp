@@ -68,7 +68,9 @@ Status LogWriter::commit(Batch& batch) {
     }
     if (stop == Stop::kNoVersion) {
       ask_for_sync();
-      return fail(Code::kNoSpace, "the clock's next seconds are not on disk yet");
+      return fail(
+          Code::kNoSpace,
+          "no version can be given yet: the node's clock is not known, or its next seconds are not on disk");
     }
     if (stop != Stop::kNoRoom) continue;
     if (state_.base_full.load(std::memory_order_acquire) != 0) {
@@ -170,9 +172,7 @@ LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   }
   // All words of the group may be taken by this very plan: once it is written, there is room again.
   if (place.word == Index::kNoWord) return plan_.empty() ? Stop::kNoRoom : Stop::kChunkFull;
-  if (entry.header.hlc == 0 && next_hlc() >= state_.append.hlc_ceiling.load(std::memory_order_acquire)) {
-    return Stop::kNoVersion;
-  }
+  if (entry.header.hlc == 0 && !may_stamp(entry)) return Stop::kNoVersion;
 
   stamp(batch, entry, next);
   add_pieces(batch, entry);
@@ -235,6 +235,15 @@ void LogWriter::note_seen(std::uint64_t hlc) {
 
 std::uint64_t LogWriter::next_hlc() const {
   return std::max(state_.append.last_hlc.load(std::memory_order_relaxed) + 1, clock_hlc_);
+}
+
+/// Nothing is stamped above the ceiling that is on disk; and no client's write before the clock of this start
+/// was chosen: a directory put back from an older copy would count on from values below what the node had
+/// told others since, and below the stable floor that they made of it: its writes would be ghosts.
+bool LogWriter::may_stamp(const Batch::Entry& entry) const {
+  const bool is_note = entry.header.operation == Operation::kNote;
+  if (!is_note && state_.append.clock_offset.load(std::memory_order_acquire) == 0) return false;
+  return next_hlc() < state_.append.hlc_ceiling.load(std::memory_order_acquire);
 }
 
 /// Local writes get their HLC value under the lock, above all that the node has seen, so a later record of a

@@ -77,6 +77,7 @@ class LogWriter {
   void ask_for_sync();
   [[nodiscard]] bool answers_wait() const;
   [[nodiscard]] bool is_paced(const Batch& batch) const;
+  [[nodiscard]] bool may_stamp(const Batch::Entry& entry) const;
   void pace(Lsn end, std::uint64_t bytes);
 
   shared::Region& region_;
