@@ -106,7 +106,12 @@ void WriteQueue::give_up(std::uint64_t now_ms) {
   log_line(LogLevel::kWarning, "writes refused: the log has no room",
            {{"writes", refused}, {"waited_ms", now_ms - part.since_ms}});
   store_->cancel_wait();  // the part is cleared behind this: what is not settled never happened
-  const Error error{Code::kNoSpace, "no room in the log: the disk is full or too slow; nothing was written"};
+  const bool knows_time = store_->region().state().append.clock_offset.load(std::memory_order_relaxed) != 0;
+  const Error error =
+      knows_time
+          ? Error{Code::kNoSpace, "no room in the log: the disk is full or too slow; nothing was written"}
+          : Error{Code::kUnavailable,
+                  "no majority of the nodes was heard since the start; nothing was written"};
   while (part.told < part.clients.size()) {
     const store::Operation operation = part.batch.operation(part.told);
     Client& client = *part.clients[part.told++];

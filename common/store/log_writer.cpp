@@ -242,7 +242,9 @@ std::uint64_t LogWriter::next_hlc() const {
 /// told others since, and below the stable floor that they made of it: its writes would be ghosts.
 bool LogWriter::may_stamp(const Batch::Entry& entry) const {
   const bool is_note = entry.header.operation == Operation::kNote;
-  if (!is_note && state_.append.clock_offset.load(std::memory_order_acquire) == 0) return false;
+  const bool told_others = state_.limits.lived_before.load(std::memory_order_relaxed) != 0;
+  if (!is_note && told_others && state_.append.clock_offset.load(std::memory_order_acquire) == 0)
+    return false;
   return next_hlc() < state_.append.hlc_ceiling.load(std::memory_order_acquire);
 }
 

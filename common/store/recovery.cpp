@@ -310,6 +310,8 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
   const Lsn start = state.marks.tail.load();
   state.limits.first_lsn.store(start);
   state.limits.found_end.store(std::min(start, found_end));
+  const bool born = verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
+  state.limits.lived_before.store(born ? 0 : 1);
   state.limits.recovered.store(1, std::memory_order_release);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};
 }

@@ -80,6 +80,7 @@ class DiskFullTest : public CppUnit::TestFixture {
       assert_holds(engine, 1, 3);
       return true;
     }
+    engine.tell_the_time();
     std::uint64_t taken = 0;
     {
       store::Store store = engine.open_store();

@@ -79,7 +79,6 @@ void Engine::start() {
   if (clock_known) tell_the_time();
 }
 
-/// And waits until it may be stamped.
 void Engine::tell_the_time() {
   shared::AppendLock& append = state().append;
   append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us()));

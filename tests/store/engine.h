@@ -33,6 +33,8 @@ class Engine {
   void start();
   /// Without waiting for recovery to succeed: returns false when the checkpointer refused to start.
   [[nodiscard]] bool try_start();
+  /// As a replicator does, and waits until writes may be stamped by it. start() has done it.
+  void tell_the_time();
   /// An orderly stop. Every Store must be gone.
   void stop();
   /// SIGKILL for every process: what a crash of the whole node leaves on disk.
@@ -74,7 +76,6 @@ class Engine {
     unsigned slot;
   };
   void end_children();
-  void tell_the_time();
 
   TemporaryDirectory directory_;
   std::optional<shared::Region> region_;
