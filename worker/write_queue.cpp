@@ -6,6 +6,7 @@
 #include "common/core/assert.h"
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/store/node_clock.h"
 
 namespace minivault::worker {
 void WriteQueue::Part::clear() {
@@ -103,15 +104,16 @@ bool WriteQueue::out_of_patience(std::uint64_t now_ms) const {
 void WriteQueue::give_up(std::uint64_t now_ms) {
   Part& part = committing_;
   const std::size_t refused = part.clients.size() - part.told;
-  log_line(LogLevel::kWarning, "writes refused: the log has no room",
-           {{"writes", refused}, {"waited_ms", now_ms - part.since_ms}});
   store_->cancel_wait();  // the part is cleared behind this: what is not settled never happened
-  const bool knows_time = store_->region().state().append.clock_offset.load(std::memory_order_relaxed) != 0;
+  const bool of_clock = store::awaits_clock(store_->region().state());
   const Error error =
-      knows_time
-          ? Error{Code::kNoSpace, "no room in the log: the disk is full or too slow; nothing was written"}
-          : Error{Code::kUnavailable,
-                  "no majority of the nodes was heard since the start; nothing was written"};
+      of_clock
+          ? Error{Code::kUnavailable,
+                  "no majority of the nodes was heard since the start; nothing was written"}
+          : Error{Code::kNoSpace, "no room in the log: the disk is full or too slow; nothing was written"};
+  log_line(LogLevel::kWarning,
+           of_clock ? "writes refused: the clock is not known yet" : "writes refused: the log has no room",
+           {{"writes", refused}, {"waited_ms", now_ms - part.since_ms}});
   while (part.told < part.clients.size()) {
     const store::Operation operation = part.batch.operation(part.told);
     Client& client = *part.clients[part.told++];

@@ -249,8 +249,7 @@ Status Checkpoint::apply_item(Base::Transaction& transaction, const Item& item) 
   if (!ring_.view(item.lsn, record)) {
     return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(item.lsn));
   }
-  const auto flags = static_cast<std::uint8_t>(record.header.flags & ~kFlagReturned);
-  const BaseRecord stored{record.header.operation, flags, record.version(), record.value};
+  const BaseRecord stored{record.header.operation, record.value_flags(), record.version(), record.value};
   if (item.is_note) return transaction.apply_note(record.key, stored);
   return transaction.apply(record.key, stored, record.header.hlc > purgeable());
 }

@@ -237,14 +237,10 @@ std::uint64_t LogWriter::next_hlc() const {
   return std::max(state_.append.last_hlc.load(std::memory_order_relaxed) + 1, clock_hlc_);
 }
 
-/// Nothing is stamped above the ceiling that is on disk; and no client's write before the clock of this start
-/// was chosen: a directory put back from an older copy would count on from values below what the node had
-/// told others since, and below the stable floor that they made of it: its writes would be ghosts.
+/// Nothing is stamped above the ceiling that is on disk; and no client's write while the clock is awaited.
 bool LogWriter::may_stamp(const Batch::Entry& entry) const {
   const bool is_note = entry.header.operation == Operation::kNote;
-  const bool told_others = state_.limits.lived_before.load(std::memory_order_relaxed) != 0;
-  if (!is_note && told_others && state_.append.clock_offset.load(std::memory_order_acquire) == 0)
-    return false;
+  if (!is_note && awaits_clock(state_)) return false;
   return next_hlc() < state_.append.hlc_ceiling.load(std::memory_order_acquire);
 }
 

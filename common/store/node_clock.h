@@ -10,7 +10,7 @@
 /// offset in shared memory. The wall clock is believed where that offset is chosen, never where a record is
 /// stamped: HLC values merge upwards on every node and never go back, so one record stamped by a clock that
 /// is an hour ahead would take the whole cluster along. Until the offset was chosen it is 0: a start knows no
-/// time but that of the largest value that it had seen, and counts on from there.
+/// time but that of the largest value that it had seen, and its notes count on from there.
 namespace minivault::store {
 
 /// Microseconds as a difference of HLC values.
@@ -28,6 +28,14 @@ namespace minivault::store {
 
 [[nodiscard]] inline std::uint64_t node_clock(const shared::AppendLock& append) {
   return boot_hlc() + static_cast<std::uint64_t>(append.clock_offset.load(std::memory_order_relaxed));
+}
+
+/// Nobody has said what time it is, and this node may have told others of a later one in an earlier life: a
+/// directory put back from an older copy would count on from values below that, and below the stable floor
+/// that they made of it: what a client writes then would be a ghost. So it waits.
+[[nodiscard]] inline bool awaits_clock(const shared::State& state) {
+  return state.limits.lived_before.load(std::memory_order_relaxed) != 0 &&
+         state.append.clock_offset.load(std::memory_order_acquire) == 0;
 }
 
 }  // namespace minivault::store

@@ -18,8 +18,7 @@ Newest as_newest(const std::optional<BaseRecord>& record) {
 }
 
 Newest as_newest(const RecordView& record) {
-  const auto flags = static_cast<std::uint8_t>(record.header.flags & ~kFlagReturned);
-  return {true, record.header.operation, flags, record.version(), record.value, record.end()};
+  return {true, record.header.operation, record.value_flags(), record.version(), record.value, record.end()};
 }
 
 }  // namespace

@@ -54,6 +54,10 @@ struct RecordView {
 
   [[nodiscard]] Lsn end() const { return header.lsn + record_bytes(header.key_size, header.value_size); }
   [[nodiscard]] Version version() const { return {header.hlc, header.origin}; }
+  /// Without what is true of this place in this log alone.
+  [[nodiscard]] std::uint8_t value_flags() const {
+    return static_cast<std::uint8_t>(header.flags & ~kFlagReturned);
+  }
 };
 
 [[nodiscard]] std::uint64_t hash_payload(std::string_view key, std::string_view value, std::uint64_t secret);

@@ -70,6 +70,10 @@ Status refuse_half_restored(const Config& config) {
 
 /// Starts count in twos: the base has the odd number in between while a start is under way, so a start that
 /// was cut short is told from a log or a base that was put back from an earlier life.
+bool is_birth(const Verdict& verdict) {
+  return verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
+}
+
 bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
   const bool under_way = base_starts % 2 == 1;
   return log_starts == base_starts ||
@@ -151,7 +155,7 @@ Lsn next_start(const Scene& scene, const Verdict& verdict) {
   const Lsn seen = scene.log.highest_end;
   if (verdict.decision == Decision::kNewLog)
     return std::max(scene.meta.checkpoint, seen) + 2 * scene.meta.ring_bytes;
-  const bool fresh = verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
+  const bool fresh = is_birth(verdict);
   if (fresh) return scene.ring->header().first_lsn;
   if (scene.evidence.clean) return scene.log.end;
   const std::uint64_t ring = scene.ring->size();
@@ -295,7 +299,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
   state.limits.index_seed.store(random_u64());
   const Index index(index_words, state.limits.index_seed.load());
   shared::raise(state.marks.base_hlc, scene->meta.last_hlc);
-  if (verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth) {
+  if (is_birth(verdict)) {
     if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
   }
   if (verdict.decision == Decision::kReplay) {
@@ -310,8 +314,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
   const Lsn start = state.marks.tail.load();
   state.limits.first_lsn.store(start);
   state.limits.found_end.store(std::min(start, found_end));
-  const bool born = verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
-  state.limits.lived_before.store(born ? 0 : 1);
+  state.limits.lived_before.store(is_birth(verdict) ? 0 : 1);
   state.limits.recovered.store(1, std::memory_order_release);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};
 }

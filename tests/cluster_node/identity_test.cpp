@@ -208,12 +208,7 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.stop(0);
     copy_directory(cluster.node(0).data(), copy.file("data"));
     cluster.start(0);
-    for (int i = 0; i < 50; ++i) assert_write(cluster, history_, 0, "lost" + std::to_string(i), "v");
-    assert_write(cluster, history_, 0, "deleted", std::nullopt);
-    (void)assert_converges(cluster, history_);
-    cluster.kill(0);
-    copy_directory(copy.file("data"), cluster.node(0).data());
-    cluster.start(0);
+    forget_what_is_written_since(cluster, copy.file("data"));
     for (int i = 0; i < 10; ++i) assert_write(cluster, history_, 0, "new" + std::to_string(i), "v");
     (void)assert_converges(cluster, history_);
   }
@@ -226,12 +221,7 @@ class IdentityTest : public CppUnit::TestFixture {
     assert_write(cluster, history_, 0, "deleted", "v");
     (void)assert_converges(cluster, history_);
     copy_while_it_stands(cluster.node(0), copy.file("data"));
-    for (int i = 0; i < 50; ++i) assert_write(cluster, history_, 0, "lost" + std::to_string(i), "v");
-    assert_write(cluster, history_, 0, "deleted", std::nullopt);
-    (void)assert_converges(cluster, history_);
-    cluster.kill(0);
-    copy_directory(copy.file("data"), cluster.node(0).data());
-    cluster.start(0);
+    forget_what_is_written_since(cluster, copy.file("data"));
     // It vouches for nothing before it has that again: no floor may pass what it lacks.
     eventually("it knows", [&] { return lines_with(cluster.node(0), "older_than_its_peers_know") == 1; });
     for (int i = 0; i < 10; ++i) assert_write(cluster, history_, 0, "new" + std::to_string(i), "v");
@@ -299,6 +289,16 @@ class IdentityTest : public CppUnit::TestFixture {
   }
 
  private:
+  /// Node 0 writes, all hear of it, and it starts again from a copy that was made before.
+  void forget_what_is_written_since(Cluster& cluster, const std::string& copy) {
+    for (int i = 0; i < 50; ++i) assert_write(cluster, history_, 0, "lost" + std::to_string(i), "v");
+    assert_write(cluster, history_, 0, "deleted", std::nullopt);
+    (void)assert_converges(cluster, history_);
+    cluster.kill(0);
+    copy_directory(copy, cluster.node(0).data());
+    cluster.start(0);
+  }
+
   static void await_written(const Cluster& cluster, unsigned i) {
     eventually("node " + std::to_string(i) + " gets a write acknowledged",
                [&] { return put(cluster, i, "k", "v").status == 200; });
