@@ -317,8 +317,7 @@ class IdentityTest : public CppUnit::TestFixture {
   static void copy_while_it_stands(Node& node, const std::string& to) {
     std::vector<pid_t> all = node.children();
     all.insert(all.begin(), node.supervisor().pid());
-    for (const pid_t pid : all) ::kill(pid, SIGSTOP);
-    for (const pid_t pid : all) eventually("it stands", [&] { return is_stopped(pid); });
+    for (const pid_t pid : all) suspend(pid);
     copy_directory(node.data(), to);
     for (const pid_t pid : all) ::kill(pid, SIGCONT);
   }

@@ -154,7 +154,7 @@ class BenchTest : public CppUnit::TestFixture {
         const Finished get = run({minivault_binary(), "get", node.address(), "key:000000000000"});
         return get.status == 0;
       });
-      ::kill(worker, SIGSTOP);
+      suspend(worker);
       std::this_thread::sleep_for(milliseconds(500));  // the pause itself; a worker may stand still so long
       ::kill(worker, SIGCONT);
     });

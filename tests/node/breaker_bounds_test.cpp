@@ -72,7 +72,7 @@ class BreakerBoundsTest : public CppUnit::TestFixture {
     const Node node({.flags = {"-procs", "1", "-write-timeout", "1m"}});
     const pid_t worker = node.child("worker");
     const pid_t checkpointer = node.child("checkpointer");
-    ::kill(checkpointer, SIGSTOP);
+    suspend(checkpointer);
     RawConnection writer(node.port());
     std::string requests;
     for (int i = 0; i < 300; ++i) requests += set_frame("key" + std::to_string(i), std::string(100'000, 'v'));
@@ -91,7 +91,7 @@ class BreakerBoundsTest : public CppUnit::TestFixture {
   void refused_writes_do_not_flood_the_log() {
     Node node({.flags = {"-procs", "1", "-write-timeout", "10ms"}});
     const pid_t checkpointer = node.child("checkpointer");
-    ::kill(checkpointer, SIGSTOP);
+    suspend(checkpointer);
     RawConnection writer(node.port());
     std::string requests;
     for (int i = 0; i < 1'000; ++i)

@@ -142,7 +142,7 @@ class CapacityTest : public CppUnit::TestFixture {
     const Node node;
     expect_served(node.port());
     const pid_t checkpointer = node.child("checkpointer");
-    ::kill(checkpointer, SIGSTOP);
+    suspend(checkpointer);
     RawConnection writer(node.port());
     std::string requests;
     for (int i = 0; i < 300; ++i) requests += set_frame("key" + std::to_string(i), std::string(100'000, 'v'));

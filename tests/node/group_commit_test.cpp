@@ -106,10 +106,7 @@ class GroupCommitTest : public CppUnit::TestFixture {
   /// The node's checkpointer, stopped until go_on() or the end.
   class Stopped {
    public:
-    explicit Stopped(const Node& node) : pid_(node.child("checkpointer")) {
-      ::kill(pid_, SIGSTOP);
-      eventually("the checkpointer stands still", [this] { return is_stopped(pid_); });
-    }
+    explicit Stopped(const Node& node) : pid_(node.child("checkpointer")) { suspend(pid_); }
     ~Stopped() { go_on(); }
     Stopped(const Stopped&) = delete;
     Stopped& operator=(const Stopped&) = delete;

@@ -153,7 +153,7 @@ class LoggingTest : public CppUnit::TestFixture {
   static void talk(const Node& node, const std::string& secret, const std::string& value,
                    const std::string& wrong) {
     const pid_t checkpointer = node.child("checkpointer");
-    ::kill(checkpointer, SIGSTOP);
+    suspend(checkpointer);
     RawConnection connection(node.port());
     CPPUNIT_ASSERT_EQUAL(kError, connection.exchange(auth_frame(wrong), 5));
     CPPUNIT_ASSERT_EQUAL(kError, connection.exchange(set_frame("KEY", value), 5));

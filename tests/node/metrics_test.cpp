@@ -244,7 +244,7 @@ class MetricsTest : public CppUnit::TestFixture {
   void slow_operations_are_told() {
     Node node({.flags = {"-slowlog", "50ms"}});
     const pid_t checkpointer = node.child("checkpointer");
-    ::kill(checkpointer, SIGSTOP);  // nothing becomes durable meanwhile
+    suspend(checkpointer);  // nothing becomes durable meanwhile
     RawConnection connection(node.port());
     connection.send(set_frame("thekey", "thevalue"));
     CPPUNIT_ASSERT(connection.silent_for(milliseconds(200)));

@@ -136,7 +136,7 @@ class ServiceManagerTest : public CppUnit::TestFixture {
       const std::size_t sign = managed.manager.await("WATCHDOG=1");
       managed.manager.await("WATCHDOG=1", sign + 1);  // it keeps coming
       held.push_back(managed.node->children(role));
-      for (const pid_t pid : held.back()) ::kill(pid, SIGSTOP);
+      for (const pid_t pid : held.back()) suspend(pid);
     }
     for (std::size_t i = 0; i < roles.size(); ++i) {
       NotifySocket& manager = nodes[i]->manager;

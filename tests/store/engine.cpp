@@ -18,6 +18,7 @@
 #include "common/core/log.h"
 #include "common/store/checkpointer.h"
 #include "common/store/node_clock.h"
+#include "tests/support/processes.h"
 #include "tests/support/wait.h"
 
 namespace minivault::test {
@@ -164,7 +165,7 @@ void Engine::terminate_checkpointer() const {
   ::kill(checkpointer_, SIGTERM);
 }
 void Engine::suspend_checkpointer() const {
-  ::kill(checkpointer_, SIGSTOP);
+  test::suspend(checkpointer_);
 }
 void Engine::resume_checkpointer() const {
   ::kill(checkpointer_, SIGCONT);

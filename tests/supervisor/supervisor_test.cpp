@@ -283,7 +283,7 @@ class SupervisorTest : public CppUnit::TestFixture {
     node.wait_until_ready();
     const Pids workers = node.children("worker");
     const Pids before = node.children("replicator");
-    ::kill(before.at(0), SIGSTOP);
+    suspend(before.at(0));
     node.wait_for_log("child_standing_still_killed child_pid=" + std::to_string(before[0]));
     wait_for_others(node, "replicator", before);
     CPPUNIT_ASSERT(node.children("worker") == workers);

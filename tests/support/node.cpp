@@ -99,8 +99,7 @@ void Node::kill() {
 
 /// The children of a supervisor that can start no more of them.
 std::vector<pid_t> Node::stop_and_list() {
-  process_->signal(SIGSTOP);
-  eventually("the supervisor stands still", [this] { return is_stopped(process_->pid()); });
+  suspend(process_->pid());
   return children();
 }
 

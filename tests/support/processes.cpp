@@ -1,6 +1,7 @@
 #include "tests/support/processes.h"
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <stdexcept>
 
 #include "common/core/unique_fd.h"
+#include "tests/support/wait.h"
 
 namespace minivault::test {
 namespace {
@@ -25,9 +27,9 @@ struct Status {
   }
 };
 
-/// /proc/PID/status; nullopt when the process is gone or a zombie.
-std::optional<Status> status_of(pid_t pid) {
-  std::ifstream stream("/proc/" + std::to_string(pid) + "/status");
+/// Of a process or one of its threads, by its directory in /proc; nullopt when it is gone or a zombie.
+std::optional<Status> status_in(const std::filesystem::path& directory) {
+  std::ifstream stream(directory / "status");
   Status status;
   for (std::string line; std::getline(stream, line);) {
     const std::size_t colon = line.find(":\t");
@@ -35,6 +37,14 @@ std::optional<Status> status_of(pid_t pid) {
   }
   if (status.fields.empty() || status.field("State").starts_with("Z")) return std::nullopt;
   return status;
+}
+
+std::filesystem::path directory_of(pid_t pid) {
+  return "/proc/" + std::to_string(pid);
+}
+
+std::optional<Status> status_of(pid_t pid) {
+  return status_in(directory_of(pid));
 }
 
 std::uint64_t kilobytes(const Status& status, const char* name) {
@@ -79,8 +89,17 @@ bool is_alive(pid_t pid) {
 }
 
 bool is_stopped(pid_t pid) {
-  const auto status = status_of(pid);
-  return !status || status->field("State").starts_with("T");
+  std::error_code gone;
+  for (const auto& thread : std::filesystem::directory_iterator(directory_of(pid) / "task", gone)) {
+    const auto status = status_in(thread.path());
+    if (status && !status->field("State").starts_with("T")) return false;
+  }
+  return true;
+}
+
+void suspend(pid_t pid) {
+  ::kill(pid, SIGSTOP);
+  eventually("process " + std::to_string(pid) + " stands still", [pid] { return is_stopped(pid); });
 }
 
 std::uint64_t resident_bytes(pid_t pid) {

@@ -21,8 +21,11 @@ struct Process {
 /// There, and not a zombie.
 [[nodiscard]] bool is_alive(pid_t pid);
 
-/// Stopped by SIGSTOP, a zombie, or gone: it does nothing any more.
+/// Each of its threads is stopped by SIGSTOP, or it is a zombie, or gone: it does nothing any more.
 [[nodiscard]] bool is_stopped(pid_t pid);
+
+/// SIGSTOP, and what it is for: kill() returns while threads of the process still run on other cores.
+void suspend(pid_t pid);
 
 /// Anonymous and shared memory that is resident, page cache of files left out. 0 where the process is gone.
 [[nodiscard]] std::uint64_t resident_bytes(pid_t pid);

@@ -16,6 +16,7 @@
 #include "common/store/node_clock.h"
 #include "tests/support/bytes.h"
 #include "tests/support/frames.h"
+#include "tests/support/processes.h"
 #include "tests/support/wait.h"
 
 namespace minivault::test {
@@ -182,20 +183,14 @@ void BoardNode::await_durable() const {
 }
 
 void BoardNode::stop_worker() const {
-  ::kill(worker_, SIGSTOP);
-  int status = 0;
-  ::waitpid(worker_, &status, WUNTRACED);
+  suspend(worker_);
 }
 void BoardNode::continue_worker() const {
   ::kill(worker_, SIGCONT);
 }
 
 void BoardNode::hold_disk() const {
-  ::kill(checkpointer_, SIGSTOP);
-  int status = 0;  // all its threads stand still before that is told
-  if (::waitpid(checkpointer_, &status, WUNTRACED) != checkpointer_ || !WIFSTOPPED(status)) {
-    throw std::runtime_error("the checkpointer did not stop");
-  }
+  suspend(checkpointer_);
 }
 void BoardNode::release_disk() const {
   ::kill(checkpointer_, SIGCONT);
