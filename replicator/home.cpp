@@ -49,6 +49,7 @@ Status Home::open() {
   const bool alone = context_->config.cluster_nodes.empty() && members_.members().size() <= 1;
   if (alone) {
     if (Status complete = become_complete(); !complete) return complete;
+    if (Status agreed = is_new() ? agree() : Status(); !agreed) return agreed;
   }
   open_at_ = state_->marks.tail.load(std::memory_order_acquire);
   // Only `always` syncs by itself.
@@ -56,11 +57,10 @@ Status Home::open() {
   return {};
 }
 
-/// A node that is born agrees with itself alone.
 Status Home::read_agreed() {
   const Result<std::string> note = read(cluster::kAgreedNote);
   if (!note) return tl::unexpected(note.error());
-  if (note->empty()) return agree();
+  if (note->empty()) return {};
   const Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
   if (!stored) return tl::unexpected(stored.error());
   agreed_ = *stored;
@@ -178,33 +178,16 @@ Status Home::catch_up(std::uint64_t hlc) {
 }
 
 Status Home::merge(const cluster::MemberSet& other, NodeId teller) {
-  const bool is_new = agreed_.members().size() <= 1;
-  const bool all = is_new || agreed_.find(teller) != nullptr;
+  const bool all = agreed_.members().size() <= 1 || is_old(teller);
   cluster::MemberSet next = members_;
   if (!next.merge(all ? other : members_.without_newcomers(other))) return {};
   return store_members(std::move(next));
 }
 
-std::vector<NodeId> Home::agreed() const {
-  std::vector<NodeId> ids;
-  // Whoever was born alone has only others to ask: they may not take its word for what they are yet.
-  if (agreed_.members().size() <= 1) {
-    for (const cluster::Member& member : members_.members()) {
-      if (member.id != id_) ids.push_back(member.id);
-    }
-    return ids;
-  }
-  ids.push_back(id_);
-  for (const cluster::Member& member : agreed_.members()) {
-    if (member.id != id_ && !members_.is_forgotten(member.id)) ids.push_back(member.id);
-  }
-  return ids;
-}
-
 bool Home::is_changing() const {
   const std::vector<cluster::Member>& members = members_.members();
   return std::any_of(members.begin(), members.end(), [this](const cluster::Member& member) {
-    return member.id != id_ && agreed_.find(member.id) == nullptr;
+    return member.id != id_ && !is_old(member.id);
   });
 }
 

@@ -54,10 +54,12 @@ class Home {
   [[nodiscard]] Status merge(const cluster::MemberSet& other, NodeId teller);
   [[nodiscard]] Status introduce(NodeId id, const std::string& address);
   [[nodiscard]] Status forget(NodeId id);
-  /// Of whose ids a majority must have recorded members() before somebody else may come in.
-  [[nodiscard]] std::vector<NodeId> agreed() const;
-  /// Somebody has come in, and agree() was not called since.
+  /// Has never agreed with anybody on who there is, nor was it born to be alone.
+  [[nodiscard]] bool is_new() const { return agreed_.members().empty(); }
+  [[nodiscard]] bool is_old(NodeId id) const { return agreed_.find(id) != nullptr; }
+  /// Somebody has come in since agree() was called.
   [[nodiscard]] bool is_changing() const;
+  /// members() is agreed on (accord.h): somebody else may come in.
   [[nodiscard]] Status agree();
 
   /// Judges a peer's position in this node's stream.

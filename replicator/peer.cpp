@@ -12,6 +12,8 @@ namespace minivault::replicator {
 namespace {
 
 constexpr std::uint64_t kPulseMs = 200;
+/// While the member set is not agreed on, and writes wait for what peers say of it.
+constexpr std::uint64_t kChangingPulseMs = 50;
 constexpr std::uint64_t kSilenceMs = 2'000;
 /// A stream whose peer pulses may be slow: its disk is, or a large record arrives.
 constexpr std::uint64_t kStreamSilenceMs = 15'000;
@@ -121,7 +123,7 @@ void Peer::tick(std::uint64_t now_ms) {
   tick(pulse_, now_ms);
   tick(stream_, now_ms);
   if (pulse_.greeted && now_ms >= next_pulse_ms_) {
-    next_pulse_ms_ = now_ms + kPulseMs;
+    next_pulse_ms_ = now_ms + (services_->home.is_changing() ? kChangingPulseMs : kPulseMs);
     const bool unanswered = !pulse_.expected.empty();
     // What was held against it in the stream's hello may have passed, as a note that could not be written;
     // the stream is dialled again only once an answer said so.
@@ -253,6 +255,8 @@ Status Peer::pulse_answered(std::string_view message, const Expected& asked) {
   held_ = std::move(pulse->held);
   settled_ = pulse->settled;
   held_digest_ = pulse->members_digest;
+  vouched_digest_ = pulse->vouches ? digest_ : 0;
+  agreed_digest_ = pulse->agreed ? digest_ : 0;
   return {};
 }
 

@@ -75,6 +75,9 @@ class Peer {
   [[nodiscard]] std::uint64_t held_digest() const { return held_digest_; }
   /// It said last that it has recorded this node's member set.
   [[nodiscard]] bool has_same_members() const;
+  /// And that it vouches for it, or that it is agreed on.
+  [[nodiscard]] bool vouches() const { return vouched_digest_ != 0 && vouched_digest_ == digest_; }
+  [[nodiscard]] bool has_agreed() const { return agreed_digest_ != 0 && agreed_digest_ == digest_; }
   /// Its acknowledgements are of this member set and gap-free for whoever may still wait.
   [[nodiscard]] bool counts(std::uint64_t now_ms) const;
   /// Everything in the log up to `tail` was sent and acknowledged, or nothing can be.
@@ -162,6 +165,8 @@ class Peer {
   std::vector<cluster::Held> held_;
   cluster::SettledWord settled_;
   std::uint64_t held_digest_ = 0;
+  std::uint64_t vouched_digest_ = 0;
+  std::uint64_t agreed_digest_ = 0;
   std::int64_t clock_us_ = 0;
   std::uint64_t distance_us_ = 0;  ///< the shortest round trip lately; 0: not measured
   std::uint64_t next_pulse_ms_ = 0;

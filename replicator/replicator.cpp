@@ -130,7 +130,6 @@ void Replicator::look_around() {
   publish_lag();
   forget_on_request();
   (void)home_.refresh();  // what went wrong goes wrong again, or right, at the next look
-  note_agreement();
   keep_peers();
   publish_members();
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);

@@ -14,6 +14,7 @@
 #include "common/process/roles.h"
 #include "common/store/store.h"
 #include "replicator/absences.h"
+#include "replicator/accord.h"
 #include "replicator/clock_choice.h"
 #include "replicator/home.h"
 #include "replicator/majority.h"
@@ -59,12 +60,13 @@ class Replicator final : private PeerOwner {
   [[nodiscard]] bool is_wanted(const Peer& peer) const;
   [[nodiscard]] bool is_in_use(const shared::PeerPlace& place) const;
   [[nodiscard]] bool is_configured(const Peer& peer) const;
+  [[nodiscard]] bool is_listed(NodeId id) const;
   [[nodiscard]] bool is_stranger(const Peer& peer) const;
   [[nodiscard]] Peer* find(NodeId id) const;
   void take_introductions();
   [[nodiscard]] std::size_t configured() const;
   [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
-  void note_agreement();
+  Accord seek_accord();
   [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
   [[nodiscard]] bool forget_replaced(const Peer& peer, NodeId id);
   void refused(Peer& peer, cluster::Reply reason) override;
@@ -154,7 +156,8 @@ class Replicator final : private PeerOwner {
   std::uint64_t settling_ = 0;           ///< the fingerprint that repairs are made for; 0: none
   std::uint64_t settling_since_ms_ = 0;  ///< when it was first seen
   Lsn seen_tail_ = 0;
-  bool had_majority_ = false;  ///< since this process began
+  std::uint64_t published_digest_ = 0;  ///< of the member set that board_->needed is for
+  bool had_majority_ = false;           ///< since this process began
   bool complained_ = false;
   unsigned stop_requests_ = 0;
   std::uint64_t alone_since_ms_ = 0;  ///< of the drain: when the last worker had gone; 0: not yet

@@ -17,7 +17,11 @@ constexpr std::uint64_t kBirthPatienceMs = 10'000;
 
 void Replicator::publish_members() {
   const std::size_t copies = cluster::copies_needed(configured(), home_.members().members().size());
-  const auto needed = static_cast<std::uint32_t>(copies - 1);
+  const Accord accord = seek_accord();
+  const auto needed = accord.agreed ? static_cast<std::uint32_t>(copies - 1) : shared::kNotYetKnown;
+  published_digest_ = home_.digest();
+  board_->vouched_digest.store(accord.vouches ? home_.digest() : 0, std::memory_order_relaxed);
+  board_->agreed_digest.store(accord.agreed ? home_.digest() : 0, std::memory_order_release);
   std::uint64_t largest = store_->largest_value(1);
   for (const auto& peer : peers_) {
     if (peer->largest_value() != 0) largest = std::min(largest, peer->largest_value());
@@ -29,6 +33,11 @@ void Replicator::publish_members() {
 }
 
 void Replicator::publish_quorum() {
+  // Before anybody is counted who has recorded the set that has just come about.
+  const bool is_other_set = published_digest_ != home_.digest();
+  if (is_other_set || board_->needed.load(std::memory_order_relaxed) == shared::kNotYetKnown) {
+    publish_members();
+  }
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   std::vector<Lsn> acked;
   std::uint32_t reachable = 0;

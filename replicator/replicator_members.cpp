@@ -95,6 +95,18 @@ bool Replicator::is_configured(const Peer& peer) const {
   return std::find(nodes.begin(), nodes.end(), peer.address()) != nodes.end();
 }
 
+/// By whichever of its names; this node itself is, too.
+bool Replicator::is_listed(NodeId id) const {
+  if (id == home_.id()) return true;
+  const auto names = [id](const Alias& alias) { return alias.id == id; };
+  if (std::any_of(aliases_.begin(), aliases_.end(), names)) return true;
+  const Peer* peer = find(id);
+  if (peer != nullptr && is_configured(*peer)) return true;
+  const std::vector<std::string>& nodes = context_->config.cluster_nodes;
+  const cluster::Member* member = home_.members().find(id);
+  return member != nullptr && std::find(nodes.begin(), nodes.end(), member->address) != nodes.end();
+}
+
 /// Neither configured nor a member.
 bool Replicator::is_stranger(const Peer& peer) const {
   return !is_configured(peer) && home_.members().find(peer.id()) == nullptr &&
@@ -182,22 +194,28 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
   return take_in(peer, hello.id);
 }
 
-/// Of those who agreed on the set before, a majority has recorded this one: what they would take part in now
-/// shares a node with every majority of it.
-void Replicator::note_agreement() {
-  if (!home_.is_changing()) return;
-  const std::vector<NodeId> ids = home_.agreed();
-  const auto recorded = std::count_if(ids.begin(), ids.end(), [this](NodeId id) {
-    const Peer* peer = find(id);
-    return id == home_.id() || (peer != nullptr && peer->has_same_members());
-  });
-  if (2 * static_cast<std::size_t>(recorded) > ids.size()) (void)home_.agree();  // else at the next look
+/// Where this node stands with its member set; agrees where it may.
+Accord Replicator::seek_accord() {
+  std::vector<Standing> standings;
+  for (const cluster::Member& member : home_.members().members()) {
+    const Peer* peer = find(member.id);
+    const bool recorded = peer != nullptr && peer->has_same_members();
+    standings.push_back({.is_self = member.id == home_.id(),
+                         .is_old = home_.is_old(member.id),
+                         .is_listed = is_listed(member.id),
+                         .recorded = recorded,
+                         .vouches = recorded && peer->vouches(),
+                         .agreed = recorded && peer->has_agreed()});
+  }
+  Accord accord = accord_of(standings, home_.is_new(), configured());
+  if (accord.agreed && home_.is_changing()) accord.agreed = home_.agree().has_value();
+  return accord;
 }
 
 /// Makes a node that answered a member: one at a time.
 PeerOwner::Objection Replicator::take_in(Peer& peer, NodeId id) {
   if (home_.members().find(id) != nullptr) return Objection::kNone;
-  note_agreement();
+  (void)seek_accord();
   if (home_.is_changing()) return Objection::kChanging;
   if (const Status known = home_.introduce(id, peer.address()); !known) {
     log_line(LogLevel::kWarning, "member_not_taken",

@@ -18,7 +18,7 @@ namespace minivault::cluster {
 
 /// Grows with every change of what a message looks like or means: nodes that do not speak the same refuse
 /// each other at the hello. tests/cluster/message_test notices a change.
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 
 inline constexpr std::string_view kHello = "hello";
 inline constexpr std::string_view kBatch = "batch";
@@ -86,6 +86,8 @@ struct Pulse {
 struct PulseReply : Pulse {
   NodeId id = 0;
   std::uint64_t epoch = 0;
+  bool vouches = false;  ///< of the member set named: a majority of the sender's own list has recorded it
+  bool agreed = false;   ///< of the member set named: it is agreed on
 };
 
 /// A record as it travels. Own keys and values of clients only; notes stay at home.

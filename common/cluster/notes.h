@@ -55,7 +55,7 @@ class EpochList {
 
 inline constexpr std::string_view kEpochsNote = "epochs";
 inline constexpr std::string_view kMembersNote = "members";
-/// The member set that was in force before the change that is under way; the same as `members` where none is.
+/// The member set that was agreed on last (README rule 8). None: this node has never agreed with anybody.
 inline constexpr std::string_view kAgreedNote = "agreed";
 inline constexpr std::string_view kFilledNote = "filled";
 inline constexpr std::string_view kBirthNote = "birth";

@@ -66,7 +66,7 @@ inline constexpr unsigned kMaxIntroductions = 16;
 
 struct ClusterBoard {
   /// Acknowledgements that a write needs besides this node's own; 0: none, nobody waits. kNotYetKnown until
-  /// the replicator has read the member set: writes wait.
+  /// the replicator has read the member set, and while that is not agreed on: writes wait.
   alignas(64) std::atomic<std::uint32_t> needed;
   std::atomic<std::uint32_t> reachable;  ///< peers that count now
   /// Every write that ends at or below this is durable at `needed` peers. Only grows.
@@ -85,8 +85,10 @@ struct ClusterBoard {
   /// 1: the note `settled` names members that a stable floor may have passed by. Before the note is written.
   std::atomic<std::uint32_t> passed_some;
   std::atomic<std::uint64_t> members_version;
-  std::atomic<std::uint64_t> members_digest;   ///< of the set as stored; in every answer to a peer
-  std::atomic<std::uint64_t> largest_value;    ///< the smallest limit among the members; 0: not yet known
+  std::atomic<std::uint64_t> members_digest;  ///< of the set as stored; in every answer to a peer
+  std::atomic<std::uint64_t> vouched_digest;  ///< of the set that this node vouches for (replicator/accord.h)
+  std::atomic<std::uint64_t> agreed_digest;   ///< of the set that is agreed on; 0: the present one is not
+  std::atomic<std::uint64_t> largest_value;   ///< the smallest limit among the members; 0: not yet known
   std::atomic<std::int64_t> median_offset_us;  ///< the members' median clock minus ours
   /// 1: AppendLock::clock_offset was chosen with a majority of the members' clocks known (needed of them).
   std::atomic<std::uint32_t> clock_confirmed;

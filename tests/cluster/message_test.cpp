@@ -56,6 +56,7 @@ PulseReply pulse_reply() {
   message.held = {{5, {77, 4096, 99}}, {3, {78, 300, 100}}};
   message.id = 3;
   message.epoch = 78;
+  message.vouches = true;
   return message;
 }
 
@@ -108,6 +109,7 @@ class MessageTest : public CppUnit::TestFixture {
     Reply refusal = Reply::kBusy;
     const auto reply = decode_pulse_reply(encode(pulse_reply()), refusal);
     CPPUNIT_ASSERT(reply && reply->id == 3 && reply->epoch == 78 && reply->held.size() == 2);
+    CPPUNIT_ASSERT(reply->vouches && !reply->agreed);
   }
 
   void answers_there_and_back() {
@@ -150,11 +152,11 @@ class MessageTest : public CppUnit::TestFixture {
     Hello called = hello();
     HelloReply answered = hello_reply();
     called.members = answered.members = MemberSet();
-    CPPUNIT_ASSERT_EQUAL(std::uint32_t{2}, kProtocolVersion);
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{3}, kProtocolVersion);
     CPPUNIT_ASSERT_EQUAL(std::size_t{46}, encode(called).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{58}, encode(answered).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{94}, encode(static_cast<Pulse>(pulse_reply())).size());
-    CPPUNIT_ASSERT_EQUAL(std::size_t{111}, encode(pulse_reply()).size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{113}, encode(pulse_reply()).size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{29}, encode(BatchReply{4096, 2, {{1, {3, 4}}}}).size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{26}, encode(read_reply()).size());
   }

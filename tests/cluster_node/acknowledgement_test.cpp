@@ -134,11 +134,11 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     Cluster cluster(one_node());
     cluster.start(0, {{"CLUSTER_NODES", other.address()}});
     await_reachable(cluster, 2);
-    assert_done(put(cluster, 0, "fits", std::string(1'000, 'v')));
-    eventually("a larger one is refused",
-               [&] { return put(cluster, 0, "large", std::string(1'001, 'v')).status == 413; });
-    assert_refused(put(cluster, 0, "larger", std::string(1'001, 'v')), 413);
-    CPPUNIT_ASSERT(!connect(cluster, 0).get("larger").has_value());
+    const std::string fits(1'000, 'v');  // beside a key of one byte
+    eventually("a larger one is refused", [&] { return put(cluster, 0, "l", fits + 'v').status == 413; });
+    assert_done(put(cluster, 0, "f", fits));
+    assert_refused(put(cluster, 0, "l", fits + 'v'), 413);
+    CPPUNIT_ASSERT(!connect(cluster, 0).get("l").has_value());
   }
 
   // Whoever says hello is called at the address that it told; until it answers there it counts for nothing.

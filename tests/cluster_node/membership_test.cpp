@@ -11,6 +11,7 @@ namespace minivault::test {
 class MembershipTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MembershipTest);
   CPPUNIT_TEST(newcomers_of_a_minority_are_no_majority);
+  CPPUNIT_TEST(newcomers_are_no_majority_of_those_who_were_expected);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -29,10 +30,39 @@ class MembershipTest : public CppUnit::TestFixture {
     for (const unsigned i : {3U, 4U}) cluster.start(i, {{"CLUSTER_NODES", cluster.address(0)}});
     eventually("they have been heard and called",
                [&] { return cluster.attempts(0, 3) > 0 && cluster.attempts(0, 4) > 0; });
-    CPPUNIT_ASSERT(write(cluster, history_, 0, "k", "minority") == Outcome::kUnknown);
-    CPPUNIT_ASSERT(write(cluster, history_, 3, "newcomer", "minority") == Outcome::kUnknown);
+    assert_unknown(cluster);
     assert_write(cluster, history_, 1, "k", "majority");
     cluster.heal();
+    assert_all_count_all(cluster);
+  }
+
+  // 0 was never with 1 and 2, which may be elsewhere and acknowledge what they take. Whoever comes knows 0
+  // alone.
+  void newcomers_are_no_majority_of_those_who_were_expected() {
+    Cluster cluster({.nodes = 5, .flags = {"-write-timeout", "3s", "-procs", "1"}, .start = false});
+    const std::string old = cluster.address(0) + ',' + cluster.address(1) + ',' + cluster.address(2);
+    cluster.start(0, {{"CLUSTER_NODES", old}});
+    for (const unsigned i : {3U, 4U}) cluster.start(i, {{"CLUSTER_NODES", cluster.address(0)}});
+    for (const unsigned i : {0U, 3U, 4U}) {
+      eventually("all three know each other", [&] { return known(cluster, i) == 2; });
+    }
+    assert_unknown(cluster);
+    for (const unsigned i : {1U, 2U}) cluster.start(i, {{"CLUSTER_NODES", old}});
+    assert_all_count_all(cluster);
+  }
+
+ private:
+  static std::ptrdiff_t known(const Cluster& cluster, unsigned i) {
+    const auto health = cluster.health(i);
+    const auto peers = health["peers"].GetArray();
+    return std::count_if(peers.Begin(), peers.End(),
+                         [](const auto& peer) { return peer["id"].GetStringLength() > 0; });
+  }
+  void assert_unknown(const Cluster& cluster) {
+    CPPUNIT_ASSERT(write(cluster, history_, 0, "k", "minority") == Outcome::kUnknown);
+    CPPUNIT_ASSERT(write(cluster, history_, 3, "newcomer", "minority") == Outcome::kUnknown);
+  }
+  void assert_all_count_all(const Cluster& cluster) {
     cluster.await_quorum();
     for (unsigned i = 0; i < 5; ++i) {
       eventually("all count all", [&] { return cluster.health(i)["quorum"]["needed"].GetUint() == 3; });
@@ -41,7 +71,6 @@ class MembershipTest : public CppUnit::TestFixture {
     (void)assert_converges(cluster, history_);
   }
 
- private:
   History history_;
 };
 

@@ -32,6 +32,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(one_comes_in_at_a_time);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
+  CPPUNIT_TEST(whoever_was_born_alone_is_not_new);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -118,17 +119,17 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->introduce(4, "4:1").has_value());
       CPPUNIT_ASSERT(home_->is_changing());
-      CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{home_->id(), 2, 3}));
+      CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4) && !home_->is_new());
       // Nobody comes in by the word of who is new itself; who was there may know better.
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
       CPPUNIT_ASSERT(home_->members().find(5) == nullptr);
       CPPUNIT_ASSERT(home_->merge(set_of({2, 6}), 2).has_value());
       CPPUNIT_ASSERT(home_->members().find(6) != nullptr);
-      // Who was forgotten is believed from anybody, and has no say.
+      // That somebody was forgotten is believed from anybody.
       MemberSet forgets;
       CPPUNIT_ASSERT(forgets.forget(3));
       CPPUNIT_ASSERT(home_->merge(forgets, 9).has_value());
-      CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{home_->id(), 2}));
+      CPPUNIT_ASSERT(home_->members().find(3) == nullptr && home_->is_changing());
       CPPUNIT_ASSERT(home_->agree().has_value());
       CPPUNIT_ASSERT(!home_->is_changing());
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
@@ -142,8 +143,7 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->merge(set_of({2, 3, 4}), 2).has_value());
       CPPUNIT_ASSERT_EQUAL(std::size_t{4}, home_->members().members().size());
-      // Its own word is none: two who are new would let in a third without who was there before.
-      CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{2, 3, 4}));
+      CPPUNIT_ASSERT(home_->is_new() && home_->is_changing() && !home_->is_old(2));
       return 0;
     });
   }
@@ -158,7 +158,21 @@ class HomeTest : public CppUnit::TestFixture {
     restart();
     CPPUNIT_ASSERT(home_->members().find(4) != nullptr);
     CPPUNIT_ASSERT(home_->is_changing());
-    CPPUNIT_ASSERT((home_->agreed() == std::vector<NodeId>{home_->id(), 2, 3}));
+    CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4));
+  }
+
+  // It lets in whom it wants, and is the majority of those who were there.
+  void whoever_was_born_alone_is_not_new() {
+    end();
+    engine_->config.cluster_nodes.clear();
+    begin();
+    open();
+    CPPUNIT_ASSERT(!home_->is_new() && home_->is_old(home_->id()));
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->introduce(2, "2:1").has_value());
+      CPPUNIT_ASSERT(home_->is_changing() && !home_->is_old(2));
+      return 0;
+    });
   }
 
  private:
