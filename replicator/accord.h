@@ -11,12 +11,12 @@ struct Standing {
   bool is_old = false;     ///< was in the set that was agreed on last
   bool is_listed = false;  ///< configured here, this node itself included
   bool recorded = false;   ///< it said last that it has the same set on disk
-  bool vouches = false;    ///< and that a majority of its own list has it
+  bool backs = false;      ///< and that a majority of its own list has it
   bool agreed = false;     ///< and that it is agreed on
 };
 
 struct Accord {
-  bool vouches = false;
+  bool backs = false;
   bool agreed = false;
 };
 
@@ -29,9 +29,8 @@ struct Accord {
 /// 1. Nobody has come in since the last one.
 /// 2. One who recorded it says so: it is true of the set, not of who says it.
 /// 3. A majority of the old set has recorded it.
-/// 4. At a birth (or for one node more than was there then): a majority of this list vouches for it, and all
-/// who came
-///    in are on the list; or all members vouch for it. A list is the word of whoever wrote it for who there
+/// 4. At a birth (or for one node more than was there then): a majority of this list backs it, and all who
+///    came in are on the list; or all members back it. A list is the word of whoever wrote it for who there
 ///    is; one that is too short counts only beside those of all others.
 [[nodiscard]] Accord accord_of(std::span<const Standing> members, bool is_new, std::size_t configured);
 

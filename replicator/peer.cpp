@@ -255,7 +255,7 @@ Status Peer::pulse_answered(std::string_view message, const Expected& asked) {
   held_ = std::move(pulse->held);
   settled_ = pulse->settled;
   held_digest_ = pulse->members_digest;
-  vouched_digest_ = pulse->vouches ? digest_ : 0;
+  backed_digest_ = pulse->backs ? digest_ : 0;
   agreed_digest_ = pulse->agreed ? digest_ : 0;
   return {};
 }

@@ -75,8 +75,8 @@ class Peer {
   [[nodiscard]] std::uint64_t held_digest() const { return held_digest_; }
   /// It said last that it has recorded this node's member set.
   [[nodiscard]] bool has_same_members() const;
-  /// And that it vouches for it, or that it is agreed on.
-  [[nodiscard]] bool vouches() const { return vouched_digest_ != 0 && vouched_digest_ == digest_; }
+  /// And that it backs it, or that it is agreed on.
+  [[nodiscard]] bool backs() const { return backed_digest_ != 0 && backed_digest_ == digest_; }
   [[nodiscard]] bool has_agreed() const { return agreed_digest_ != 0 && agreed_digest_ == digest_; }
   /// Its acknowledgements are of this member set and gap-free for whoever may still wait.
   [[nodiscard]] bool counts(std::uint64_t now_ms) const;
@@ -165,7 +165,7 @@ class Peer {
   std::vector<cluster::Held> held_;
   cluster::SettledWord settled_;
   std::uint64_t held_digest_ = 0;
-  std::uint64_t vouched_digest_ = 0;
+  std::uint64_t backed_digest_ = 0;
   std::uint64_t agreed_digest_ = 0;
   std::int64_t clock_us_ = 0;
   std::uint64_t distance_us_ = 0;  ///< the shortest round trip lately; 0: not measured

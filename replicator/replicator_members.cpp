@@ -204,7 +204,7 @@ Accord Replicator::seek_accord() {
                          .is_old = home_.is_old(member.id),
                          .is_listed = is_listed(member.id),
                          .recorded = recorded,
-                         .vouches = recorded && peer->vouches(),
+                         .backs = recorded && peer->backs(),
                          .agreed = recorded && peer->has_agreed()});
   }
   Accord accord = accord_of(standings, home_.is_new(), configured());

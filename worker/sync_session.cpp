@@ -248,8 +248,8 @@ void SyncSession::pulse(Client& client) {
   if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
   answer.members_digest = known->digest();
   answer.agreed = board().agreed_digest.load(std::memory_order_acquire) == answer.members_digest;
-  answer.vouches =
-      answer.agreed || board().vouched_digest.load(std::memory_order_relaxed) == answer.members_digest;
+  answer.backs =
+      answer.agreed || board().backed_digest.load(std::memory_order_relaxed) == answer.members_digest;
   const Result<std::string_view> settled = note(client, cluster::kSettledNote);
   if (settled && !settled->empty()) {
     if (const auto decoded = cluster::decode_settled(*settled)) answer.settled = decoded->told;

@@ -143,7 +143,7 @@ std::string encode(const PulseReply& message) {
   wire::put_fixed(out, kOk);
   wire::put_fixed(out, message.id);
   wire::put_fixed(out, message.epoch);
-  wire::put_fixed(out, static_cast<std::uint8_t>(message.vouches));
+  wire::put_fixed(out, static_cast<std::uint8_t>(message.backs));
   wire::put_fixed(out, static_cast<std::uint8_t>(message.agreed));
   put_pulse(out, message);
   return out;
@@ -241,7 +241,7 @@ Result<PulseReply> decode_pulse_reply(std::string_view bytes, Reply& refusal) {
   PulseReply message;
   message.id = reader.fixed<std::uint64_t>();
   message.epoch = reader.fixed<std::uint64_t>();
-  if (!take_flag(reader, message.vouches) || !take_flag(reader, message.agreed)) {
+  if (!take_flag(reader, message.backs) || !take_flag(reader, message.agreed)) {
     return damaged("answer to pulse", "what it says of the member set is neither yes nor no");
   }
   if (Status taken = take_pulse(reader, message, "answer to pulse"); !taken) {

@@ -86,7 +86,7 @@ struct Pulse {
 struct PulseReply : Pulse {
   NodeId id = 0;
   std::uint64_t epoch = 0;
-  bool vouches = false;  ///< of the member set named: a majority of the sender's own list has recorded it
+  bool backs = false;  ///< of the member set named: a majority of the sender's own list has recorded it
   bool agreed = false;   ///< of the member set named: it is agreed on
 };
 

@@ -86,7 +86,7 @@ struct ClusterBoard {
   std::atomic<std::uint32_t> passed_some;
   std::atomic<std::uint64_t> members_version;
   std::atomic<std::uint64_t> members_digest;  ///< of the set as stored; in every answer to a peer
-  std::atomic<std::uint64_t> vouched_digest;  ///< of the set that this node vouches for (replicator/accord.h)
+  std::atomic<std::uint64_t> backed_digest;  ///< of the set that this node backs (replicator/accord.h)
   std::atomic<std::uint64_t> agreed_digest;   ///< of the set that is agreed on; 0: the present one is not
   std::atomic<std::uint64_t> largest_value;   ///< the smallest limit among the members; 0: not yet known
   std::atomic<std::int64_t> median_offset_us;  ///< the members' median clock minus ours

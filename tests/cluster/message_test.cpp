@@ -56,7 +56,7 @@ PulseReply pulse_reply() {
   message.held = {{5, {77, 4096, 99}}, {3, {78, 300, 100}}};
   message.id = 3;
   message.epoch = 78;
-  message.vouches = true;
+  message.backs = true;
   return message;
 }
 
@@ -109,7 +109,7 @@ class MessageTest : public CppUnit::TestFixture {
     Reply refusal = Reply::kBusy;
     const auto reply = decode_pulse_reply(encode(pulse_reply()), refusal);
     CPPUNIT_ASSERT(reply && reply->id == 3 && reply->epoch == 78 && reply->held.size() == 2);
-    CPPUNIT_ASSERT(reply->vouches && !reply->agreed);
+    CPPUNIT_ASSERT(reply->backs && !reply->agreed);
   }
 
   void answers_there_and_back() {

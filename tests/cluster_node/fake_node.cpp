@@ -156,7 +156,7 @@ std::string FakeNode::pulse() {
   const std::lock_guard lock(mutex_);
   ++pulses_;
   cluster::PulseReply reply;
-  reply.vouches = true;
+  reply.backs = true;
   reply.id = words_.id;
   reply.epoch = kEpoch;
   reply.clock_us = wall_ms() * 1'000;

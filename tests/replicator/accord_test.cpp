@@ -21,20 +21,20 @@ Standing recorded(Standing standing) {
   standing.recorded = true;
   return standing;
 }
-Standing vouching(Standing standing) {
-  standing.recorded = standing.vouches = true;
+Standing backing(Standing standing) {
+  standing.recorded = standing.backs = true;
   return standing;
 }
 Standing agreed(Standing standing) {
-  standing.recorded = standing.vouches = standing.agreed = true;
+  standing.recorded = standing.backs = standing.agreed = true;
   return standing;
 }
 
 bool agree(const std::vector<Standing>& members, std::size_t configured, bool is_new = false) {
   return accord_of(members, is_new, configured).agreed;
 }
-bool vouch(const std::vector<Standing>& members, std::size_t configured) {
-  return accord_of(members, true, configured).vouches;
+bool back(const std::vector<Standing>& members, std::size_t configured) {
+  return accord_of(members, true, configured).backs;
 }
 
 class AccordTest : public CppUnit::TestFixture {
@@ -42,10 +42,10 @@ class AccordTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(without_newcomers_nothing_changes);
   CPPUNIT_TEST(a_majority_of_the_old_agrees);
   CPPUNIT_TEST(whoever_agreed_is_believed);
-  CPPUNIT_TEST(at_a_birth_a_majority_of_the_list_vouches);
+  CPPUNIT_TEST(at_a_birth_a_majority_of_the_list_backs_it);
   CPPUNIT_TEST(a_short_list_counts_beside_all_others);
   CPPUNIT_TEST(one_more_than_were_there_is_still_a_birth);
-  CPPUNIT_TEST(a_node_vouches_with_a_majority_of_its_list);
+  CPPUNIT_TEST(a_node_backs_a_set_with_a_majority_of_its_list);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -58,9 +58,9 @@ class AccordTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(agree({kSelf, recorded(kOld), kOld, kStranger}, 3));
     CPPUNIT_ASSERT(!agree({kSelf, kOld, kOld, recorded(kStranger)}, 3));
     CPPUNIT_ASSERT(!agree({kSelf, recorded(kOld), kOld, kOld, kStranger}, 4));
-    // However many come, and whatever they vouch for.
+    // However many come, and whatever they back.
     CPPUNIT_ASSERT(
-        !agree({kSelf, kOld, kOld, vouching(kStranger), vouching(kStranger), vouching(kStranger)}, 3));
+        !agree({kSelf, kOld, kOld, backing(kStranger), backing(kStranger), backing(kStranger)}, 3));
     // A node that was alone lets in whom it wants.
     CPPUNIT_ASSERT(agree({kSelf, kStranger}, 1));
   }
@@ -73,38 +73,38 @@ class AccordTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!agree({kSelf, of_another_set, kOld, kStranger}, 3));
   }
 
-  void at_a_birth_a_majority_of_the_list_vouches() {
-    CPPUNIT_ASSERT(agree({kSelfNew, vouching(kListed)}, 3, true));  // the third was never seen
-    CPPUNIT_ASSERT(agree({kSelfNew, vouching(kListed), kListed}, 3, true));
+  void at_a_birth_a_majority_of_the_list_backs_it() {
+    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed)}, 3, true));  // the third was never seen
+    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed), kListed}, 3, true));
     CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed), kListed}, 3, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, vouching(kListed), kListed, kListed}, 4, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, vouching(kListed)}, 5, true));
+    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed), kListed, kListed}, 4, true));
+    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed)}, 5, true));
   }
 
   // A newcomer that knows one node only, which has not found the others of its own list.
   void a_short_list_counts_beside_all_others() {
     CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed)}, 2, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed), vouching(kStranger)}, 2, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, vouching(kListed), kStranger}, 2, true));
-    CPPUNIT_ASSERT(agree({kSelfNew, vouching(kListed), vouching(kStranger)}, 2, true));
+    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed), backing(kStranger)}, 2, true));
+    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed), kStranger}, 2, true));
+    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed), backing(kStranger)}, 2, true));
   }
 
   void one_more_than_were_there_is_still_a_birth() {
     // Two of three that never were three, one of them dead since.
-    CPPUNIT_ASSERT(agree({kSelf, kOld, vouching(kListed)}, 3));
+    CPPUNIT_ASSERT(agree({kSelf, kOld, backing(kListed)}, 3));
     CPPUNIT_ASSERT(!agree({kSelf, kOld, recorded(kListed)}, 3));
-    CPPUNIT_ASSERT(!agree({kSelf, kOld, vouching(kStranger)}, 2));
+    CPPUNIT_ASSERT(!agree({kSelf, kOld, backing(kStranger)}, 2));
     // Three of five, by a list that has just been made longer.
-    CPPUNIT_ASSERT(!agree({kSelf, kOld, kOld, vouching(kListed), vouching(kListed)}, 5));
-    CPPUNIT_ASSERT(!agree({kSelf, kOld, kOld, vouching(kListed)}, 4));
+    CPPUNIT_ASSERT(!agree({kSelf, kOld, kOld, backing(kListed), backing(kListed)}, 5));
+    CPPUNIT_ASSERT(!agree({kSelf, kOld, kOld, backing(kListed)}, 4));
   }
 
-  void a_node_vouches_with_a_majority_of_its_list() {
-    CPPUNIT_ASSERT(vouch({kSelfNew, recorded(kListed), kListed}, 3));
-    CPPUNIT_ASSERT(!vouch({kSelfNew, kListed, kListed}, 3));
-    CPPUNIT_ASSERT(!vouch({kSelfNew, recorded(kStranger), recorded(kStranger)}, 3));
-    CPPUNIT_ASSERT(vouch({kSelfNew, recorded(kListed)}, 2));
-    CPPUNIT_ASSERT(!vouch({kSelfNew, recorded(kListed)}, 4));
+  void a_node_backs_a_set_with_a_majority_of_its_list() {
+    CPPUNIT_ASSERT(back({kSelfNew, recorded(kListed), kListed}, 3));
+    CPPUNIT_ASSERT(!back({kSelfNew, kListed, kListed}, 3));
+    CPPUNIT_ASSERT(!back({kSelfNew, recorded(kStranger), recorded(kStranger)}, 3));
+    CPPUNIT_ASSERT(back({kSelfNew, recorded(kListed)}, 2));
+    CPPUNIT_ASSERT(!back({kSelfNew, recorded(kListed)}, 4));
   }
 };
 
