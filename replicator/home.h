@@ -96,6 +96,7 @@ class Home {
   [[nodiscard]] Status note_birth(std::uint64_t epoch_begin);
   [[nodiscard]] Result<std::string> read(std::string_view name) const;
   [[nodiscard]] Status write(std::string_view name, std::string_view value, std::uint64_t above_hlc = 0);
+  [[nodiscard]] Status commit(store::Batch& batch);
   [[nodiscard]] Status store_members(cluster::MemberSet members);
   void publish();
 

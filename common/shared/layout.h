@@ -92,7 +92,8 @@ struct Limits {
   /// deletes up to it need no tombstone any more, but for a grace. All of them (store::kEverything) on a node
   /// that has no peers. On disk (note `floor`) before it is here.
   std::atomic<std::uint64_t> tombstone_floor_hlc;
-  /// Where the log of the life before this one ended: what peers hold of it beyond was lost here.
+  /// Where the log of the life before this one ended, or of an earlier one if no start since has told its
+  /// peers (note `untold_end`): what they hold of it beyond was lost here.
   std::atomic<Lsn> found_end;
   std::atomic<Lsn> first_lsn;               ///< of this life
   std::atomic<std::uint32_t> lived_before;  ///< 1: not born at this start

@@ -24,9 +24,8 @@ constexpr std::size_t kUsualHead = 80;
 constexpr std::size_t kUsualRecord = 192;
 // Of the base, in one step of a sweep: some milliseconds.
 constexpr std::size_t kSweptTogether = 20'000;
-
-// At a start: 120 MB of memory.
-constexpr std::size_t kMostReplayedAtOnce = 3'000'000;
+// However large the ring is: as many records as one checkpoint takes have more bytes than this.
+constexpr std::uint64_t kSurelyLarge = 128ULL << 20;
 
 std::uint64_t prefix_of(std::string_view key) {
   std::uint64_t prefix = 0;
@@ -38,8 +37,9 @@ std::uint64_t prefix_of(std::string_view key) {
 
 }  // namespace
 
-Checkpoint::Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base)
-    : state_(state), ring_(ring), index_(index), base_(base) {
+Checkpoint::Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base,
+                       std::size_t most_at_once)
+    : state_(state), ring_(ring), index_(index), base_(base), most_at_once_(most_at_once) {
   std::uint64_t unknown = 0;
   state_.drain.bytes_per_s.compare_exchange_strong(unknown, kUsualDrain, std::memory_order_relaxed);
 }
@@ -68,12 +68,12 @@ Result<Lsn> Checkpoint::run(Lsn until) {
 /// it.
 void Checkpoint::note_pace(std::uint64_t bytes, std::uint64_t ns, std::uint64_t behind) {
   shared::Drain& drain = state_.drain;
-  const std::uint64_t usual = checkpoint_bytes(ring_.size());
-  if (bytes > usual / 2) {
+  const std::uint64_t large = std::min(checkpoint_bytes(ring_.size()) / 2, kSurelyLarge);
+  if (bytes > large) {
     const double rate = static_cast<double>(bytes) * 1e9 / static_cast<double>(ns);
     drain.bytes_per_s.store(static_cast<std::uint64_t>(rate), std::memory_order_relaxed);
   }
-  drain.in_a_row.store(behind > usual / 2 ? 1 : 0, std::memory_order_relaxed);
+  drain.in_a_row.store(behind > large ? 1 : 0, std::memory_order_relaxed);
 }
 
 Result<Lsn> Checkpoint::replay(Lsn until) {
@@ -90,7 +90,7 @@ Result<Lsn> Checkpoint::replay(Lsn until) {
 Result<Lsn> Checkpoint::collect_all(Lsn from, Lsn until) {
   items_.clear();
   Lsn at = from;
-  while (at < until && items_.size() < kMostReplayedAtOnce) {
+  while (at < until && items_.size() < most_at_once_) {
     RecordView record;
     if (!ring_.view(at, record)) {
       return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(at));
@@ -102,7 +102,8 @@ Result<Lsn> Checkpoint::collect_all(Lsn from, Lsn until) {
   return at;
 }
 
-/// The newest record of each key in [from, E), sorted by key. Returns E: checkpoint_bytes() on at most.
+/// The newest record of each key in [from, E), sorted by key. Returns E: checkpoint_bytes() on at most, and
+/// no more records than memory is meant for.
 Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
   items_.clear();
   largest_hlc_ = 0;
@@ -112,7 +113,8 @@ Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
   Lsn end = from;
   std::size_t records = 0;
   RecordView record;
-  while (end < until && ring_.view(end, record) && (end == from || record.end() <= limit)) {
+  while (end < until && records < most_at_once_ && ring_.view(end, record) &&
+         (end == from || record.end() <= limit)) {
     end = record.end();
     ++records;
   }
@@ -215,8 +217,8 @@ Status Checkpoint::apply(Lsn end, std::uint64_t bytes_of_log) {
   std::size_t next = 0;
   do {
     const std::size_t left = items_.size() - next;
-    state_.drain.left.store(bytes_of_log * left / std::max<std::size_t>(items_.size(), 1),
-                            std::memory_order_relaxed);
+    const std::uint64_t bytes_each = bytes_of_log / std::max<std::size_t>(items_.size(), 1);
+    state_.drain.left.store(bytes_each * left, std::memory_order_relaxed);
     Result<Base::Transaction> transaction = base_.begin();
     if (!transaction) return tl::unexpected(transaction.error());
     std::uint64_t bytes = 0;

@@ -16,14 +16,19 @@ namespace minivault::store {
 
 /// Brings the base up to a later LSN of the log. Checkpointer process only; the base's single writer.
 ///
-/// One checkpoint covers at most about an eighth of the ring (pace.h says why). Its records are sorted by key
+/// One checkpoint covers at most about an eighth of the ring (pace.h says why), and no more than kMostAtOnce
+/// records. Its records are sorted by key
 /// and applied in synced transactions of a few thousand keys; only the last of them stores the new checkpoint
 /// LSN, so a death in between means doing some of it again, which changes nothing. A record that a newer one
 /// of the same checkpoint supersedes is left out (ENGINE.md rule 9). Recovery is this same code over the
 /// records that were not in the base yet.
 class Checkpoint {
  public:
-  Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base);
+  /// At 24 bytes a record: what a large log of small records may take of memory.
+  static constexpr std::size_t kMostAtOnce = 3'000'000;
+
+  Checkpoint(shared::State& state, const Ring& ring, const Index& index, Base& base,
+             std::size_t most_at_once = kMostAtOnce);
 
   /// A backlog that is due however young it is: small beside a ring, so that little is left to replay after a
   /// crash and the next checkpoint begins long before writers feel it; large enough to leave out most
@@ -78,6 +83,7 @@ class Checkpoint {
   const Ring& ring_;
   const Index& index_;
   Base& base_;
+  std::size_t most_at_once_;
   std::vector<Item> items_;        // kept for its memory
   std::uint64_t largest_hlc_ = 0;  // of the keys' records
   unsigned fruitless_ = 0;         // groups of keys since one of which the index told something

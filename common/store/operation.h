@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace minivault::store {
 
@@ -10,6 +11,10 @@ enum class Operation : std::uint8_t {
   kDelete = 2,  ///< leaves a tombstone
   kNote = 3,    ///< a small fact of the cluster under a name of its own, invisible to clients
 };
+
+/// The note of where the log ended that a start found, where its LSNs leap over that: the next start would
+/// take the leap for the end. Whoever tells the peers writes it empty behind that, in the same commit.
+inline constexpr std::string_view kUntoldEndNote = "untold_end";
 
 /// Bits of a record's flags. Stored: never renumber.
 inline constexpr std::uint8_t kFlagJson = 1;  ///< the value is the text of one JSON value

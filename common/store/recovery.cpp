@@ -1,7 +1,10 @@
 #include "common/store/recovery.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
+#include <limits>
+#include <optional>
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
@@ -23,11 +26,35 @@ Result<BaseMeta> read_meta(const Base& base) {
   return snapshot->meta();
 }
 
-Status store_meta(Base& base, const BaseMeta& meta) {
+Status store_meta(Base& base, const BaseMeta& meta, std::optional<Lsn> untold_end = {}) {
   Result<Base::Transaction> transaction = base.begin();
   if (!transaction) return tl::unexpected(transaction.error());
   transaction->meta() = meta;
+  if (untold_end) {
+    // Newer than every note that the log ever held, older than all that are to come.
+    const Version version{meta.last_hlc, std::numeric_limits<std::uint64_t>::max()};
+    const std::string text = std::to_string(*untold_end);
+    if (Status noted = transaction->apply_note(kUntoldEndNote, {Operation::kNote, 0, version, text}); !noted)
+      return noted;
+  }
   return transaction->commit();
+}
+
+/// Where the log ended, as this start found it, or an earlier one whose finding nobody was told of: that
+/// one's LSNs leapt already, and what this one finds lies beyond the leap.
+Result<Lsn> end_to_tell(const Base& base, const Scene& scene) {
+  Lsn end = std::max(scene.meta.checkpoint, scene.log.end);
+  const Result<Base::Snapshot> snapshot = base.snapshot();
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  const auto note = snapshot->note(kUntoldEndNote);
+  if (!note) return tl::unexpected(note.error());
+  if (!*note || (*note)->value.empty()) return end;
+  const std::string_view text = (*note)->value;
+  Lsn noted = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), noted).ec != std::errc()) {
+    return fail(Code::kCorrupt, "the base's note of where the log ended is no LSN");
+  }
+  return std::min(end, noted);
 }
 
 constexpr std::size_t kKeysNamed = 8;       // of those that damage takes away
@@ -164,9 +191,9 @@ Lsn next_start(const Scene& scene, const Verdict& verdict) {
 }
 
 /// Stores the new beginning: base first with an odd count of starts, log second, base again; a death in
-/// between is found as a start under way.
+/// between is found as a start under way. With the first goes where the log ended: the leap hides it.
 Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config& config,
-                   const Verdict& verdict) {
+                   const Verdict& verdict, Lsn end_to_tell) {
   const Lsn start = next_start(scene, verdict);
   Result<BaseMeta> meta = read_meta(base);
   if (!meta) return tl::unexpected(meta.error());
@@ -177,7 +204,9 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   scene.meta.ring_bytes = config.log_bytes;
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
-  if (Status ok = store_meta(base, scene.meta); !ok) return ok;
+  const Lsn found_end = std::min(start, end_to_tell);
+  const auto leapt_over = found_end < start ? std::optional(found_end) : std::nullopt;
+  if (Status ok = store_meta(base, scene.meta, leapt_over); !ok) return ok;
   MV_FAULT_POINT("recovery.before_new_log");
 
   if (!scene.ring || verdict.decision == Decision::kNewLog || scene.ring->size() != config.log_bytes) {
@@ -201,6 +230,8 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   state.append.writable_end.store(start + scene.ring->size());
   state.append.last_hlc.store(last_hlc);
   state.append.hlc_ceiling.store(hlc_ceiling);
+  state.limits.first_lsn.store(start);
+  state.limits.found_end.store(found_end);
   return {};
 }
 
@@ -306,14 +337,12 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
     Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log);
     if (!replayed) return tl::unexpected(replayed.error());
   }
-  const Lsn found_end = std::max(scene->meta.checkpoint, scene->log.end);
+  const Result<Lsn> end = end_to_tell(*base, *scene);
+  if (!end) return tl::unexpected(end.error());
   MV_FAULT_POINT("recovery.before_epoch");
-  if (Status begun = begin_epoch(state, *base, *scene, config, verdict); !begun)
+  if (Status begun = begin_epoch(state, *base, *scene, config, verdict, *end); !begun)
     return tl::unexpected(begun.error());
   fill_limits(state, *base, scene->meta, *scene->ring);
-  const Lsn start = state.marks.tail.load();
-  state.limits.first_lsn.store(start);
-  state.limits.found_end.store(std::min(start, found_end));
   state.limits.lived_before.store(is_birth(verdict) ? 0 : 1);
   state.limits.recovered.store(1, std::memory_order_release);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};

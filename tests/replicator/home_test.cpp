@@ -7,6 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "tests/store/engine.h"
+#include "tests/store/recovery_support.h"
 #include "tests/support/wait.h"
 
 namespace minivault::replicator {
@@ -29,6 +30,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_stream_begins_where_the_peer_is);
   CPPUNIT_TEST(what_the_ring_lost_is_jumped_over);
   CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
+  CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
   CPPUNIT_TEST(one_comes_in_at_a_time);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
@@ -111,6 +113,38 @@ class HomeTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(home_->is_older_than({home_->epoch() ^ 1U, 0, 0}));
       return 0;
     });
+  }
+
+  /// The second one takes the epoch that the start after the first has drawn.
+  void a_lost_tail_is_noticed_after_two_power_cuts() {
+    open();
+    const Lsn kept = tail();
+    test::put(*store_, "k", "v");
+    const cluster::Position sent{home_->epoch(), tail(), 0};
+    cut_power(kept);
+    engine_->suspend_checkpointer();
+    open();
+    const std::uint64_t unknown = home_->epoch();
+    cut_power(tail_at_start_);
+    open();
+    const cluster::Position now{home_->epoch(), tail(), 0};
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->is_older_than(sent));
+      CPPUNIT_ASSERT(home_->is_older_than({unknown, tail_at_start_, 0}));
+      CPPUNIT_ASSERT(!home_->is_older_than({sent.epoch, kept, 0}));
+      return 0;
+    });
+    assert_begins(sent, {.from = tail_at_start_, .jump = true});
+    // Told once: another cut takes nothing of what is known now.
+    engine_->wait_durable(tail());
+    cut_power(tail());
+    open();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(!home_->is_older_than(now));
+      CPPUNIT_ASSERT(home_->is_older_than(sent));
+      return 0;
+    });
+    CPPUNIT_ASSERT_EQUAL(now.epoch, home_->hello().previous_epoch);
   }
 
   void one_comes_in_at_a_time() {
@@ -199,6 +233,19 @@ class HomeTest : public CppUnit::TestFixture {
     engine_->start();
     begin();
     open();
+  }
+  /// What lies in the log from `lsn` on was not on disk.
+  void cut_power(Lsn lsn) {
+    const bool all = lsn == tail();
+    end();
+    engine_->kill();
+    if (!all) {
+      test::recovery_support::overwrite(test::recovery_support::log_of(*engine_),
+                                        test::recovery_support::offset_of(lsn, engine_->config.log_bytes),
+                                        std::string(64, '\0'));
+    }
+    engine_->start();
+    begin();
   }
   void agree_on(const std::vector<NodeId>& ids) {
     in_turn(*store_, [&] {

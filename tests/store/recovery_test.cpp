@@ -24,6 +24,16 @@ void die_at(Engine& engine, const char* point, std::int64_t count = 1) {
   fault_plan().disarm();
 }
 
+/// As a replicator does with the epoch that it draws.
+void tell_the_end(Engine& engine) {
+  store::Store store = engine.open_store();
+  store::Write empty;
+  empty.operation = store::Operation::kNote;
+  empty.key = store::kUntoldEndNote;
+  commit_one(store, empty);
+  engine.wait_durable(engine.state().marks.tail.load());
+}
+
 }  // namespace
 
 class RecoveryTest : public CppUnit::TestFixture {
@@ -36,6 +46,8 @@ class RecoveryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(torn_tail_starts_without_a_word);
   CPPUNIT_TEST(acknowledged_damage_is_refused);
   CPPUNIT_TEST(lsns_are_never_handed_out_twice);
+  CPPUNIT_TEST(a_lost_tail_is_remembered_until_it_is_told);
+  CPPUNIT_TEST(a_start_without_a_leap_leaves_no_note_of_the_end);
   CPPUNIT_TEST(versions_never_go_back);
   CPPUNIT_TEST(nothing_to_replay_after_an_orderly_stop);
   CPPUNIT_TEST_SUITE_END();
@@ -189,6 +201,50 @@ class RecoveryTest : public CppUnit::TestFixture {
       if (i % 2 == 0) fill(engine, 1, 3);  // else it crashes before the first write
       highest = engine.state().marks.tail.load();
       engine.kill();
+    }
+  }
+
+  /// However often the power is cut before that, or a start is cut short.
+  void a_lost_tail_is_remembered_until_it_is_told() {
+    Engine engine;
+    engine.start();
+    const store::Lsn last = fill(engine, 1, 4);
+    fill(engine, 5, 5);
+    engine.kill();
+    overwrite(log_of(engine), offset_of(last + 16, engine.config.log_bytes), std::string(8, '\0'));
+    for (const char* point : kStartSteps) {
+      die_at(engine, point);
+      engine.start();
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(point, last, engine.state().limits.found_end.load());
+      CPPUNIT_ASSERT(engine.state().limits.first_lsn.load() > last);
+      fill(engine, 6, 7);
+      engine.kill();
+    }
+    engine.start();
+    engine.stop();
+    engine.config.log_bytes *= 2;
+    engine.start();
+    CPPUNIT_ASSERT_EQUAL(last, engine.state().limits.found_end.load());
+    tell_the_end(engine);
+    const store::Lsn end = engine.state().marks.tail.load();
+    engine.kill();
+    engine.start();
+    CPPUNIT_ASSERT_EQUAL(end, engine.state().limits.found_end.load());
+    // This one is not told either: the note is newer than the empty one before.
+    engine.kill();
+    engine.start();
+    CPPUNIT_ASSERT_EQUAL(end, engine.state().limits.found_end.load());
+  }
+
+  void a_start_without_a_leap_leaves_no_note_of_the_end() {
+    Engine engine;
+    for (int i = 0; i < 2; ++i) {
+      engine.start();
+      CPPUNIT_ASSERT_EQUAL(engine.state().limits.first_lsn.load(), engine.state().limits.found_end.load());
+      store::Store store = engine.open_store();
+      in_turn(store, [&] { CPPUNIT_ASSERT(!store.note(store::kUntoldEndNote).value().known); });
+      put(store, "k", "v");
+      engine.stop();
     }
   }
 
