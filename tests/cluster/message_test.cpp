@@ -150,7 +150,7 @@ class MessageTest : public CppUnit::TestFixture {
     Hello called = hello();
     HelloReply answered = hello_reply();
     called.members = answered.members = MemberSet();
-    CPPUNIT_ASSERT_EQUAL(std::uint32_t{2}, kProtocolVersion);
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{3}, kProtocolVersion);
     CPPUNIT_ASSERT_EQUAL(std::size_t{46}, encode(called).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{58}, encode(answered).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{94}, encode(static_cast<Pulse>(pulse_reply())).size());
