@@ -156,8 +156,7 @@ cluster::Pulse Home::pulse() const {
 
 std::vector<cluster::Held> Home::held() const {
   // The clock before the tail: whatever this node stamps later is above it.
-  // Without everything it had once, it vouches for nothing.
-  const std::uint64_t hlc = is_complete() ? state_->append.last_hlc.load(std::memory_order_acquire) : 0;
+  const std::uint64_t hlc = vouches() ? state_->append.last_hlc.load(std::memory_order_acquire) : 0;
   const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
   std::vector<cluster::Held> held{{id_, {epoch(), tail, hlc}}};
   for (const NodeId origin : cluster::origins_of(members_)) {
@@ -260,11 +259,29 @@ bool Home::is_older_than(const cluster::Position& position) const {
 }
 
 Status Home::become_incomplete() {
+  state_->cluster.vouched_from.store(0, std::memory_order_release);
   if (!is_complete()) return {};
   if (Status written = write(cluster::kFilledNote, ""); !written) return written;
   state_->cluster.complete.store(0, std::memory_order_release);
   log_line(LogLevel::kWarning, "older_than_its_peers_know",
            {{"node", cluster::id_text(id_)}, {"remedy", "what it has forgotten comes back by repair"}});
+  return {};
+}
+
+Status Home::forgot_what_is_at(NodeId peer) {
+  if (Status incomplete = become_incomplete(); !incomplete) return incomplete;
+  return owe(peer);
+}
+
+bool Home::vouches() const {
+  return state_->cluster.vouched_from.load(std::memory_order_acquire) != 0;
+}
+
+Status Home::vouch() {
+  // A stream tells with what is in the log: of an idle one nobody would hear it.
+  if (Status written = write(cluster::kClockNote, {}); !written) return written;
+  const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
+  state_->cluster.vouched_from.store(tail, std::memory_order_release);
   return {};
 }
 

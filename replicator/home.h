@@ -72,6 +72,13 @@ class Home {
   /// take for deleted.
   [[nodiscard]] bool is_older_than(const cluster::Position& position) const;
   [[nodiscard]] Status become_incomplete();
+  /// … of `peer`, which holds it: it is not complete, and owes that one a repair.
+  [[nodiscard]] Status forgot_what_is_at(NodeId peer);
+  /// This node's word for its own stream counts (ClusterBoard::vouched_from). Needs no turn.
+  [[nodiscard]] bool vouches() const;
+  /// It does from now on. REQUIRES: every member that the stable floor waits for has said in this start how
+  /// far it holds the stream, and whoever knew more of it was repaired with.
+  [[nodiscard]] Status vouch();
   /// The repair that is owed to a peer, by the version of its note; zero: none is.
   [[nodiscard]] store::Version debt(NodeId peer) const;
   /// Unless a newer one was made since: what was jumped over meanwhile is still missing.

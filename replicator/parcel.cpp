@@ -79,9 +79,10 @@ ParcelPtr Shelf::finish(Lsn from, const Stretch& stretch) {
   parcel->from = from;
   parcel->to = stretch.to;
   parcel->records = writer_.records();
-  parcel->hlc = stretch.hlc;
+  const Lsn vouched_from = store_->region().state().cluster.vouched_from.load(std::memory_order_acquire);
+  if (vouched_from != 0 && stretch.to >= vouched_from) parcel->hlc = stretch.hlc;
   const std::string head =
-      writer_.head({.epoch = epoch_, .jump = false, .from = from, .to = stretch.to, .hlc = stretch.hlc});
+      writer_.head({.epoch = epoch_, .jump = false, .from = from, .to = stretch.to, .hlc = parcel->hlc});
   const std::size_t message_bytes = head.size() + writer_.body().size();
   parcel->frame.reserve(head_bytes() + message_bytes);
   protocol::append_sync_head(parcel->frame, cluster::kBatch, message_bytes);

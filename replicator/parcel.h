@@ -21,7 +21,7 @@ struct Parcel {
   Lsn from = 0;
   Lsn to = 0;
   std::size_t records = 0;
-  std::uint64_t hlc = 0;  ///< every later record of this node is above it
+  std::uint64_t hlc = 0;  ///< every later record of this node is above it; 0: nobody can say so
   std::string frame;
   mutable std::string compressed;  ///< made when first asked for; empty where it is not worth it
   mutable bool tried_to_compress = false;

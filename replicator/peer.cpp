@@ -220,6 +220,10 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
     return fail(Code::kUnavailable, std::string(reason_of(objection_)));
   }
   heard_clock(hello->clock_us, asked.sent_us);
+  if (services_->home.is_older_than(hello->position)) {
+    digest_ = 0;  // it has not told what it holds before that is noted
+    if (Status noted = services_->home.forgot_what_is_at(id_); !noted) return noted;
+  }
   digest_ = hello->members.digest();
   largest_value_ = hello->largest_value;
   complete_ = hello->complete;
@@ -227,9 +231,6 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   place_->node_id.store(id_, std::memory_order_relaxed);
   place_->last_epoch.store(epoch_, std::memory_order_relaxed);
   place_->epoch.store(epoch_, std::memory_order_release);
-  if (services_->home.is_older_than(hello->position)) {
-    if (Status noted = services_->home.become_incomplete(); !noted) return noted;
-  }
   if (link.greeted) return {};
   link.greeted = true;
   link.delay_ms = 0;
@@ -312,6 +313,7 @@ void Peer::begin_stream(const cluster::Position& position) {
   acked_ = cursor_ = beginning.from;
   place_->acked.store(acked_, std::memory_order_relaxed);
   streaming_ = ever_streamed_ = true;
+  vouched_ = false;
   queue(make_opening(services_->home.epoch(), beginning.from, beginning.jump), now_us());
 }
 
@@ -340,7 +342,8 @@ void Peer::fill(std::uint64_t now_ms, bool last_words) {
       return;
     }
     using Empty = Shelf::Empty;
-    const Empty empty = last_words                 ? Empty::kAll
+    const bool untold = !vouched_ && services_->home.vouches();
+    const Empty empty = last_words || untold       ? Empty::kAll
                         : now_ms >= next_empty_ms_ ? Empty::kIfOthers
                                                    : Empty::kNothing;
     Result<ParcelPtr> parcel = services_->shelf.next(cursor_, empty);
@@ -356,6 +359,7 @@ void Peer::fill(std::uint64_t now_ms, bool last_words) {
       return;
     }
     if ((*parcel)->records == 0) next_empty_ms_ = now_ms + kPulseMs;
+    vouched_ = vouched_ || (*parcel)->hlc != 0;
     queue(std::move(*parcel), sent_us);
   }
 }

@@ -184,6 +184,7 @@ class Peer {
   std::deque<Sent> in_flight_;
   std::size_t in_flight_bytes_ = 0;  ///< of their frames
   std::uint64_t next_empty_ms_ = 0;
+  bool vouched_ = false;  ///< it was told up to which clock value it holds all
   bool may_have_more_ = false;
 };
 

@@ -16,13 +16,13 @@ constexpr std::uint64_t kRoutineBytesASecond = 32 << 20;
 
 void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done) {
   look(now_ms, when_done);
-  if (repair_) return;
-  // What is owed goes before what is routine.
-  for (const bool owed : {true, false}) {
+  for (const Need need : {Need::kOwed, Need::kPressing, Need::kRoutine}) {
+    // What is pressing does not wait for what is slow on purpose; that begins anew, and what it has moved is
+    // no difference then.
+    if (repair_ && (need_ != Need::kRoutine || need == Need::kRoutine)) return;
     for (const RepairPeer& peer : peers) {
       Account& account = accounts_.try_emplace(peer.id, Account{.last_ms = now_ms}).first->second;
-      const Need need = peer.owed == owed ? need_of(peer, account, now_ms) : Need::kNone;
-      if (need != Need::kNone) return start(peer, account, need, now_ms);
+      if (need_of(peer, account, now_ms) == need) return start(peer, account, need, now_ms);
     }
   }
 }
@@ -52,7 +52,8 @@ Repairs::Need Repairs::need_of(const RepairPeer& peer, const Account& account, s
   const bool is_asked = account.asked_seen < board_.repair_requested.load();
   const bool settles = peer.settle_since_ms > account.last_began_ms;
   const bool leads = peer.lead != 0 && peer.lead != account.lead_seen && now_ms >= account.next_lead_ms;
-  if (peer.owed || is_asked || settles || leads) return Need::kPressing;
+  if (peer.owed) return Need::kOwed;
+  if (is_asked || settles || leads) return Need::kPressing;
   const auto interval_ms = static_cast<std::uint64_t>(config_.repair_interval.count());
   const bool its_time = interval_ms > 0 && id_ < peer.id && now_ms - account.last_ms >= interval_ms;
   return its_time ? Need::kRoutine : Need::kNone;
@@ -71,6 +72,7 @@ void Repairs::start(const RepairPeer& peer, Account& account, Need need, std::ui
   task.place = peer.place;
   task.bytes_a_second = config_.repair_bytes_a_second;
   if (task.bytes_a_second == 0 && need == Need::kRoutine) task.bytes_a_second = kRoutineBytesASecond;
+  repair_.reset();
   asked_at_start_ = board_.repair_requested.load();
   Result<Repair> started = Repair::start(task);
   if (!started) {
@@ -79,6 +81,7 @@ void Repairs::start(const RepairPeer& peer, Account& account, Need need, std::ui
     return;
   }
   repair_ = std::move(*started);
+  need_ = need;
   peer_ = peer.id;
   place_ = peer.place;
   debt_ = peer.debt;

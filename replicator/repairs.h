@@ -31,7 +31,8 @@ struct RepairPeer {
 };
 
 /// Decides when this node repairs with whom, one after the other: whom it owes one, everyone when asked, and
-/// each pair of nodes every -repair-interval (the one with the smaller id begins).
+/// each pair of nodes every -repair-interval (the one with the smaller id begins). One of the latter, which
+/// is slow on purpose, is ended where another is pressing.
 class Repairs {
  public:
   struct Done {
@@ -63,7 +64,7 @@ class Repairs {
   };
 
   void look(std::uint64_t now_ms, const WhenDone& when_done);
-  enum class Need { kNone, kRoutine, kPressing };
+  enum class Need { kNone, kRoutine, kPressing, kOwed };
   [[nodiscard]] Need need_of(const RepairPeer& peer, const Account& account, std::uint64_t now_ms) const;
   void start(const RepairPeer& peer, Account& account, Need need, std::uint64_t now_ms);
 
@@ -74,6 +75,7 @@ class Repairs {
   std::map<cluster::NodeId, Account> accounts_;
   std::optional<Repair> repair_;
   // Of the one under way.
+  Need need_ = Need::kNone;
   cluster::NodeId peer_ = 0;
   shared::PeerPlace* place_ = nullptr;
   store::Version debt_;

@@ -138,6 +138,7 @@ void Replicator::look_around() {
   choose_clock();
   follow_clocks();
   find_completeness();
+  vouch();
 }
 
 bool Replicator::others_replicate() const {

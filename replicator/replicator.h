@@ -86,6 +86,7 @@ class Replicator final : private PeerOwner {
   void settle(const Presence& presence);
   void write_settled(const Presence& presence, std::uint64_t fingerprint);
   void raise_floor(std::uint64_t stable);
+  void vouch();
 
   // By which clock it stamps (replicator_clock.cpp).
   [[nodiscard]] Clocks clocks() const;

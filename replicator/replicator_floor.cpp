@@ -142,6 +142,19 @@ void Replicator::write_settled(const Presence& presence, std::uint64_t fingerpri
   (void)home_.settle(std::move(next));  // what went wrong goes wrong again, or right, at the next look
 }
 
+/// Whether this node has forgotten some of its own stream only those who hold it can tell. Before all of them
+/// have, and before it has that again, nobody may take later records of it for a sign of having had these.
+void Replicator::vouch() {
+  const std::vector<cluster::Member>& members = home_.members().members();
+  if (home_.vouches() || !home_.is_complete() || members.size() < 2) return;
+  const bool known = std::all_of(members.begin(), members.end(), [this](const cluster::Member& member) {
+    if (member.id == home_.id() || absences_.is_away(member.id)) return true;
+    const Peer* peer = find(member.id);
+    return peer != nullptr && peer->has_same_members() && home_.debt(member.id) == store::Version();
+  });
+  if (known) (void)home_.vouch();  // else at the next look
+}
+
 /// Only a tombstone needs a higher one.
 void Replicator::raise_floor(std::uint64_t stable) {
   const bool wanted = context_->region.state().totals.tombstones.load(std::memory_order_relaxed) > 0;

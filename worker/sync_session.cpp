@@ -240,7 +240,8 @@ void SyncSession::pulse(Client& client) {
   answer.floor_hlc = node.limits.tombstone_floor_hlc.load(std::memory_order_relaxed);
   answer.complete = board().complete.load(std::memory_order_acquire) != 0;
   // The clock value before the tail: every record of this node up to it lies below.
-  const std::uint64_t hlc = answer.complete ? node.append.last_hlc.load(std::memory_order_acquire) : 0;
+  const bool vouches = board().vouched_from.load(std::memory_order_acquire) != 0;
+  const std::uint64_t hlc = vouches ? node.append.last_hlc.load(std::memory_order_acquire) : 0;
   const shared::Lsn tail = node.marks.tail.load(std::memory_order_acquire);
   answer.held.push_back({answer.id, {answer.epoch, tail, hlc}});
   // The set after the clock value: whoever comes in later comes in above it (SyncSession::guard_against()).

@@ -100,7 +100,8 @@ struct Record {
 };
 
 /// The sender's log from `from` to `to`, whole: records that are not its own, and notes, are left out. Every
-/// later record of its own has an HLC value above `hlc`; a value below one told before says nothing.
+/// later record of its own has an HLC value above `hlc`; a value below one told before says nothing, and 0 is
+/// that of a sender that may have forgotten some.
 ///
 /// The first batch of a connection is empty and only says where the stream begins (from == to).
 struct BatchHead {
@@ -180,9 +181,9 @@ struct DecodedBatch {
 };
 
 /// The records of a batch by `origin`: every one must be a set or delete of a key of 1 to 65,535 bytes with a
-/// version of that origin, no HLC value above head.hlc, flags known, no value with a delete. The values need
-/// not rise: what an origin had forgotten comes back to its log by repair, and goes out again from there.
-/// Error: kCorrupt. `memory`: of a batch that is done with, for the records of this one.
+/// version of that origin, no HLC value above head.hlc unless that is 0, flags known, no value with a delete.
+/// The values need not rise: what an origin had forgotten comes back to its log by repair, and goes out again
+/// from there. Error: kCorrupt. `memory`: of a batch that is done with, for the records of this one.
 [[nodiscard]] Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin,
                                                 std::vector<Record> memory = {});
 /// Records of any origin, in any order; each as above but for that.

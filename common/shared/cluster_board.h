@@ -81,6 +81,9 @@ struct ClusterBoard {
   std::atomic<std::uint64_t> epoch;  ///< of this start of the node; 0: not yet drawn
   std::atomic<std::uint64_t> previous_epoch;
   std::atomic<std::uint32_t> complete;  ///< 0: still filling; absence here means nothing
+  /// LSN from which on this node's word for its own stream counts: whatever it had forgotten, and others
+  /// brought back, is below; 0: it has no word. common/cluster/README.md, "The stable floor" 7.
+  std::atomic<std::uint64_t> vouched_from;
   std::atomic<std::uint32_t> id_taken;  ///< 1: another live node has this id; no writes
   /// 1: the note `settled` names members that a stable floor may have passed by. Before the note is written.
   std::atomic<std::uint32_t> passed_some;

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
-#include <optional>
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
@@ -26,14 +25,15 @@ Result<BaseMeta> read_meta(const Base& base) {
   return snapshot->meta();
 }
 
-Status store_meta(Base& base, const BaseMeta& meta, std::optional<Lsn> untold_end = {}) {
+/// With it where the log ended, if the peers are to be told; shared::kNoLsn: nothing.
+Status store_meta(Base& base, const BaseMeta& meta, Lsn untold_end = shared::kNoLsn) {
   Result<Base::Transaction> transaction = base.begin();
   if (!transaction) return tl::unexpected(transaction.error());
   transaction->meta() = meta;
-  if (untold_end) {
+  if (untold_end != shared::kNoLsn) {
     // Newer than every note that the log ever held, older than all that are to come.
     const Version version{meta.last_hlc, std::numeric_limits<std::uint64_t>::max()};
-    const std::string text = std::to_string(*untold_end);
+    const std::string text = std::to_string(untold_end);
     if (Status noted = transaction->apply_note(kUntoldEndNote, {Operation::kNote, 0, version, text}); !noted)
       return noted;
   }
@@ -205,7 +205,7 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
   const Lsn found_end = std::min(start, end_to_tell);
-  const auto leapt_over = found_end < start ? std::optional(found_end) : std::nullopt;
+  const Lsn leapt_over = found_end < start ? found_end : shared::kNoLsn;
   if (Status ok = store_meta(base, scene.meta, leapt_over); !ok) return ok;
   MV_FAULT_POINT("recovery.before_new_log");
 

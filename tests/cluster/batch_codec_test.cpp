@@ -145,6 +145,8 @@ class BatchCodecTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("batch: no epoch"), why_not(std::string(8, '\0') + good.substr(8)));
     CPPUNIT_ASSERT_EQUAL(std::string("batch: record 0: stamped above what the batch covers"),
                          why_not(batch_of({set(kNow, "k", "v")}, kNow - 1)));
+    const std::string vouches_for_none = batch_of({set(kNow, "k", "v")}, 0);
+    CPPUNIT_ASSERT(decode_batch(vouches_for_none, kOrigin));
     CPPUNIT_ASSERT_EQUAL(std::string("batch: record 0: of another origin"),
                          why_not(batch_of({set(kNow, "k", "v", kOrigin + 1)})));
     CPPUNIT_ASSERT_EQUAL(std::string("batch: record 0: a key of no or too many bytes"),

@@ -56,6 +56,8 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
   CPPUNIT_TEST(the_smallest_limit_is_that_of_all);
   CPPUNIT_TEST(nobody_is_a_member_before_it_answers_where_it_says);
+  CPPUNIT_TEST(before_all_were_heard_nobody_vouches);
+  CPPUNIT_TEST(whoever_has_forgotten_some_vouches_for_nothing);
   CPPUNIT_TEST(no_more_are_called_than_workers_allow);
   CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
   CPPUNIT_TEST_SUITE_END();
@@ -162,6 +164,49 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     assert_done(put(cluster, 0, "k", "w"));
   }
 
+  // Each member may know more of a node's stream than the node's directory does. Until the last one has said
+  // what it knows, no batch vouches for what came before.
+  void before_all_were_heard_nobody_vouches() {
+    FakeNode first;
+    FakeNode second;
+    Cluster cluster(one_node());
+    join(cluster, first, second);
+    assert_done(put(cluster, 0, "k", "v"));
+    eventually("it vouches", [&] { return first.vouched() != 0 && second.vouched() != 0; });
+    cluster.kill(0);
+    second.say([](FakeNode::Words& words) { words.refuses = true; });
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "w"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, first.records().back().vouched);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, first.vouched());
+    second.say([](FakeNode::Words& words) { words.refuses = false; });
+    // Though nothing more is written.
+    const std::uint64_t written = first.records().back().version.hlc;
+    eventually("it does again", [&] { return first.vouched() > written && second.vouched() > written; });
+  }
+
+  void whoever_has_forgotten_some_vouches_for_nothing() {
+    FakeNode first;
+    FakeNode second;
+    Cluster cluster(one_node());
+    join(cluster, first, second);
+    cluster.kill(0);
+    second.say([](FakeNode::Words& words) { words.knows_more = true; });
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    await_reachable(cluster, 3);
+    CPPUNIT_ASSERT(!cluster.health(0)["complete"].GetBool());
+    for (int i = 0; i < 5; ++i) {
+      assert_done(put(cluster, 0, "k", "v"));
+      // One is acknowledged, and looks around each 200 ms.
+      const unsigned pulses = first.pulses();
+      eventually("some time passes", [&] { return first.pulses() > pulses + 1; });
+    }
+    for (const FakeNode::Record& record : first.records()) {
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, record.vouched);
+    }
+  }
+
   // Four connections: stream and pulse of one peer, and those of a repair.
   void no_more_are_called_than_workers_allow() {
     FakeNode first;
@@ -208,6 +253,16 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   }
 
  private:
+  /// A node that was born alone, so it is complete, becomes one of three.
+  static void join(Cluster& cluster, FakeNode& first, FakeNode& second) {
+    second.say([](FakeNode::Words& words) { words.id += 1; });
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    first.call(cluster.port(0));
+    await_reachable(cluster, 2);
+    second.call(cluster.port(0));
+    await_reachable(cluster, 3);
+  }
+
   /// Sends so many writes of 1 MB without waiting for answers, and waits until they are in the log.
   static void write_large(const Cluster& cluster, RawConnection& connection, unsigned count) {
     const auto tail = [&] { return cluster.health(0)["log"]["tail"].GetUint64(); };

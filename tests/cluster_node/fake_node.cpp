@@ -137,7 +137,7 @@ std::string FakeNode::hello(std::string_view message) {
   reply.address = address();
   reply.clock_us = wall_ms() * 1'000;
   reply.largest_value = words_.largest_value;
-  reply.position = caller_.position;
+  reply.position = words_.knows_more ? cluster::Position{kEpoch, 1'000, 1} : caller_.position;
   reply.complete = true;
   if (words_.knows_another_set) {
     (void)reply.members.introduce(words_.id, address());
@@ -168,10 +168,12 @@ std::string FakeNode::pulse() {
 std::string FakeNode::batch(std::string_view message) {
   std::unique_lock lock(mutex_);
   const cluster::DecodedBatch batch = cluster::decode_batch(message, caller_.id).value();
-  if (batch.head.from == batch.head.to) jumped_ = batch.head.jump;
+  const bool begins = batch.head.from == batch.head.to;
+  if (begins) jumped_ = batch.head.jump;
+  if (begins || batch.head.hlc != 0) vouched_ = batch.head.hlc;
   cluster::BatchReply reply;
   for (const cluster::Record& record : batch.records) {
-    records_.push_back({std::string(record.key), record.version});
+    records_.push_back({std::string(record.key), record.version, batch.head.hlc});
   }
   if (!batch.records.empty()) {
     ++batches_;

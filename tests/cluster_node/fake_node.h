@@ -28,11 +28,13 @@ class FakeNode {
     std::uint64_t acks_beyond = 0;   ///< the end of what it was sent
     bool conflicts_once = false;     ///< the next record is older than what it holds; then it holds answers
     bool holds_answers = false;      ///< of batches with records
+    bool knows_more = false;         ///< of the caller's stream than that one ever sent
     std::uint64_t largest_value = 64 << 20;
   };
   struct Record {
     std::string key;
     store::Version version;
+    std::uint64_t vouched = 0;  ///< BatchHead::hlc of its batch
   };
 
   FakeNode();
@@ -51,6 +53,8 @@ class FakeNode {
   [[nodiscard]] unsigned batches() const { return batches_; }  ///< with records
   [[nodiscard]] bool last_stream_jumped() const { return jumped_; }
   [[nodiscard]] std::vector<Record> records() const;
+  /// BatchHead::hlc of the newest batch that had any since the stream began.
+  [[nodiscard]] std::uint64_t vouched() const { return vouched_; }
   /// What was the newer version of the record that was in conflict.
   [[nodiscard]] store::Version conflicting() const;
 
@@ -74,6 +78,7 @@ class FakeNode {
   std::atomic<unsigned> pulses_ = 0;
   std::atomic<unsigned> batches_ = 0;
   std::atomic<bool> jumped_ = false;
+  std::atomic<std::uint64_t> vouched_ = 0;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

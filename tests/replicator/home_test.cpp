@@ -31,6 +31,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_the_ring_lost_is_jumped_over);
   CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
   CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
+  CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
   CPPUNIT_TEST(one_comes_in_at_a_time);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
@@ -145,6 +146,32 @@ class HomeTest : public CppUnit::TestFixture {
       return 0;
     });
     CPPUNIT_ASSERT_EQUAL(now.epoch, home_->hello().previous_epoch);
+  }
+
+  // It owes the one who knows more a repair, and has no word for its own stream until somebody says so; nor
+  // has its next life.
+  void what_was_forgotten_is_not_vouched_for() {
+    open();
+    const auto own_word = [&] { return home_->held().front().position.hlc; };
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->become_complete().has_value());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, own_word());
+      const Lsn before = tail();
+      CPPUNIT_ASSERT(home_->vouch().has_value());
+      CPPUNIT_ASSERT(before < tail());  // or an idle stream would not tell
+      CPPUNIT_ASSERT_EQUAL(tail(), engine_->state().cluster.vouched_from.load());
+      CPPUNIT_ASSERT_EQUAL(engine_->state().append.last_hlc.load(), own_word());
+      CPPUNIT_ASSERT(home_->debt(2) == store::Version());
+      CPPUNIT_ASSERT(home_->forgot_what_is_at(2).has_value());
+      CPPUNIT_ASSERT(home_->debt(2) != store::Version());
+      CPPUNIT_ASSERT(!home_->is_complete() && !home_->vouches());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, own_word());
+      CPPUNIT_ASSERT(home_->become_complete().has_value());
+      CPPUNIT_ASSERT(home_->vouch().has_value());
+      return 0;
+    });
+    restart();
+    CPPUNIT_ASSERT(home_->is_complete() && !home_->vouches());
   }
 
   void one_comes_in_at_a_time() {

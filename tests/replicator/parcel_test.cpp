@@ -48,6 +48,7 @@ class ParcelTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(notes_alone_move_nothing);
   CPPUNIT_TEST(the_last_words_of_a_node_move_it_whatever_there_was);
   CPPUNIT_TEST(what_the_ring_lost_is_an_error);
+  CPPUNIT_TEST(whoever_may_have_forgotten_some_vouches_for_nothing);
   CPPUNIT_TEST(records_of_an_answer_are_found);
   CPPUNIT_TEST(compressed_where_it_pays);
   CPPUNIT_TEST(an_opening_says_where);
@@ -60,6 +61,7 @@ class ParcelTest : public CppUnit::TestFixture {
     store_.emplace(engine_->open_store());
     id_ = engine_->state().limits.node_id.load();
     begin_ = engine_->state().marks.tail.load();
+    vouch_from(begin_);
     shelf_ = std::make_unique<Shelf>(*store_, id_, kEpoch);
   }
   void tearDown() override {
@@ -162,6 +164,31 @@ class ParcelTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!lost && lost.error().code == Code::kNotFound);
   }
 
+  // What it had forgotten comes back behind later records, with the old clock value. A word given before that
+  // would be taken for one about it.
+  void whoever_may_have_forgotten_some_vouches_for_nothing() {
+    vouch_from(0);
+    const auto told = [&](const ParcelPtr& parcel) {
+      CPPUNIT_ASSERT_EQUAL(parcel->hlc, open_frame(parcel->frame, id_)->batch.head.hlc);
+      return parcel->hlc;
+    };
+    test::put(*store_, "a", "1");
+    const ParcelPtr before = next(begin_);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, told(before));
+    test::put(*store_, "b", "2");
+    store::Write returned;
+    returned.key = "forgotten";
+    returned.value = "v";
+    returned.version = {5, id_};
+    test::commit_one(*store_, returned);
+    vouch_from(engine_->state().marks.tail.load());
+    // A batch that ends before that says nothing; the one that brings all of it does.
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, told(next(begin_)));
+    const ParcelPtr after = next(before->to);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, after->records);
+    CPPUNIT_ASSERT_EQUAL(engine_->state().append.last_hlc.load(), told(after));
+  }
+
   void records_of_an_answer_are_found() {
     for (const char* key : {"a", "b", "c", "d"}) {
       foreign(std::string(key) + "f", 5);
@@ -200,6 +227,7 @@ class ParcelTest : public CppUnit::TestFixture {
   }
 
  private:
+  void vouch_from(Lsn lsn) { engine_->state().cluster.vouched_from.store(lsn); }
   ParcelPtr next(Lsn from, Shelf::Empty empty = Shelf::Empty::kNothing) {
     return in_turn(*store_, [&] {
       auto parcel = shelf_->next(from, empty);

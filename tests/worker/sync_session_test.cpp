@@ -565,6 +565,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   void a_pulse_tells_what_is_held() {
     const BoardNode node;
     node.board().epoch.store(3);
+    node.board().vouched_from.store(1);
     const std::uint64_t hlc = hlc_now();
     FakePeer peer(node.port());
     cluster::MemberSet members;
@@ -587,12 +588,17 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(pulse->complete && pulse->held[0].position.hlc >= hlc);
     CPPUNIT_ASSERT_EQUAL(peer.id(), pulse->held[1].origin);
     CPPUNIT_ASSERT((pulse->held[1].position == cluster::Position{FakePeer::kEpoch, 10, hlc}));
-    // Who is still being filled vouches for nothing, its own stream included: it may have forgotten some.
+    // Who has no word for its own stream says so: it may have forgotten some.
+    node.board().vouched_from.store(0);
+    const std::string unsure = peer.ask(cluster::kPulse, cluster::encode(cluster::Pulse{}));
+    const auto wordless = cluster::decode_pulse_reply(unsure, refusal);
+    CPPUNIT_ASSERT(wordless.has_value() && wordless->complete);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, wordless->held[0].position.hlc);
+    CPPUNIT_ASSERT_EQUAL(hlc, wordless->held[1].position.hlc);
     node.board().complete.store(0);
     const std::string later = peer.ask(cluster::kPulse, cluster::encode(cluster::Pulse{}));
     const auto filling = cluster::decode_pulse_reply(later, refusal);
     CPPUNIT_ASSERT(filling.has_value() && !filling->complete);
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, filling->held[0].position.hlc);
   }
 };
 

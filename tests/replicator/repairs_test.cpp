@@ -1,0 +1,112 @@
+// Goal: of several repairs that are due the one that cannot wait goes first, also where one that can is under
+// way. Method: a node that takes calls and never answers, so that no repair ends by itself.
+
+#include "replicator/repairs.h"
+
+#include <arpa/inet.h>
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "common/core/unique_fd.h"
+#include "common/shared/region.h"
+
+namespace minivault::replicator {
+namespace {
+
+/// Whoever calls is let in by the kernel, and waits.
+class SilentNode {
+ public:
+  SilentNode() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_.get(), generic, size) != 0 || ::listen(listener_.get(), 16) != 0 ||
+        ::getsockname(listener_.get(), generic, &size) != 0) {
+      throw std::runtime_error("no port for a silent node");
+    }
+    address_ = {"127.0.0.1", ntohs(address.sin_port)};
+  }
+  [[nodiscard]] const client::Address& address() const { return address_; }
+
+ private:
+  UniqueFd listener_;
+  client::Address address_;
+};
+
+class RepairsTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(RepairsTest);
+  CPPUNIT_TEST(what_is_pressing_does_not_wait_for_what_is_routine);
+  CPPUNIT_TEST(what_is_pressing_is_not_ended);
+  CPPUNIT_TEST(what_is_owed_goes_first);
+  CPPUNIT_TEST_SUITE_END();
+
+  static constexpr std::uint64_t kIntervalMs = 1'000;
+
+ public:
+  void setUp() override {
+    config_.repair_interval = std::chrono::milliseconds(kIntervalMs);
+    auto region = shared::Region::create(1 << 16);
+    CPPUNIT_ASSERT(region.has_value());
+    region_.emplace(std::move(*region));
+    shared::ClusterBoard& board = region_->state().cluster;
+    repairs_.emplace(config_, 1, node_.address(), board);
+    peers_ = {peer(2, board.peers[0]), peer(3, board.peers[1])};
+    tick(1);
+  }
+  void tearDown() override {
+    repairs_.reset();
+    region_.reset();
+  }
+
+  void what_is_pressing_does_not_wait_for_what_is_routine() {
+    tick(1 + kIntervalMs);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+    tick(2 + kIntervalMs);
+    CPPUNIT_ASSERT(repairs_->under_way(2));  // though one with 3 is due, too
+    peers_[1].lead = 7;
+    tick(3 + kIntervalMs);
+    CPPUNIT_ASSERT(repairs_->under_way(3) && !repairs_->under_way(2));
+  }
+
+  void what_is_pressing_is_not_ended() {
+    peers_[0].lead = 7;
+    tick(2);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+    peers_[1].owed = true;
+    tick(3);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+  }
+
+  void what_is_owed_goes_first() {
+    peers_[0].lead = 7;
+    peers_[1].owed = true;
+    tick(2);
+    CPPUNIT_ASSERT(repairs_->under_way(3));
+  }
+
+ private:
+  [[nodiscard]] RepairPeer peer(cluster::NodeId id, shared::PeerPlace& place) const {
+    return {.id = id, .address = node_.address(), .place = &place, .reachable = true, .debt = {}};
+  }
+  void tick(std::uint64_t now_ms) {
+    repairs_->tick(now_ms, peers_, [](const Repairs::Done&) { CPPUNIT_FAIL("nobody answers"); });
+  }
+
+  const SilentNode node_;
+  Config config_;
+  std::optional<shared::Region> region_;
+  std::optional<Repairs> repairs_;
+  std::vector<RepairPeer> peers_;
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(RepairsTest, "repairs_test");
+
+}  // namespace
+}  // namespace minivault::replicator
