@@ -5,12 +5,13 @@ WERROR ?= OFF
 PREFIX ?= /usr/local
 PORT ?= 3000
 ARGS ?=
+SECONDS ?= 60
 BINARY := build/minivault
 FILES = $(shell find common supervisor worker replicator -name '*.cpp')
 SOURCES = $(shell find common supervisor worker replicator tests bench -name '*.h' -o -name '*.cpp')
 
 .DEFAULT_GOAL := build
-.PHONY: help run test monitoring-test chaos soak bench bench-network bench-replication build build-optimized install package package-check package-test \
+.PHONY: help run test monitoring-test chaos soak fuzz bench bench-network bench-replication build build-optimized install package package-check package-test \
   docker-build docker-run docker-replay lint check-format check-headers tidy format clean deps lint-deps package-deps
 
 help: ## Say what there is
@@ -61,6 +62,11 @@ bench-replication: build ## Measure three nodes together, beside etcd and Redis 
 	@packaging/deps.sh bench
 	@cmake --build --preset release --parallel $(JOBS) --target bench_delay
 	@bench/replicate --minivault $(BINARY) --dir build --json build/bench-replication.json $(ARGS)
+
+fuzz: deps lint-deps ## Search for inputs that break the parsers, SECONDS (60) each; what was found stays in build-fuzz
+	@cmake --preset fuzz -DMINIVAULT_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset fuzz --parallel $(JOBS)
+	@tests/fuzz/run build-fuzz/tests/fuzz $(SECONDS) $(ARGS)
 
 build: deps ## build/minivault, for this machine to work with
 	@cmake --preset release -DMINIVAULT_WERROR=$(WERROR) >/dev/null

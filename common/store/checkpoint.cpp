@@ -56,6 +56,7 @@ Result<Lsn> Checkpoint::run(Lsn until) {
   state_.drain.left.store(0, std::memory_order_relaxed);
   if (!applied) return tl::unexpected(applied.error());
   publish(*end);
+  MV_FAULT_POINT("checkpoint.published");
   const std::uint64_t took = monotonic_ns() - began;
   state_.totals.checkpoints.fetch_add(1, std::memory_order_relaxed);
   state_.totals.checkpoint_times.record(took);

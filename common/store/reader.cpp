@@ -110,6 +110,7 @@ Status Reader::see(Lsn window) {
   } else if (Status renewed = snapshots_[live_snapshots_].renew(); !renewed) {
     return renewed;
   }
+  MV_FAULT_POINT("reader.took_snapshot");
   ++live_snapshots_;
   snapshot_checkpoint_ = checkpoint;
   return {};

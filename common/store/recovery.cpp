@@ -57,33 +57,6 @@ Result<Lsn> end_to_tell(const Base& base, const Scene& scene) {
   return std::min(end, noted);
 }
 
-constexpr std::size_t kKeysNamed = 8;       // of those that damage takes away
-constexpr std::size_t kKeyBytesShown = 60;  // of each
-
-void search_beyond_end(const Ring& ring, LogExamination& found) {
-  RecordView record;
-  if (ring.view(found.end, record) &&
-      record.header.header_hash == hash_header(record.header, ring.header().secret)) {
-    found.key_at_end = record.key;
-  }
-  // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the
-  // end where we stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap
-  // proves the same: the base is older than what the ring still holds.
-  constexpr Lsn kFarthest =
-      Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
-  for (Lsn at = found.end + kRecordAlignment; at < found.end + ring.size(); at += kRecordAlignment) {
-    Lsn claimed = 0;
-    std::memcpy(&claimed, ring.at(at), sizeof claimed);
-    if (claimed < at || claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
-    if (!ring.verify(claimed, record)) continue;
-    if (claimed == at && ++found.records_beyond <= kKeysNamed) found.keys_beyond.emplace_back(record.key);
-    found.highest_end = std::max(found.highest_end, record.end());
-    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
-    const Lsn durable = record.header.durable();
-    if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
-  }
-}
-
 /// `minivault restore` builds in here, and takes it away last. A birth beside it would be an empty node,
 /// taken for the restored one.
 Status refuse_half_restored(const Config& config) {
@@ -205,8 +178,8 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
   const Lsn found_end = std::min(start, end_to_tell);
-  const Lsn leapt_over = found_end < start ? found_end : shared::kNoLsn;
-  if (Status ok = store_meta(base, scene.meta, leapt_over); !ok) return ok;
+  const Lsn untold_end = found_end < start ? found_end : shared::kNoLsn;
+  if (Status ok = store_meta(base, scene.meta, untold_end); !ok) return ok;
   MV_FAULT_POINT("recovery.before_new_log");
 
   if (!scene.ring || verdict.decision == Decision::kNewLog || scene.ring->size() != config.log_bytes) {
@@ -278,38 +251,6 @@ Result<Scene> survey(const Base& base, const Config& config, Ring::Access access
   }
   scene.ring = std::move(*ring);
   return scene;
-}
-
-LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond) {
-  LogExamination found;
-  found.end = checkpoint;
-  const Lsn limit = checkpoint + ring.size();
-  RecordView record;
-  while (found.end < limit && ring.verify(found.end, record) && record.end() <= limit) {
-    found.end = record.end();
-    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
-    ++found.records;
-  }
-  found.highest_end = found.end;
-  if (search_beyond) search_beyond_end(ring, found);
-  return found;
-}
-
-std::string describe_damage(const LogExamination& found) {
-  const auto quoted = [](const std::string& key) {
-    std::string text;
-    for (const char c : std::string_view(key).substr(0, kKeyBytesShown))
-      text += c >= ' ' && c <= '~' ? c : '?';
-    return '"' + text + (key.size() > kKeyBytesShown ? "...\"" : "\"");
-  };
-  std::string text = "LSN " + std::to_string(found.end) + " to " + std::to_string(*found.damage_durable_to);
-  if (found.key_at_end) text += ", the first of key " + quoted(*found.key_at_end);
-  if (found.records_beyond == 0) return text;
-  text += "; " + std::to_string(found.records_beyond) + " whole records follow, of keys ";
-  for (std::size_t i = 0; i < found.keys_beyond.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + quoted(found.keys_beyond[i]);
-  }
-  return found.records_beyond > found.keys_beyond.size() ? text + ", ..." : text;
 }
 
 Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::uint64_t>> index_words,

@@ -58,6 +58,8 @@ struct LogExamination {
   std::uint64_t largest_hlc = 0;
 };
 [[nodiscard]] LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond);
+/// The search alone, for what was examined without.
+void search_beyond_end(const Ring& ring, LogExamination& found);
 
 /// For people: which acknowledged LSNs are damaged, and whose records are lost, as far as can be known.
 /// REQUIRES: damage_durable_to.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/core/fault_point.h"
 #include "common/store/append_lock.h"
 
 namespace minivault::store {
@@ -30,6 +31,7 @@ bool RingWarmer::step() {
 
 bool RingWarmer::prewrite() {
   static constexpr std::uint64_t kAlignment = 4096;
+  MV_FAULT_POINT("warmer.before_zeros");
   {
     const AppendGuard guard(state_, ring_, index_, slot_);
     // Under the lock the tail stands still: zeros go in above it or not at all.

@@ -148,6 +148,19 @@ class BackPressureTest : public CppUnit::TestFixture {
       store::Store store = engine.open_store();
       std::uint64_t next = 0;
       CPPUNIT_ASSERT_EQUAL(Code::kNoSpace, fill_until_refused(store, next));
+      store::Batch batch;
+      store::Write write;
+      const std::string value(kValueBytes, 'v');
+      write.key = "more";
+      write.value = value;
+      batch.add(write);
+      const auto& ticket = engine.region().slot(1).space_ticket;
+      eventually("it waits for room", [&] {
+        (void)in_turn(store, [&] { return store.commit(batch); });
+        return ticket.load() != 0;
+      });
+      store.cancel_wait();  // who gives up leaves at once, not when the ticket lapses
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, ticket.load());
     }
     const pid_t first = waiting_writer(engine, *queue, 0);
     eventually("it is stopped outside the lock", [&] {

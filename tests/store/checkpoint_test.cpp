@@ -6,7 +6,14 @@
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/core/fault_point.h"
 #include "common/store/checkpoint.h"
 #include "tests/store/engine.h"
 
@@ -16,9 +23,14 @@ class CheckpointTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(CheckpointTest);
   CPPUNIT_TEST(keys_written_once_and_keys_written_again);
   CPPUNIT_TEST(no_more_records_at_once_than_memory_is_meant_for);
+  CPPUNIT_TEST(notes_are_no_sooner_in_the_base_than_records);
+  CPPUNIT_TEST(no_more_at_once_than_an_eighth);
+  CPPUNIT_TEST(the_window_stays_behind_the_checkpoint);
   CPPUNIT_TEST_SUITE_END();
 
  public:
+  void tearDown() override { fault_plan().disarm(); }
+
   void keys_written_once_and_keys_written_again() {
     constexpr int kKeys = 4'000;
     constexpr int kAgain = 300;
@@ -84,7 +96,79 @@ class CheckpointTest : public CppUnit::TestFixture {
     }
   }
 
+  /// A position says that everything before it is here. Where the log is lost, half of a checkpoint is what
+  /// the base goes on from.
+  void notes_are_no_sooner_in_the_base_than_records() {
+    constexpr int kKeys = 6'000;  // two transactions
+    Backlog log([](store::Store& store) {
+      for (int i = 0; i < kKeys; ++i) write(store, i, "value");
+    });
+    fault_plan().arm("checkpoint.before_commit", FaultPlan::Action::kKill, 2);
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(log.run(log.marks().tail.load()) == 0 ? 1 : 0);
+    int status = 0;
+    CPPUNIT_ASSERT_EQUAL(child, ::waitpid(child, &status, 0));
+    CPPUNIT_ASSERT(WIFSIGNALED(status));
+    fault_plan().disarm();
+    const store::Base base = store::Base::open_writer(log.engine.directory()).value();
+    const store::Base::Snapshot snapshot = base.snapshot().value();
+    CPPUNIT_ASSERT(snapshot.meta().value().mid_checkpoint && snapshot.meta().value().keys < kKeys);
+    CPPUNIT_ASSERT(!snapshot.note("how far").value());
+  }
+
+  void no_more_at_once_than_an_eighth() {
+    Backlog log([](store::Store& store) { put_large(store, 160); });
+    const store::Lsn from = log.marks().checkpoint.load();
+    const store::Lsn done = log.run(log.marks().tail.load());
+    CPPUNIT_ASSERT(done > from && done - from <= store::checkpoint_bytes(log.engine.config.log_bytes));
+  }
+
+  /// The ring is almost full, and a checkpoint covers little: what lies behind it is in the log alone.
+  void the_window_stays_behind_the_checkpoint() {
+    Backlog log([](store::Store& store) { put_large(store, 163); });
+    const store::Lsn done = log.run(log.marks().checkpoint.load() + 8);
+    CPPUNIT_ASSERT(log.marks().tail.load() > done + log.engine.config.log_bytes / 64 * 60);
+    CPPUNIT_ASSERT(log.marks().window.load() <= done);
+  }
+
  private:
+  /// A log that no checkpoint has seen, and one for the test to run.
+  struct Backlog {
+    Engine engine;
+
+    explicit Backlog(const std::function<void(store::Store&)>& fill) {
+      engine.start();
+      engine.suspend_checkpointer();
+      {
+        store::Store store = engine.open_store();
+        fill(store);
+      }
+      engine.kill();
+    }
+    [[nodiscard]] const shared::Watermarks& marks() { return engine.state().marks; }
+    store::Lsn run(store::Lsn until) {
+      const store::Ring ring = store::Ring::open(engine.directory() + "/changes.log").value();
+      store::Base base = store::Base::open_writer(engine.directory()).value();
+      const store::Index index(engine.region().index_words(), engine.state().limits.index_seed.load());
+      return store::Checkpoint(engine.state(), ring, index, base).run(until).value();
+    }
+  };
+
+  /// Values of 100 kB, in one batch: the checkpointer that stands still slows the next one down.
+  static void put_large(store::Store& store, int values) {
+    const std::string value(100'000, 'v');
+    std::vector<std::string> keys;
+    for (int i = 0; i < values; ++i) keys.push_back(key_of(i));
+    store::Batch batch;
+    for (const std::string& key : keys) {
+      store::Write write;
+      write.key = key;
+      write.value = value;
+      batch.add(write);
+    }
+    commit_all(store, batch);
+  }
+
   static std::string key_of(int i) { return "the same beginning " + std::to_string(i); }
   static void write(store::Store& store, int i, const char* value) {
     put(store, key_of(i), value);

@@ -10,6 +10,7 @@
 #include "common/store/node_clock.h"
 #include "tests/store/faulty_disk.h"
 #include "tests/store/recovery_support.h"
+#include "tests/support/wait.h"
 
 namespace minivault::test {
 namespace {
@@ -68,6 +69,7 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(lost_tail_while_the_ring_is_replaced);
   CPPUNIT_TEST(what_is_stamped_is_below_what_is_on_disk);
   CPPUNIT_TEST(a_write_waits_for_one_sync_and_no_longer);
+  CPPUNIT_TEST(a_ceiling_that_is_not_on_disk_does_not_count);
   CPPUNIT_TEST(a_full_disk_is_no_matter);
   CPPUNIT_TEST(an_orderly_stop_leaves_the_clock_alone);
   CPPUNIT_TEST(the_machines_clock_is_not_asked);
@@ -93,7 +95,10 @@ class ClockTest : public CppUnit::TestFixture {
   }
 
  public:
-  void tearDown() override { set_machine_clock(0); }
+  void tearDown() override {
+    set_machine_clock(0);
+    disk_faults().sync_error.store(0);
+  }
 
   void lost_tail_and_a_clock_set_back() {
     Engine engine;
@@ -153,6 +158,24 @@ class ClockTest : public CppUnit::TestFixture {
     engine.resume_checkpointer();
     commit_all(store, batch);
     CPPUNIT_ASSERT(batch.result(0).version.hlc < ceiling_of(engine));
+  }
+
+  void a_ceiling_that_is_not_on_disk_does_not_count() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    disk_faults().sync_error.store(EIO);
+    const std::uint64_t before = engine.state().append.hlc_ceiling.load();
+    set_clock(engine, 60'000);
+    store::Batch batch;
+    store::Write write;
+    write.key = "key";
+    batch.add(write);
+    eventually("the sync has failed", [&] {
+      (void)in_turn(store, [&] { return store.commit(batch); });
+      return engine.state().failure.load() != shared::Failure::kNone;
+    });
+    CPPUNIT_ASSERT_EQUAL(before, engine.state().append.hlc_ceiling.load());
   }
 
   void a_full_disk_is_no_matter() {

@@ -55,6 +55,7 @@ class ConditionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(older_version_never_hides_a_newer_one);
   CPPUNIT_TEST(larger_clocks_than_the_base_knows_need_no_lookup);
   CPPUNIT_TEST(what_clocks_say_ends_with_the_checkpoint);
+  CPPUNIT_TEST(what_clocks_say_is_told_before_the_checkpoint);
   CPPUNIT_TEST(notes_and_keys_do_not_meet);
   CPPUNIT_TEST(judged_again_when_the_window_moved);
   CPPUNIT_TEST(one_creator_wins_each_key);
@@ -265,6 +266,29 @@ class ConditionsTest : public CppUnit::TestFixture {
     ::kill(writer, SIGCONT);
     CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
     store::Store store = engine.open_store();
+    CPPUNIT_ASSERT_EQUAL(std::string("newer"), value_of(store, "key").value());
+  }
+
+  /// Whoever sees the new checkpoint sees the largest clock in it.
+  void what_clocks_say_is_told_before_the_checkpoint() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    const store::Version first = commit_one(store, set("other", "1")).version;
+    const auto replicated = [&](std::string_view value, std::uint64_t later) {
+      store::Write write = set("key", value, Condition::kNewerThanHeld);
+      write.version = {first.hlc + later, 77};
+      return commit_one(store, write).outcome;
+    };
+    move_to_base(engine);
+    fault_plan().arm("checkpoint.published", FaultPlan::Action::kStop);
+    CPPUNIT_ASSERT(replicated("newer", 2'000'000) == Outcome::kDone);
+    engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
+    eventually("it has told of its checkpoint", [] { return fault_plan().acted.load() == 1; });
+    fault_plan().disarm();
+    shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
+    CPPUNIT_ASSERT(replicated("older", 1'000'000) == Outcome::kRefused);
+    engine.resume_checkpointer();
     CPPUNIT_ASSERT_EQUAL(std::string("newer"), value_of(store, "key").value());
   }
 

@@ -14,8 +14,7 @@
 #include <thread>
 
 #include "common/core/fault_point.h"
-#include "tests/store/engine.h"
-#include "tests/store/shared_object.h"
+#include "tests/store/recovery_support.h"
 #include "tests/support/seed.h"
 #include "tests/support/wait.h"
 
@@ -115,6 +114,7 @@ class KillTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(KillTest);
   CPPUNIT_TEST(writer_dies_at_each_point);
   CPPUNIT_TEST(mender_dies_too);
+  CPPUNIT_TEST(what_is_torn_is_not_mended);
   CPPUNIT_TEST(last_writer_dies_before_an_orderly_stop);
   CPPUNIT_TEST(checkpointer_dies_at_each_point);
   CPPUNIT_TEST(random_kills_under_load);
@@ -192,6 +192,35 @@ class KillTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, number, replayed(store, born).at(key_of(0)));
     }
     engine.resume_checkpointer();
+  }
+
+  /// The writer died within its write of the bytes: the records before the torn one count, no other does.
+  void what_is_torn_is_not_mended() {
+    constexpr store::Lsn kRecord = store::record_bytes(5, 500);
+    for (const std::uint64_t torn : {0U, 2U}) {
+      Engine engine;
+      engine.start();
+      {
+        store::Store store = engine.open_store();
+        put_all(store, 1);
+      }
+      const store::Lsn tail = engine.state().marks.tail.load();
+      engine.suspend_checkpointer();  // it would mend before the record is torn
+      write_and_die(engine, "append.before_slots", 1, 2);
+      recovery_support::flip_bit(
+          recovery_support::log_of(engine),
+          recovery_support::offset_of(tail + torn * kRecord + kRecord / 2, engine.config.log_bytes));
+      engine.resume_checkpointer();
+      store::Store store = engine.open_store();
+      put(store, "another", "key");
+      CPPUNIT_ASSERT_EQUAL(tail + torn * kRecord + store::record_bytes(7, 3),
+                           engine.state().marks.tail.load());
+      for (unsigned i = 0; i < kKeys; ++i) {
+        const std::uint64_t expected = i < torn ? 2 : 1;
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(key_of(i), expected, number_of(value_of(store, key_of(i)).value()));
+      }
+      CPPUNIT_ASSERT(value_of(store, "another") == "key");
+    }
   }
 
   void last_writer_dies_before_an_orderly_stop() {

@@ -7,6 +7,7 @@
 
 #include <csignal>
 
+#include "common/core/fault_point.h"
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
 #include "tests/support/processes.h"
@@ -47,6 +48,7 @@ class PinTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(killed_reader_lets_go);
   CPPUNIT_TEST(views_of_the_base_stay_too);
   CPPUNIT_TEST(a_base_that_is_asked_first_is_not_the_last_word);
+  CPPUNIT_TEST(a_snapshot_is_no_newer_than_when_it_was_taken);
   CPPUNIT_TEST(store_that_goes_away_lets_go);
   CPPUNIT_TEST_SUITE_END();
 
@@ -67,6 +69,8 @@ class PinTest : public CppUnit::TestFixture {
   }
 
  public:
+  void tearDown() override { fault_plan().disarm(); }
+
   void stopped_reader_keeps_its_bytes() {
     Engine engine;
     engine.start();
@@ -160,6 +164,33 @@ class PinTest : public CppUnit::TestFixture {
       rewrite(3);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, read(kKeys - 2));
     });
+  }
+
+  /// A checkpoint, and the window behind it, right after a turn took its snapshot: what it asks for next is
+  /// not in that.
+  void a_snapshot_is_no_newer_than_when_it_was_taken() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    const auto push_window = [&] {
+      engine.checkpoint_now();
+      shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
+    };
+    for (const char* key : {"asked first", "key"}) put(store, key, "older");
+    push_window();
+    fault_plan().arm("reader.took_snapshot", FaultPlan::Action::kStop);
+    const pid_t reader = engine.spawn(2, [](store::Store& other) {
+      return in_turn(other, [&] {
+        if (other.get("asked first").value().value != "older") return 1;
+        return other.get("key").value().value == "newer" ? 0 : 2;
+      });
+    });
+    eventually("it has its snapshot and stands still", [&] { return is_stopped(reader); });
+    fault_plan().disarm();
+    put(store, "key", "newer");
+    push_window();
+    ::kill(reader, SIGCONT);
+    CPPUNIT_ASSERT_EQUAL(0, engine.reap(reader));
   }
 
   void store_that_goes_away_lets_go() {

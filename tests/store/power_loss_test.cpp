@@ -57,6 +57,7 @@ class PowerLossTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(interval_with_a_slow_disk);
   CPPUNIT_TEST(none);
   CPPUNIT_TEST(between_the_transactions_of_a_checkpoint);
+  CPPUNIT_TEST(between_the_transactions_of_a_stop);
   CPPUNIT_TEST(failed_sync_that_nobody_was_told_of);
   CPPUNIT_TEST(commit_that_only_the_page_cache_knows);
   CPPUNIT_TEST_SUITE_END();
@@ -177,6 +178,38 @@ class PowerLossTest : public CppUnit::TestFixture {
     cut_power(mode, std::vector<std::uint64_t>(100, random_moments(1).back()));
   }
 
+  void cut_power_in_a_large_checkpoint(const SyncMode& sync, const std::function<void(Engine&)>& finish) {
+    constexpr std::uint64_t kBatches = 25;
+    constexpr std::uint64_t kEach = 1'000;
+    Engine engine(32 * kRingBytes, sync);
+    scenery_->recorder.start(engine.directory());
+    engine.start();
+    disk_faults().log_sync_us.store(300'000);
+    {
+      store::Store store = engine.open_store();
+      for (std::uint64_t n = 0; n < kBatches; ++n) {
+        store::Batch batch;
+        std::vector<std::string> keys;
+        for (std::uint64_t i = n * kEach; i < (n + 1) * kEach; ++i) keys.push_back(scattered(i));
+        for (const std::string& key : keys) {
+          store::Write write;
+          write.key = key;
+          batch.add(write);
+        }
+        commit_all(store, batch);
+      }
+    }
+    finish(engine);
+    kill_all(engine);
+    scenery_->recorder.stop();
+    disk_faults().log_sync_us.store(0);
+    each_cut(random_moments(30), [&](const TracedDisk& disk) {
+      const TemporaryDirectory directory;
+      TracedDisk::store(disk.cut(scenery_->random), directory.path());
+      assert_no_holes(directory.path());
+    });
+  }
+
   /// A cut, and another one in the recovery from it.
   void cut_now(const TracedDisk& disk, Mode mode, const std::string& directory) {
     const Debt& debt = scenery_->debt;
@@ -254,35 +287,13 @@ class PowerLossTest : public CppUnit::TestFixture {
   /// A checkpoint of many transactions, while the tail is far ahead of what is on disk: the base may not hold
   /// records that a cut takes out of the log, for others before them would be missing.
   void between_the_transactions_of_a_checkpoint() {
-    constexpr std::uint64_t kBatches = 25;
-    constexpr std::uint64_t kEach = 1'000;
-    Engine engine(32 * kRingBytes);
-    scenery_->recorder.start(engine.directory());
-    engine.start();
-    disk_faults().log_sync_us.store(300'000);
-    {
-      store::Store store = engine.open_store();
-      for (std::uint64_t n = 0; n < kBatches; ++n) {
-        store::Batch batch;
-        std::vector<std::string> keys;
-        for (std::uint64_t i = n * kEach; i < (n + 1) * kEach; ++i) keys.push_back(scattered(i));
-        for (const std::string& key : keys) {
-          store::Write write;
-          write.key = key;
-          batch.add(write);
-        }
-        commit_all(store, batch);
-      }
-      engine.checkpoint_now();
-    }
-    kill_all(engine);
-    scenery_->recorder.stop();
-    disk_faults().log_sync_us.store(0);
-    each_cut(random_moments(30), [&](const TracedDisk& disk) {
-      const TemporaryDirectory directory;
-      TracedDisk::store(disk.cut(scenery_->random), directory.path());
-      assert_no_holes(directory.path());
-    });
+    cut_power_in_a_large_checkpoint({}, [](Engine& engine) { engine.checkpoint_now(); });
+  }
+
+  /// The same of the last one, where nothing was synced before.
+  void between_the_transactions_of_a_stop() {
+    cut_power_in_a_large_checkpoint({SyncMode::Kind::kNone, milliseconds(0)},
+                                    [](Engine& engine) { engine.stop(); });
   }
 
   /// The checkpointer hears that a sync failed, and dies before it tells; the kernel says it once.

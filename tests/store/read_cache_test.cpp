@@ -167,6 +167,9 @@ class ReadCacheTest : public CppUnit::TestFixture {
     cache.offer("k2", hash_of("k2"), 2'000, record("new", 2));
     cache.take_in();
     CPPUNIT_ASSERT(look(cache, "k2", 1'500) == "new");
+    // And once more from before: what was known since stays known.
+    fill(cache, "k2", 1'000, record("new", 2));
+    CPPUNIT_ASSERT(look(cache, "k2", 1'500) == "new");
   }
 
   void remembers_that_a_key_is_absent() {

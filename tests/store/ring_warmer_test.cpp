@@ -4,6 +4,8 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "common/core/fault_point.h"
+#include "common/store/ring.h"
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
 #include "tests/support/wait.h"
@@ -16,26 +18,50 @@ class RingWarmerTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE_END();
 
  public:
+  void tearDown() override { fault_plan().disarm(); }
+
   void zeros_go_above_the_tail() {
     constexpr std::uint64_t kRecords = 21;
-    constexpr std::size_t kBytes = 4 << 20;
     Engine engine(std::uint64_t{160} << 20);
-    engine.start();
-    engine.suspend_checkpointer();
+    fault_plan().arm("warmer.before_zeros", FaultPlan::Action::kStop);
+    CPPUNIT_ASSERT(engine.try_start());
+    eventually("it is about to write zeros", [] { return fault_plan().acted.load() == 1; });
+    fault_plan().disarm();
     {
       store::Store store = engine.open_store();
-      for (std::uint64_t i = 1; i <= kRecords; ++i)
-        put(store, "key " + std::to_string(i), stamped(i, kBytes));
+      for (std::uint64_t i = 1; i <= kRecords; ++i) replicate(store, i);
+      CPPUNIT_ASSERT(engine.state().marks.tail.load() > store::Ring::kPrewrittenAtBirth + kBytes);
+      fault_plan().arm("warmer.before_zeros", FaultPlan::Action::kStop);
+      engine.resume_checkpointer();
+      eventually("it has written the first", [] { return fault_plan().acted.load() == 1; });
+      fault_plan().disarm();
       engine.resume_checkpointer();
       engine.wait_durable(engine.state().marks.tail.load());
-      for (std::uint64_t i = 1; i <= kRecords; ++i)
-        CPPUNIT_ASSERT_EQUAL(i, number_of(value_of(store, "key " + std::to_string(i)).value()));
+      assert_all(store, kRecords);
     }
     engine.kill();
     engine.start();
     store::Store store = engine.open_store();
-    for (std::uint64_t i = 1; i <= kRecords; ++i)
-      CPPUNIT_ASSERT_EQUAL(i, number_of(value_of(store, "key " + std::to_string(i)).value()));
+    assert_all(store, kRecords);
+  }
+
+ private:
+  static constexpr std::size_t kBytes = 4 << 20;
+  static std::string key_of(std::uint64_t number) { return "key " + std::to_string(number); }
+  /// As from another node: it needs no clock, which this one's checkpointer would have to see to.
+  static void replicate(store::Store& store, std::uint64_t number) {
+    const std::string key = key_of(number);
+    const std::string value = stamped(number, kBytes);
+    store::Write write;
+    write.key = key;
+    write.value = value;
+    write.version = {number, 99};
+    write.condition = store::Condition::kNewerThanHeld;
+    CPPUNIT_ASSERT(commit_one(store, write).outcome == store::WriteResult::Outcome::kDone);
+  }
+  static void assert_all(store::Store& store, std::uint64_t records) {
+    for (std::uint64_t i = 1; i <= records; ++i)
+      CPPUNIT_ASSERT_EQUAL(i, number_of(value_of(store, key_of(i)).value()));
   }
 };
 

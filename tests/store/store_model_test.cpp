@@ -5,10 +5,12 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <array>
 #include <map>
 #include <random>
 #include <vector>
 
+#include "common/store/index.h"
 #include "tests/store/engine.h"
 #include "tests/support/seed.h"
 
@@ -117,8 +119,38 @@ class StoreModelTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(orderly_restarts);
   CPPUNIT_TEST(crashes);
   CPPUNIT_TEST(checkpointer_killed_again_and_again);
+  CPPUNIT_TEST(keys_of_one_group_and_tag);
   CPPUNIT_TEST(another_ring_size);
   CPPUNIT_TEST_SUITE_END();
+
+  /// The key decides between two whose words in the index look alike: one pair in many thousands.
+  void keys_of_one_group_and_tag() {
+    Engine engine;
+    engine.index_words = 64;
+    engine.start();
+    const store::Index index(engine.region().index_words(), engine.state().limits.index_seed.load());
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> seen;
+    std::array<std::string, 2> names;
+    for (unsigned n = 0; names[0].empty(); ++n) {
+      const std::string key = "key " + std::to_string(n);
+      const std::uint64_t hash = index.hash(key, false);
+      const auto [at, is_new] = seen.try_emplace({index.group(hash), hash >> 52U}, key);
+      if (!is_new) names = {at->second, key};
+    }
+    store::Store store = engine.open_store();
+    const std::array<std::string_view, 2> keys{names[0], names[1]};
+    std::array<store::Found, 2> found;
+    put(store, keys[0], "first");
+    for (const bool both : {false, true}) {
+      if (both) put(store, keys[1], "second");
+      in_turn(store, [&] {
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, store.get_many(keys, found));
+        CPPUNIT_ASSERT(found[0].value == "first");
+        CPPUNIT_ASSERT(found[1].present == both && found[1].value == (both ? "second" : ""));
+        CPPUNIT_ASSERT(store.get(keys[1]).value().present == both);
+      });
+    }
+  }
 
   void many_laps_of_the_ring() {
     Engine engine;

@@ -5,6 +5,8 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <csignal>
+
 #include "common/core/fault_point.h"
 #include "common/store/base.h"
 #include "tests/store/engine.h"
@@ -51,6 +53,7 @@ class TombstoneTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_long_walk_goes_on_after_a_death);
   CPPUNIT_TEST(a_floor_that_moves_during_a_walk_has_a_walk_of_its_own);
   CPPUNIT_TEST(what_was_deleted_long_ago_is_not_taken);
+  CPPUNIT_TEST(a_floor_that_passes_a_judged_record);
   CPPUNIT_TEST(whoever_is_being_filled_takes_all);
   CPPUNIT_TEST(whoever_is_alone_takes_all);
   CPPUNIT_TEST_SUITE_END();
@@ -191,6 +194,29 @@ class TombstoneTest : public CppUnit::TestFixture {
     // What is written here is new, whatever the clock says.
     put(store, key_of(4), "mine");
     CPPUNIT_ASSERT_EQUAL(std::string("mine"), value_of(store, key_of(4)).value());
+  }
+
+  /// Judged by its clock alone, for it was above floor and base: a key that is here is not taken for deleted
+  /// because the floor has moved above the record by the time of the append.
+  void a_floor_that_passes_a_judged_record() {
+    for (const unsigned key : {1U, 2U}) {  // one that is here, one that was deleted
+      const bool is_here = key % 2 == 1;
+      Engine engine;
+      const std::uint64_t after = delete_half(engine, 10);
+      set_floor(engine, after + kHour);
+      await_tombstones(engine, 0);
+      move_to_base(engine);
+      fault_plan().arm("append.judged", FaultPlan::Action::kStop);
+      const pid_t writer = engine.spawn(2, [&](store::Store& store) {
+        const bool taken = bring(store, key_of(key), after + 2 * kHour).outcome == Outcome::kDone;
+        return taken == is_here ? 0 : 1;
+      });
+      eventually("it has judged", [] { return fault_plan().acted.load() == 1; });
+      fault_plan().disarm();
+      set_floor(engine, after + 3 * kHour);
+      ::kill(writer, SIGCONT);
+      CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
+    }
   }
 
   void whoever_is_being_filled_takes_all() {

@@ -1,0 +1,72 @@
+// What a reader who trusts nothing finds in a log, and how damage in it is told.
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/store/recovery.h"
+
+namespace minivault::store {
+namespace {
+
+constexpr std::size_t kKeysNamed = 8;       // of those that damage takes away
+constexpr std::size_t kKeyBytesShown = 60;  // of each
+
+}  // namespace
+
+void search_beyond_end(const Ring& ring, LogExamination& found) {
+  RecordView record;
+  if (ring.view(found.end, record) &&
+      record.header.header_hash == hash_header(record.header, ring.header().secret)) {
+    found.key_at_end = record.key;
+  }
+  // Beyond the end: a torn tail leaves records that nobody was told of. One that saw more on disk than the
+  // end where we stand proves that acknowledged bytes are damaged (ENGINE.md rule 14). One of a later lap
+  // proves the same: the base is older than what the ring still holds.
+  constexpr Lsn kFarthest =
+      Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
+  for (Lsn at = found.end + kRecordAlignment; at < found.end + ring.size(); at += kRecordAlignment) {
+    Lsn claimed = 0;
+    std::memcpy(&claimed, ring.at(at), sizeof claimed);
+    if (claimed < at || claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
+    if (!ring.verify(claimed, record)) continue;
+    if (claimed == at && ++found.records_beyond <= kKeysNamed) found.keys_beyond.emplace_back(record.key);
+    found.highest_end = std::max(found.highest_end, record.end());
+    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
+    const Lsn durable = record.header.durable();
+    if (durable > found.end) found.damage_durable_to = std::max(durable, found.damage_durable_to.value_or(0));
+  }
+}
+
+LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond) {
+  LogExamination found;
+  found.end = checkpoint;
+  const Lsn limit = checkpoint + ring.size();
+  RecordView record;
+  while (found.end < limit && ring.verify(found.end, record) && record.end() <= limit) {
+    found.end = record.end();
+    found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
+    ++found.records;
+  }
+  found.highest_end = found.end;
+  if (search_beyond) search_beyond_end(ring, found);
+  return found;
+}
+
+std::string describe_damage(const LogExamination& found) {
+  const auto quoted = [](const std::string& key) {
+    std::string text;
+    for (const char c : std::string_view(key).substr(0, kKeyBytesShown))
+      text += c >= ' ' && c <= '~' ? c : '?';
+    return '"' + text + (key.size() > kKeyBytesShown ? "...\"" : "\"");
+  };
+  std::string text = "LSN " + std::to_string(found.end) + " to " + std::to_string(*found.damage_durable_to);
+  if (found.key_at_end) text += ", the first of key " + quoted(*found.key_at_end);
+  if (found.records_beyond == 0) return text;
+  text += "; " + std::to_string(found.records_beyond) + " whole records follow, of keys ";
+  for (std::size_t i = 0; i < found.keys_beyond.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + quoted(found.keys_beyond[i]);
+  }
+  return found.records_beyond > found.keys_beyond.size() ? text + ", ..." : text;
+}
+
+}  // namespace minivault::store
