@@ -57,7 +57,6 @@ Status Home::open() {
   const bool alone = context_->config.cluster_nodes.empty() && members_.members().size() <= 1;
   if (alone) {
     if (Status complete = become_complete(); !complete) return complete;
-    if (Status agreed = is_new() ? agree() : Status(); !agreed) return agreed;
   }
   open_at_ = state_->marks.tail.load(std::memory_order_acquire);
   // Only `always` syncs by itself.
@@ -190,17 +189,30 @@ Status Home::catch_up(std::uint64_t hlc) {
 }
 
 Status Home::merge(const cluster::MemberSet& other, NodeId teller) {
-  const bool all = agreed_.members().size() <= 1 || is_old(teller);
+  const bool all = is_new() || is_old(teller);
   cluster::MemberSet next = members_;
   if (!next.merge(all ? other : members_.without_newcomers(other))) return {};
   return store_members(std::move(next));
 }
 
+OldSet Home::old_set() const {
+  if (is_new()) return OldSet::kNone;
+  const std::vector<cluster::Member>& old = agreed_.members();
+  const bool whole = std::all_of(old.begin(), old.end(), [this](const cluster::Member& member) {
+    return members_.find(member.id) != nullptr;
+  });
+  return whole ? OldSet::kWhole : OldSet::kParted;
+}
+
 bool Home::is_changing() const {
   const std::vector<cluster::Member>& members = members_.members();
   return std::any_of(members.begin(), members.end(), [this](const cluster::Member& member) {
-    return member.id != id_ && !is_old(member.id);
+    return !is_old(member.id) && !(member.id == id_ && is_new());
   });
+}
+
+std::uint64_t Home::agreed_version() const {
+  return is_new() ? 0 : agreed_.version();
 }
 
 Status Home::agree() {

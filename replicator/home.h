@@ -8,6 +8,7 @@
 #include "common/cluster/message.h"
 #include "common/process/roles.h"
 #include "common/store/store.h"
+#include "replicator/accord.h"
 
 namespace minivault::replicator {
 
@@ -54,11 +55,13 @@ class Home {
   [[nodiscard]] Status merge(const cluster::MemberSet& other, NodeId teller);
   [[nodiscard]] Status introduce(NodeId id, const std::string& address);
   [[nodiscard]] Status forget(NodeId id);
-  /// Has never agreed with anybody on who there is, nor was it born to be alone.
-  [[nodiscard]] bool is_new() const { return agreed_.members().empty(); }
+  /// What there was before members().
+  [[nodiscard]] OldSet old_set() const;
   [[nodiscard]] bool is_old(NodeId id) const { return agreed_.find(id) != nullptr; }
   /// Somebody has come in since agree() was called.
   [[nodiscard]] bool is_changing() const;
+  /// Of the set that was agreed on last; 0: none was.
+  [[nodiscard]] std::uint64_t agreed_version() const;
   /// members() is agreed on (accord.h): somebody else may come in.
   [[nodiscard]] Status agree();
 
@@ -96,6 +99,8 @@ class Home {
   [[nodiscard]] Status note_away(const cluster::Away& away);
 
  private:
+  /// Has never agreed with anybody.
+  [[nodiscard]] bool is_new() const { return agreed_.members().size() <= 1; }
   [[nodiscard]] Status draw_epoch();
   [[nodiscard]] Status read_agreed();
   [[nodiscard]] Status read_floor();

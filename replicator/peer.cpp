@@ -211,7 +211,10 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   const Result<cluster::HelloReply> hello = cluster::decode_hello_reply(message, reply);
   if (!hello) return refusal(reply, hello.error());
   if (id_ != hello->id || epoch_ != hello->epoch) {
-    if (id_ != hello->id) acked_ = 0, ever_streamed_ = false;
+    if (id_ != hello->id) {
+      acked_ = 0, ever_streamed_ = false;
+      digest_ = backed_digest_ = agreed_digest_ = agreed_version_ = 0;
+    }
     id_ = hello->id;
     epoch_ = hello->epoch;
   }
@@ -258,6 +261,7 @@ Status Peer::pulse_answered(std::string_view message, const Expected& asked) {
   held_digest_ = pulse->members_digest;
   backed_digest_ = pulse->backs ? digest_ : 0;
   agreed_digest_ = pulse->agreed ? digest_ : 0;
+  agreed_version_ = pulse->agreed_version;
   return {};
 }
 

@@ -78,6 +78,7 @@ class Peer {
   /// And that it backs it, or that it is agreed on.
   [[nodiscard]] bool backs() const { return backed_digest_ != 0 && backed_digest_ == digest_; }
   [[nodiscard]] bool has_agreed() const { return agreed_digest_ != 0 && agreed_digest_ == digest_; }
+  [[nodiscard]] std::uint64_t agreed_version() const { return agreed_version_; }
   /// Its acknowledgements are of this member set and gap-free for whoever may still wait.
   [[nodiscard]] bool counts(std::uint64_t now_ms) const;
   /// Everything in the log up to `tail` was sent and acknowledged, or nothing can be.
@@ -167,6 +168,7 @@ class Peer {
   std::uint64_t held_digest_ = 0;
   std::uint64_t backed_digest_ = 0;
   std::uint64_t agreed_digest_ = 0;
+  std::uint64_t agreed_version_ = 0;
   std::int64_t clock_us_ = 0;
   std::uint64_t distance_us_ = 0;  ///< the shortest round trip lately; 0: not measured
   std::uint64_t next_pulse_ms_ = 0;

@@ -132,6 +132,7 @@ void Replicator::look_around() {
   (void)home_.refresh();  // what went wrong goes wrong again, or right, at the next look
   keep_peers();
   publish_members();
+  tell_disagreement();
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   had_majority_ = had_majority_ || board_->reachable.load(std::memory_order_relaxed) >= needed;
   publish_floor();

@@ -67,6 +67,7 @@ class Replicator final : private PeerOwner {
   [[nodiscard]] std::size_t configured() const;
   [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
   Accord seek_accord();
+  void tell_disagreement();
   [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
   [[nodiscard]] bool forget_replaced(const Peer& peer, NodeId id);
   void refused(Peer& peer, cluster::Reply reason) override;
@@ -148,6 +149,8 @@ class Replicator final : private PeerOwner {
   std::uint64_t drifts_since_ms_ = 0;  ///< 0: it does not
   std::uint64_t next_drift_note_ms_ = 0;
   std::uint64_t next_too_few_note_ms_ = 0;
+  std::uint64_t disagrees_since_ms_ = 0;  ///< 0: it does not
+  std::uint64_t next_disagreement_note_ms_ = 0;
   Absences absences_;
   std::uint64_t absences_counted_ms_ = 0;
   std::uint64_t next_away_note_ms_ = 0;

@@ -21,6 +21,7 @@ void Replicator::publish_members() {
   const auto needed = accord.agreed ? static_cast<std::uint32_t>(copies - 1) : shared::kNotYetKnown;
   published_digest_ = home_.digest();
   board_->backed_digest.store(accord.backs ? home_.digest() : 0, std::memory_order_relaxed);
+  board_->agreed_version.store(home_.agreed_version(), std::memory_order_relaxed);
   board_->agreed_digest.store(accord.agreed ? home_.digest() : 0, std::memory_order_release);
   std::uint64_t largest = store_->largest_value(1);
   for (const auto& peer : peers_) {

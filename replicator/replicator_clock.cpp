@@ -36,8 +36,7 @@ Clocks Replicator::clocks() const {
 }
 
 void Replicator::choose_clock() {
-  if (board_->needed.load(std::memory_order_relaxed) == shared::kNotYetKnown) return;
-  const Clocks known = clocks();
+  const Clocks known = clocks();  // as long as nobody knows how many are needed, there are not enough
   std::optional<std::int64_t> chosen = replicator::choose_clock(known);
   const bool is_first = chosen && board_->clock_confirmed.exchange(1, std::memory_order_relaxed) == 0;
   if (is_first && known.needed > 0) {

@@ -15,6 +15,8 @@ constexpr unsigned kStrangersTries = 3;
 /// A caller can make this node dial so many at once, whatever it says.
 constexpr std::ptrdiff_t kMostStrangers = 4;
 constexpr std::uint64_t kSayAgainMs = 60'000;
+/// A set that is agreed on within this is no news.
+constexpr std::uint64_t kDisagreesForMs = 5'000;
 
 }  // namespace
 
@@ -205,11 +207,35 @@ Accord Replicator::seek_accord() {
                          .is_listed = is_listed(member.id),
                          .recorded = recorded,
                          .backs = recorded && peer->backs(),
-                         .agreed = recorded && peer->has_agreed()});
+                         .agreed = recorded && peer->has_agreed(),
+                         .knows_later = recorded && peer->agreed_version() > home_.agreed_version()});
   }
-  Accord accord = accord_of(standings, home_.is_new(), configured());
+  Accord accord = accord_of(standings, home_.old_set(), configured());
   if (accord.agreed && home_.is_changing()) accord.agreed = home_.agree().has_value();
   return accord;
+}
+
+/// Who has to start, or to be forgotten, before anything is acknowledged here again.
+void Replicator::tell_disagreement() {
+  if (board_->needed.load(std::memory_order_relaxed) != shared::kNotYetKnown) {
+    disagrees_since_ms_ = 0;
+    return;
+  }
+  if (disagrees_since_ms_ == 0) disagrees_since_ms_ = now_ms_;
+  if (now_ms_ < std::max(next_disagreement_note_ms_, disagrees_since_ms_ + kDisagreesForMs)) return;
+  next_disagreement_note_ms_ = now_ms_ + kSayAgainMs;
+  std::string waits_for;
+  for (const cluster::Member& member : home_.members().members()) {
+    const Peer* peer = find(member.id);
+    if (member.id == home_.id() || (peer != nullptr && peer->is_reachable() && peer->has_same_members()))
+      continue;
+    waits_for += (waits_for.empty() ? "" : ",") + cluster::id_text(member.id);
+  }
+  log_line(LogLevel::kWarning, "members_not_agreed",
+           {{"members", home_.members().members().size()},
+            {"waits_for", waits_for},
+            {"remedy",
+             "a majority of those who were there before must run; minivault cluster forget who never will"}});
 }
 
 /// Makes a node that answered a member: one at a time.
@@ -257,16 +283,25 @@ void Replicator::id_is_taken(const Peer& peer) {
             {"remedy", "stop this node, run minivault new-id on its directory, start it again"}});
 }
 
-/// This node, and the configured ones that are not this node, or one more name of another.
+/// This node, and the configured ones that are not this node, or one more name of another: who has answered
+/// under a name is one, and whoever has not may be somebody else.
 std::size_t Replicator::configured() const {
-  std::size_t others = 0;
+  std::set<NodeId> known;
+  std::size_t unknown = 0;
   for (const std::string& address : context_->config.cluster_nodes) {
-    const bool itself = std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
-      return peer->address() == address && peer->is_itself();
-    });
-    if (!is_alias(address) && !itself) ++others;
+    const auto is_called = [&](const auto& peer) { return peer->address() == address; };
+    const auto alias = std::find_if(aliases_.begin(), aliases_.end(),
+                                    [&](const Alias& each) { return each.address == address; });
+    const auto peer = std::find_if(peers_.begin(), peers_.end(), is_called);
+    if (peer != peers_.end() && (*peer)->is_itself()) continue;
+    const NodeId id = alias != aliases_.end() ? alias->id : peer != peers_.end() ? (*peer)->id() : 0;
+    if (id == 0) {
+      ++unknown;
+    } else {
+      known.insert(id);
+    }
   }
-  return others + 1;
+  return known.size() + unknown + 1;
 }
 
 }  // namespace minivault::replicator

@@ -48,6 +48,7 @@ Object quorum_of(const shared::ClusterBoard& board) {
   Object quorum(Poco::JSON_PRESERVE_KEY_ORDER);
   quorum.set("needed", needed == shared::kNotYetKnown ? 0U : needed + 1);
   quorum.set("reachable", read(board.reachable) + 1);
+  quorum.set("agreed", needed != shared::kNotYetKnown);
   return quorum;
 }
 

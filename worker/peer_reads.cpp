@@ -120,8 +120,11 @@ void PeerReads::heard(PeerRead& read, std::size_t at, const Result<std::string_v
   if (!message) return;
   cluster::Reply refusal{};
   const Result<cluster::ReadReply> reply = cluster::decode_read_reply(*message, refusal);
-  // A node that is still being filled does not know what it lacks: it has no voice.
-  if (reply && reply->complete) take(read, voice, *reply);
+  // A node that is still being filled does not know what it lacks, and a majority is one of a member set:
+  // they have no voice.
+  if (!reply || !reply->complete) return;
+  const std::uint64_t own = services_->state.cluster.members_digest.load(std::memory_order_acquire);
+  if (!read.of_quorum || reply->members_digest == own) take(read, voice, *reply);
 }
 
 void PeerReads::take(PeerRead& read, PeerRead::Voice& voice, const cluster::ReadReply& reply) {

@@ -249,6 +249,7 @@ void SyncSession::pulse(Client& client) {
   if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
   answer.members_digest = known->digest();
   answer.agreed = board().agreed_digest.load(std::memory_order_acquire) == answer.members_digest;
+  answer.agreed_version = board().agreed_version.load(std::memory_order_relaxed);
   answer.backs =
       answer.agreed || board().backed_digest.load(std::memory_order_relaxed) == answer.members_digest;
   const Result<std::string_view> settled = note(client, cluster::kSettledNote);
@@ -276,6 +277,7 @@ void SyncSession::read(Client& client, std::string_view key) {
   cluster::ReadReply answer;
   answer.state = found->present ? State::kPresent : found->known ? State::kDeleted : State::kAbsent;
   answer.complete = !services_->quorum.is_filling();
+  answer.members_digest = board().members_digest.load(std::memory_order_acquire);
   answer.flags = found->flags;
   answer.version = found->version;
   answer.value = found->value;

@@ -145,6 +145,7 @@ std::string encode(const PulseReply& message) {
   wire::put_fixed(out, message.epoch);
   wire::put_fixed(out, static_cast<std::uint8_t>(message.backs));
   wire::put_fixed(out, static_cast<std::uint8_t>(message.agreed));
+  wire::put_fixed(out, message.agreed_version);
   put_pulse(out, message);
   return out;
 }
@@ -167,6 +168,7 @@ std::string encode(const ReadReply& message) {
   wire::put_fixed(out, kOk);
   wire::put_fixed(out, static_cast<std::uint8_t>(message.state));
   wire::put_fixed(out, static_cast<std::uint8_t>(message.complete));
+  wire::put_fixed(out, message.members_digest);
   wire::put_fixed(out, message.flags);
   put_version(out, message.version);
   wire::put_text(out, message.value);
@@ -244,6 +246,7 @@ Result<PulseReply> decode_pulse_reply(std::string_view bytes, Reply& refusal) {
   if (!take_flag(reader, message.backs) || !take_flag(reader, message.agreed)) {
     return damaged("answer to pulse", "what it says of the member set is neither yes nor no");
   }
+  message.agreed_version = reader.fixed<std::uint64_t>();
   if (Status taken = take_pulse(reader, message, "answer to pulse"); !taken) {
     return tl::unexpected(taken.error());
   }
@@ -285,6 +288,7 @@ Result<ReadReply> decode_read_reply(std::string_view bytes, Reply& refusal) {
   if (!take_flag(reader, message.complete)) {
     return damaged("answer to read", "complete is neither yes nor no");
   }
+  message.members_digest = reader.fixed<std::uint64_t>();
   message.flags = reader.fixed<std::uint8_t>();
   message.version = take_version(reader);
   message.value = reader.text();

@@ -86,8 +86,9 @@ struct Pulse {
 struct PulseReply : Pulse {
   NodeId id = 0;
   std::uint64_t epoch = 0;
-  bool backs = false;  ///< of the member set named: a majority of the sender's own list has recorded it
-  bool agreed = false;   ///< of the member set named: it is agreed on
+  bool backs = false;   ///< of the member set named: a majority of the sender's own list has recorded it
+  bool agreed = false;  ///< of the member set named: it is agreed on
+  std::uint64_t agreed_version = 0;  ///< of the set that was agreed on last; 0: none was
 };
 
 /// A record as it travels. Own keys and values of clients only; notes stay at home.
@@ -128,6 +129,7 @@ struct ReadReply {
   enum class State : std::uint8_t { kAbsent = 0, kPresent = 1, kDeleted = 2 };
   State state = State::kAbsent;
   bool complete = false;  ///< false: its absence means nothing
+  std::uint64_t members_digest = 0;
   std::uint8_t flags = 0;
   store::Version version;
   std::string_view value;

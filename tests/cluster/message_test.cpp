@@ -57,6 +57,7 @@ PulseReply pulse_reply() {
   message.id = 3;
   message.epoch = 78;
   message.backs = true;
+  message.agreed_version = 6;
   return message;
 }
 
@@ -64,6 +65,7 @@ ReadReply read_reply() {
   ReadReply message;
   message.state = ReadReply::State::kPresent;
   message.complete = true;
+  message.members_digest = 21;
   message.flags = 1;
   message.version = {10, 11};
   message.value = "value";
@@ -109,7 +111,7 @@ class MessageTest : public CppUnit::TestFixture {
     Reply refusal = Reply::kBusy;
     const auto reply = decode_pulse_reply(encode(pulse_reply()), refusal);
     CPPUNIT_ASSERT(reply && reply->id == 3 && reply->epoch == 78 && reply->held.size() == 2);
-    CPPUNIT_ASSERT(reply->backs && !reply->agreed);
+    CPPUNIT_ASSERT(reply->backs && !reply->agreed && reply->agreed_version == 6);
   }
 
   void answers_there_and_back() {
@@ -123,7 +125,7 @@ class MessageTest : public CppUnit::TestFixture {
     const std::string bytes = encode(read_reply());
     const auto read_out = decode_read_reply(bytes, refusal);
     CPPUNIT_ASSERT(read_out && read_out->state == ReadReply::State::kPresent && read_out->complete);
-    CPPUNIT_ASSERT(read_out->flags == 1 && read_out->value == "value");
+    CPPUNIT_ASSERT(read_out->flags == 1 && read_out->value == "value" && read_out->members_digest == 21);
     CPPUNIT_ASSERT((read_out->version == store::Version{10, 11}));
   }
 
@@ -156,9 +158,9 @@ class MessageTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{46}, encode(called).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{58}, encode(answered).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{94}, encode(static_cast<Pulse>(pulse_reply())).size());
-    CPPUNIT_ASSERT_EQUAL(std::size_t{113}, encode(pulse_reply()).size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{121}, encode(pulse_reply()).size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{29}, encode(BatchReply{4096, 2, {{1, {3, 4}}}}).size());
-    CPPUNIT_ASSERT_EQUAL(std::size_t{26}, encode(read_reply()).size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{34}, encode(read_reply()).size());
   }
 
   void damage_has_a_name() {

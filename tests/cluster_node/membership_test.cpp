@@ -42,6 +42,9 @@ class MembershipTest : public CppUnit::TestFixture {
     Cluster cluster({.nodes = 5, .flags = {"-write-timeout", "3s", "-procs", "1"}, .start = false});
     const std::string old = cluster.address(0) + ',' + cluster.address(1) + ',' + cluster.address(2);
     cluster.start(0, {{"CLUSTER_NODES", old}});
+    cluster.start(3, {{"CLUSTER_NODES", ""}});
+    assert_write(cluster, history_, 3, "alone", "v");
+    cluster.stop(3);
     for (const unsigned i : {3U, 4U}) cluster.start(i, {{"CLUSTER_NODES", cluster.address(0)}});
     for (const unsigned i : {0U, 3U, 4U}) {
       eventually("all three know each other", [&] { return known(cluster, i) == 2; });

@@ -30,17 +30,19 @@ Standing agreed(Standing standing) {
   return standing;
 }
 
-bool agree(const std::vector<Standing>& members, std::size_t configured, bool is_new = false) {
-  return accord_of(members, is_new, configured).agreed;
+bool agree(const std::vector<Standing>& members, std::size_t configured, OldSet old_set = OldSet::kWhole) {
+  return accord_of(members, old_set, configured).agreed;
 }
 bool back(const std::vector<Standing>& members, std::size_t configured) {
-  return accord_of(members, true, configured).backs;
+  return accord_of(members, OldSet::kNone, configured).backs;
 }
 
 class AccordTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(AccordTest);
   CPPUNIT_TEST(without_newcomers_nothing_changes);
   CPPUNIT_TEST(a_majority_of_the_old_agrees);
+  CPPUNIT_TEST(a_new_id_is_a_newcomer);
+  CPPUNIT_TEST(who_was_forgotten_is_not_replaced_by_one_who_came);
   CPPUNIT_TEST(whoever_agreed_is_believed);
   CPPUNIT_TEST(at_a_birth_a_majority_of_the_list_backs_it);
   CPPUNIT_TEST(a_short_list_counts_beside_all_others);
@@ -51,7 +53,7 @@ class AccordTest : public CppUnit::TestFixture {
  public:
   void without_newcomers_nothing_changes() {
     CPPUNIT_ASSERT(agree({kSelf, kOld, kOld}, 3));
-    CPPUNIT_ASSERT(agree({kSelfNew}, 3, true));  // that it needs a majority of three is another rule
+    CPPUNIT_ASSERT(agree({kSelfNew}, 3, OldSet::kNone));  // that it needs a majority of three is another rule
   }
 
   void a_majority_of_the_old_agrees() {
@@ -61,32 +63,49 @@ class AccordTest : public CppUnit::TestFixture {
     // However many come, and whatever they back.
     CPPUNIT_ASSERT(
         !agree({kSelf, kOld, kOld, backing(kStranger), backing(kStranger), backing(kStranger)}, 3));
-    // A node that was alone lets in whom it wants.
-    CPPUNIT_ASSERT(agree({kSelf, kStranger}, 1));
+    // Whoever among them has seen a later set agreed on is asked first.
+    Standing knows_later = recorded(kOld);
+    knows_later.knows_later = true;
+    CPPUNIT_ASSERT(!agree({kSelf, knows_later, kOld, kStranger}, 3));
+    CPPUNIT_ASSERT(!agree({kSelf, recorded(kOld), knows_later, recorded(kStranger)}, 3));
+  }
+
+  // Its own old set has this node under another id: it is a newcomer like any other.
+  void a_new_id_is_a_newcomer() {
+    CPPUNIT_ASSERT(!agree({kSelfNew, kOld, kOld}, 3));
+    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kOld), kOld, kOld}, 4));
+    CPPUNIT_ASSERT(agree({kSelfNew, recorded(kOld), recorded(kOld)}, 3));
+  }
+
+  // Whoever was forgotten meanwhile may be with the others, and one who came instead is no majority.
+  void who_was_forgotten_is_not_replaced_by_one_who_came() {
+    CPPUNIT_ASSERT(agree({kSelf, kOld, backing(kListed)}, 3));
+    CPPUNIT_ASSERT(!agree({kSelf, kOld, backing(kListed)}, 3, OldSet::kParted));
+    CPPUNIT_ASSERT(agree({kSelf, recorded(kOld), kListed}, 3, OldSet::kParted));
   }
 
   void whoever_agreed_is_believed() {
     CPPUNIT_ASSERT(agree({kSelf, kOld, kOld, agreed(kStranger)}, 3));
-    CPPUNIT_ASSERT(agree({kSelfNew, agreed(kStranger), kStranger}, 2, true));
+    CPPUNIT_ASSERT(agree({kSelfNew, agreed(kStranger), kStranger}, 2, OldSet::kNone));
     Standing of_another_set = agreed(kOld);
     of_another_set.recorded = false;
     CPPUNIT_ASSERT(!agree({kSelf, of_another_set, kOld, kStranger}, 3));
   }
 
   void at_a_birth_a_majority_of_the_list_backs_it() {
-    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed)}, 3, true));  // the third was never seen
-    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed), kListed}, 3, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed), kListed}, 3, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed), kListed, kListed}, 4, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed)}, 5, true));
+    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed)}, 3, OldSet::kNone));  // the third was never seen
+    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed), kListed}, 3, OldSet::kNone));
+    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed), kListed}, 3, OldSet::kNone));
+    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed), kListed, kListed}, 4, OldSet::kNone));
+    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed)}, 5, OldSet::kNone));
   }
 
   // A newcomer that knows one node only, which has not found the others of its own list.
   void a_short_list_counts_beside_all_others() {
-    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed)}, 2, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed), backing(kStranger)}, 2, true));
-    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed), kStranger}, 2, true));
-    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed), backing(kStranger)}, 2, true));
+    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed)}, 2, OldSet::kNone));
+    CPPUNIT_ASSERT(!agree({kSelfNew, recorded(kListed), backing(kStranger)}, 2, OldSet::kNone));
+    CPPUNIT_ASSERT(!agree({kSelfNew, backing(kListed), kStranger}, 2, OldSet::kNone));
+    CPPUNIT_ASSERT(agree({kSelfNew, backing(kListed), backing(kStranger)}, 2, OldSet::kNone));
   }
 
   void one_more_than_were_there_is_still_a_birth() {

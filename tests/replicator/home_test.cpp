@@ -35,7 +35,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(one_comes_in_at_a_time);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
-  CPPUNIT_TEST(whoever_was_born_alone_is_not_new);
+  CPPUNIT_TEST(whoever_was_born_alone_is_new);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -180,7 +180,7 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->introduce(4, "4:1").has_value());
       CPPUNIT_ASSERT(home_->is_changing());
-      CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4) && !home_->is_new());
+      CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4) && home_->old_set() == OldSet::kWhole);
       // Nobody comes in by the word of who is new itself; who was there may know better.
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
       CPPUNIT_ASSERT(home_->members().find(5) == nullptr);
@@ -191,6 +191,7 @@ class HomeTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(forgets.forget(3));
       CPPUNIT_ASSERT(home_->merge(forgets, 9).has_value());
       CPPUNIT_ASSERT(home_->members().find(3) == nullptr && home_->is_changing());
+      CPPUNIT_ASSERT(home_->old_set() == OldSet::kParted);
       CPPUNIT_ASSERT(home_->agree().has_value());
       CPPUNIT_ASSERT(!home_->is_changing());
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
@@ -204,7 +205,7 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->merge(set_of({2, 3, 4}), 2).has_value());
       CPPUNIT_ASSERT_EQUAL(std::size_t{4}, home_->members().members().size());
-      CPPUNIT_ASSERT(home_->is_new() && home_->is_changing() && !home_->is_old(2));
+      CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && home_->is_changing() && !home_->is_old(2));
       return 0;
     });
   }
@@ -222,16 +223,17 @@ class HomeTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4));
   }
 
-  // It lets in whom it wants, and is the majority of those who were there.
-  void whoever_was_born_alone_is_not_new() {
+  // It has agreed with nobody: that it is alone was its own word.
+  void whoever_was_born_alone_is_new() {
     end();
     engine_->config.cluster_nodes.clear();
     begin();
     open();
-    CPPUNIT_ASSERT(!home_->is_new() && home_->is_old(home_->id()));
+    CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && !home_->is_changing());
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->introduce(2, "2:1").has_value());
-      CPPUNIT_ASSERT(home_->is_changing() && !home_->is_old(2));
+      CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && home_->is_changing());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, home_->agreed_version());
       return 0;
     });
   }
