@@ -314,7 +314,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
   const Lsn start = state.marks.tail.load();
   state.limits.first_lsn.store(start);
   state.limits.found_end.store(std::min(start, found_end));
-  state.limits.lived_before.store(is_birth(verdict) ? 0 : 1);
+  state.limits.clock_first.store(is_birth(verdict) && !config.async ? 0 : 1);
   state.limits.recovered.store(1, std::memory_order_release);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};
 }
