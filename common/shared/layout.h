@@ -94,10 +94,10 @@ struct Limits {
   std::atomic<std::uint64_t> tombstone_floor_hlc;
   /// Where the log of the life before this one ended: what peers hold of it beyond was lost here.
   std::atomic<Lsn> found_end;
-  std::atomic<Lsn> first_lsn;               ///< of this life
+  std::atomic<Lsn> first_lsn;  ///< of this life
   /// 1: what clients write waits until the clock of this start was chosen (store/node_clock.h).
   std::atomic<std::uint32_t> clock_first;
-  std::atomic<std::uint32_t> recovered;     ///< 1: the rest of this is set, the log may be written
+  std::atomic<std::uint32_t> recovered;  ///< 1: the rest of this is set, the log may be written
 };
 
 /// Published by the checkpointer after each checkpoint.
