@@ -133,6 +133,7 @@ class Replicator final : private PeerOwner {
   std::vector<Alias> aliases_;
   /// While this node is incomplete: with whom it has been repaired since this process began.
   std::set<NodeId> filled_from_;
+  std::set<NodeId> unnoted_debts_;  ///< there was no room for the note
 
   /// Where the log ended when, one entry a look: what a write from back then waited for is over.
   struct Mark {

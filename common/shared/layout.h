@@ -95,9 +95,10 @@ struct Limits {
   /// Where the log of the life before this one ended, or of an earlier one if no start since has told its
   /// peers (note `untold_end`): what they hold of it beyond was lost here.
   std::atomic<Lsn> found_end;
-  std::atomic<Lsn> first_lsn;               ///< of this life
-  std::atomic<std::uint32_t> lived_before;  ///< 1: not born at this start
-  std::atomic<std::uint32_t> recovered;     ///< 1: the rest of this is set, the log may be written
+  std::atomic<Lsn> first_lsn;  ///< of this life
+  /// 1: what clients write waits until the clock of this start was chosen (store/node_clock.h).
+  std::atomic<std::uint32_t> clock_first;
+  std::atomic<std::uint32_t> recovered;  ///< 1: the rest of this is set, the log may be written
 };
 
 /// Published by the checkpointer after each checkpoint.

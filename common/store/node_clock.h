@@ -32,9 +32,10 @@ namespace minivault::store {
 
 /// Nobody has said what time it is, and this node may have told others of a later one in an earlier life: a
 /// directory put back from an older copy would count on from values below that, and below the stable floor
-/// that they made of it: what a client writes then would be a ghost. So it waits.
+/// that they made of it: what a client writes then would be a ghost. So it waits. With -async it waits at a
+/// node that was born at this start, too: nobody else stamps anew what is acknowledged at once.
 [[nodiscard]] inline bool awaits_clock(const shared::State& state) {
-  return state.limits.lived_before.load(std::memory_order_relaxed) != 0 &&
+  return state.limits.clock_first.load(std::memory_order_relaxed) != 0 &&
          state.append.clock_offset.load(std::memory_order_acquire) == 0;
 }
 

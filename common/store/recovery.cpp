@@ -284,7 +284,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
   if (Status begun = begin_epoch(state, *base, *scene, config, verdict, *end); !begun)
     return tl::unexpected(begun.error());
   fill_limits(state, *base, scene->meta, *scene->ring);
-  state.limits.lived_before.store(is_birth(verdict) ? 0 : 1);
+  state.limits.clock_first.store(is_birth(verdict) && !config.async ? 0 : 1);
   state.limits.recovered.store(1, std::memory_order_release);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <fstream>
 #include <future>
 
@@ -58,6 +59,8 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(nobody_is_a_member_before_it_answers_where_it_says);
   CPPUNIT_TEST(before_all_were_heard_nobody_vouches);
   CPPUNIT_TEST(whoever_has_forgotten_some_vouches_for_nothing);
+  CPPUNIT_TEST(what_was_held_against_a_stream_is_asked_again);
+  CPPUNIT_TEST(a_debt_that_found_no_room_is_noted_later);
   CPPUNIT_TEST(no_more_are_called_than_workers_allow);
   CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
   CPPUNIT_TEST_SUITE_END();
@@ -207,6 +210,53 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     }
   }
 
+  // The hello of a stream tells a node what it has no room to note: the stream stays closed, while the pulse
+  // goes on. When there is room nothing but another hello tells.
+  void what_was_held_against_a_stream_is_asked_again() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "2s", "-log", "16"}));
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    other.call(cluster.port(0));
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+    other.say([](FakeNode::Words& words) { words.holds_answers = true; });
+    const std::vector<pid_t> stopped = fill_log(cluster);
+    other.say([](FakeNode::Words& words) {
+      words.forgets = 4711;
+      words.ends_streams = true;
+      words.holds_answers = false;
+    });
+    eventually("it finds no room",
+               [&] { return last_error(cluster) == "the node could not be noted as a member yet"; });
+    other.say([](FakeNode::Words& words) { words.ends_streams = false; });
+    go_on(stopped);
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+  }
+
+  // Whoever sent a ghost owes a repair, also where the log had no room for the note of it.
+  void a_debt_that_found_no_room_is_noted_later() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "2s", "-log", "16"}));
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    other.call(cluster.port(0));
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+    CPPUNIT_ASSERT(cluster.health(0)["complete"].GetBool());
+    other.say([](FakeNode::Words& words) { words.holds_answers = true; });
+    const std::vector<pid_t> stopped = fill_log(cluster);
+    other.say([](FakeNode::Words& words) {
+      words.drops_ghosts = true;
+      words.holds_answers = false;
+    });
+    eventually("all of it was answered",
+               [&] { return cluster.health(0)["peers"][0]["lag_bytes"].GetUint64() == 0; });
+    other.say([](FakeNode::Words& words) { words.drops_ghosts = false; });
+    CPPUNIT_ASSERT_EQUAL(0U, other.repairs());
+    go_on(stopped);
+    eventually("a repair is asked for", [&] { return other.repairs() > 0; });
+  }
+
   // Four connections: stream and pulse of one peer, and those of a repair.
   void no_more_are_called_than_workers_allow() {
     FakeNode first;
@@ -261,6 +311,28 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     await_reachable(cluster, 2);
     second.call(cluster.port(0));
     await_reachable(cluster, 3);
+  }
+
+  static std::string last_error(const Cluster& cluster) {
+    return cluster.health(0)["peers"][0]["last_error"].GetString();
+  }
+
+  /// Until not even a small record fits in: with the checkpointer stopped, and who would end it for that.
+  static std::vector<pid_t> fill_log(Cluster& cluster) {
+    std::vector<pid_t> stopped{cluster.node(0).child("checkpointer"), cluster.node(0).supervisor().pid()};
+    for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
+    RawConnection connection(cluster.port(0));
+    const std::string large = set_frame("large", std::string(1 << 20, 'v'));
+    for (int i = 0; i < 14; ++i) connection.send(large);
+    std::string small;
+    for (int i = 0; i < 40'000; ++i) small += set_frame("small", "v");
+    connection.send(small);
+    eventually("it is full", [&] { return lines_with(cluster, "the log has no room") > 0; });
+    return stopped;
+  }
+
+  static void go_on(const std::vector<pid_t>& stopped) {
+    for (const pid_t pid : stopped) ::kill(pid, SIGCONT);
   }
 
   /// Sends so many writes of 1 MB without waiting for answers, and waits until they are in the log.

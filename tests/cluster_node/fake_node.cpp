@@ -120,6 +120,7 @@ std::string FakeNode::answer(std::string_view kind, std::string_view message) {
   if (kind == cluster::kHello) return hello(message);
   if (kind == cluster::kPulse) return pulse();
   if (kind == cluster::kBatch) return batch(message);
+  if (kind == cluster::kCompare) ++repairs_;
   return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
 }
 
@@ -143,6 +144,7 @@ std::string FakeNode::hello(std::string_view message) {
     (void)reply.members.introduce(words_.id, address());
   } else {
     reply.members = members_;
+    if (words_.forgets != 0) (void)reply.members.forget(words_.forgets);
   }
   return cluster::encode(reply);
 }
@@ -178,6 +180,8 @@ std::string FakeNode::batch(std::string_view message) {
   if (!batch.records.empty()) {
     ++batches_;
     changed_.wait(lock, [this] { return stopping_ || !words_.holds_answers; });
+    if (words_.ends_streams) throw std::runtime_error("it was told to end");
+    if (words_.drops_ghosts) reply.conflicts.push_back({0, {}});
     if (std::exchange(words_.conflicts_once, false)) {
       conflicting_ = {batch.records.front().version.hlc + (1ULL << 20U), words_.id};
       reply.conflicts.push_back({0, conflicting_});

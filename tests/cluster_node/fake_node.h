@@ -28,6 +28,9 @@ class FakeNode {
     std::uint64_t acks_beyond = 0;   ///< the end of what it was sent
     bool conflicts_once = false;     ///< the next record is older than what it holds; then it holds answers
     bool holds_answers = false;      ///< of batches with records
+    bool drops_ghosts = false;       ///< the first record of each batch
+    bool ends_streams = false;       ///< closes what brings it a batch with records
+    cluster::NodeId forgets = 0;     ///< a node that its hellos say was forgotten; nothing else does
     bool knows_more = false;         ///< of the caller's stream than that one ever sent
     std::uint64_t largest_value = 64 << 20;
   };
@@ -50,6 +53,7 @@ class FakeNode {
 
   [[nodiscard]] unsigned hellos() const { return hellos_; }
   [[nodiscard]] unsigned pulses() const { return pulses_; }
+  [[nodiscard]] unsigned repairs() const { return repairs_; }  ///< that were asked for
   [[nodiscard]] unsigned batches() const { return batches_; }  ///< with records
   [[nodiscard]] bool last_stream_jumped() const { return jumped_; }
   [[nodiscard]] std::vector<Record> records() const;
@@ -77,6 +81,7 @@ class FakeNode {
   std::atomic<unsigned> hellos_ = 0;
   std::atomic<unsigned> pulses_ = 0;
   std::atomic<unsigned> batches_ = 0;
+  std::atomic<unsigned> repairs_ = 0;
   std::atomic<bool> jumped_ = false;
   std::atomic<std::uint64_t> vouched_ = 0;
 

@@ -25,6 +25,7 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(three_of_five);
   CPPUNIT_TEST(two_nodes_need_both);
   CPPUNIT_TEST(the_first_of_three_acknowledges_nothing);
+  CPPUNIT_TEST(before_a_majority_was_heard_nothing_is_stamped);
   CPPUNIT_TEST(async_waits_for_nobody);
   CPPUNIT_TEST(a_node_without_a_list_needs_nobody);
   CPPUNIT_TEST(a_quorum_that_comes_in_time_is_one);
@@ -111,6 +112,28 @@ class QuorumTest : public CppUnit::TestFixture {
     cluster.start(2);
     cluster.await_quorum();
     CPPUNIT_ASSERT((cluster.converge() == Content{{"k", "two"}}));
+  }
+
+  // A node that lived before may have told others of a later clock than it remembers: the stable floor may be
+  // above what it would stamp by itself.
+  void before_a_majority_was_heard_nothing_is_stamped() {
+    Cluster cluster(impatient());
+    cluster.await_quorum();
+    History history;
+    assert_write(cluster, history, 0, "k", "before");
+    cluster.stop(0);
+    cluster.isolate(0);
+    cluster.start(0);
+    const History::Write refused = history.begin("k", "refused");
+    assert_refused(put(cluster, 0, "k", "refused"), 503,
+                   "no majority of the nodes was heard since the start; nothing was written");
+    history.end(refused, Outcome::kRefused);
+    CPPUNIT_ASSERT(connect(cluster, 0).get("k") == "before");
+    CPPUNIT_ASSERT(!cluster.health(0)["clock"]["confirmed"].GetBool());
+    cluster.heal();
+    cluster.await_quorum();
+    assert_write(cluster, history, 0, "k", "after");
+    CPPUNIT_ASSERT((assert_converges(cluster, history) == Content{{"k", "after"}}));
   }
 
   void async_waits_for_nobody() {

@@ -73,6 +73,7 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_full_disk_is_no_matter);
   CPPUNIT_TEST(an_orderly_stop_leaves_the_clock_alone);
   CPPUNIT_TEST(the_machines_clock_is_not_asked);
+  CPPUNIT_TEST(who_acknowledges_at_once_knows_the_time_first);
   CPPUNIT_TEST(crashes_do_not_make_it_run_away);
   CPPUNIT_TEST(a_damaged_ceiling_is_told);
   CPPUNIT_TEST_SUITE_END();
@@ -219,6 +220,21 @@ class ClockTest : public CppUnit::TestFixture {
     engine.start();
     CPPUNIT_ASSERT(is_now(stamp_note(engine)));
     CPPUNIT_ASSERT(!takes_writes(engine));
+  }
+
+  /// Others would stamp a newborn's write anew, before anybody is told of it; with -async its client was
+  /// told.
+  void who_acknowledges_at_once_knows_the_time_first() {
+    for (const bool async : {false, true}) {
+      Engine engine;
+      engine.config.async = async;
+      engine.clock_known = false;
+      engine.start();
+      (void)stamp_note(engine);  // a ceiling is on disk
+      CPPUNIT_ASSERT_EQUAL(async, !takes_writes(engine));
+      engine.tell_the_time();
+      CPPUNIT_ASSERT(ms_ahead(stamp(engine).hlc) >= -60'000);
+    }
   }
 
   void crashes_do_not_make_it_run_away() {
