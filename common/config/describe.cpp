@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "common/config/loader.h"
+#include "common/config/settings.h"
 
 namespace minivault {
 
@@ -11,8 +12,12 @@ std::string describe(const LoadedConfig& loaded) {
     const auto given = loaded.given.find(setting.name);
     if (given == loaded.given.end()) continue;
     const bool is_hidden = setting.is_secret && !given->second.text.empty();
-    // What the file cannot hold is a comment, so that the rest can be fed back as one.
-    std::string line = is_hidden || setting.reach == settings::Reach::kNotInFile ? "# " : "";
+    // What the file cannot hold is a comment, so that the rest can be fed back as one: nor can it an address
+    // made of port 0.
+    settings::Draft scratch;
+    const bool is_for_file =
+        setting.reach != settings::Reach::kNotInFile && setting.apply(scratch, given->second.text);
+    std::string line = is_hidden || !is_for_file ? "# " : "";
     line.append(setting.name).append(" = ").append(is_hidden ? "(hidden)" : given->second.text);
     line.resize(std::max(line.size() + 1, kOriginColumn), ' ');
     text.append(line).append("# ").append(given->second.origin).append("\n");

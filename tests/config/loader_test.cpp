@@ -56,6 +56,7 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_value_larger_than_the_log_allows_is_no_error);
   CPPUNIT_TEST(loading_again_sees_what_changed);
   CPPUNIT_TEST(describe_can_be_fed_back);
+  CPPUNIT_TEST(describe_of_port_zero_can_be_fed_back);
   CPPUNIT_TEST(describe_hides_the_key);
   CPPUNIT_TEST(the_real_environment);
   CPPUNIT_TEST(the_real_files);
@@ -318,6 +319,14 @@ class LoaderTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(again.config == loaded.config);
     CPPUNIT_ASSERT(describe(loaded).find("port = 80                               # flag -port\n") !=
                    std::string::npos);
+  }
+
+  /// Of which the address that others are told cannot be made.
+  void describe_of_port_zero_can_be_fed_back() {
+    files_["/described"] = describe(load({"-port", "0"}));
+    const auto again = load({"-config", "/described"});
+    CPPUNIT_ASSERT_EQUAL(std::uint16_t{0}, again.config.port);
+    CPPUNIT_ASSERT_EQUAL(std::string("localhost:0"), again.config.public_url);
   }
 
   void describe_hides_the_key() {

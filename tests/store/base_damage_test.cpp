@@ -31,6 +31,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_meta_of_a_newer_version);
   CPPUNIT_TEST(test_damaged_meta_record);
   CPPUNIT_TEST(test_damaged_records);
+  CPPUNIT_TEST(test_record_out_of_order);
   CPPUNIT_TEST(test_every_flipped_byte_of_a_record_is_found);
   CPPUNIT_TEST(test_offline_reading_leaves_no_trace);
   CPPUNIT_TEST(test_hash_collision);
@@ -214,6 +215,19 @@ class BaseDamageTest : public CppUnit::TestFixture {
       assert_corrupt(transaction.apply("k", set(2, "w"), true), because);
       assert_corrupt(transaction.commit(), because);
     }
+  }
+
+  /// A page that lost its order: a GET may miss what is there, so a scan tells.
+  void test_record_out_of_order() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 3);
+    const base::StoredKey last("z", 0);
+    std::string bytes(base::kRecordHeader + 1, '\0');
+    base::encode_record(last, set(1, "v"), bytes.data());
+    raw_put(base_file(directory), "data", "z", bytes, [](const MDB_val*, const MDB_val*) { return -1; });
+    const auto base = must(Base::open_writer(directory.path(), kMapBytes));
+    assert_corrupt(must(base.snapshot()).scan("", [](std::string_view, const BaseRecord&) { return true; }),
+                   "out of order");
   }
 
   /// What no header tells: a flipped bit anywhere is found by a scan, named, and need not end it.

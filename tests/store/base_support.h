@@ -59,9 +59,10 @@ inline void fill(Base& base, unsigned count, std::uint64_t hlc = 1) {
   must(transaction.commit());
 }
 
-/// Puts bytes behind the base's back. REQUIRES: this process has no base open there.
-inline void raw_put(const std::string& file, const char* table, std::string_view key,
-                    std::string_view value) {
+/// Puts bytes behind the base's back, where another order of keys has them. REQUIRES: this process has no
+/// base open there.
+inline void raw_put(const std::string& file, const char* table, std::string_view key, std::string_view value,
+                    MDB_cmp_func* order = nullptr) {
   MDB_env* env = nullptr;
   MDB_txn* transaction = nullptr;
   MDB_dbi dbi = 0;
@@ -72,6 +73,7 @@ inline void raw_put(const std::string& file, const char* table, std::string_view
   CPPUNIT_ASSERT_EQUAL(0, ::mdb_env_open(env, file.c_str(), MDB_NOSUBDIR, 0600));
   CPPUNIT_ASSERT_EQUAL(0, ::mdb_txn_begin(env, nullptr, 0, &transaction));
   CPPUNIT_ASSERT_EQUAL(0, ::mdb_dbi_open(transaction, table, 0, &dbi));
+  if (order != nullptr) CPPUNIT_ASSERT_EQUAL(0, ::mdb_set_compare(transaction, dbi, order));
   CPPUNIT_ASSERT_EQUAL(0, ::mdb_put(transaction, dbi, &raw_key, &raw_value, 0));
   CPPUNIT_ASSERT_EQUAL(0, ::mdb_txn_commit(transaction));
   ::mdb_env_close(env);
