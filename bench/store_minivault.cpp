@@ -72,6 +72,7 @@ void Minivault::open() {
 
 void Minivault::settle() {
   const store::Lsn tail = engine_.state().marks.tail.load();
+  engine_.region().ask_for_checkpoint(tail);  // a small backlog would lie for 5 s
   test::eventually(
       "the base is up to date", [&] { return engine_.state().marks.checkpoint.load() >= tail; }, kPatience);
 }
