@@ -85,7 +85,7 @@ void Minivault::warm() {
 
 void Minivault::restart(std::uint64_t cache_bytes) {
   settle();
-  engine_.config.cache_bytes = cache_bytes;
+  engine_.config.cache_bytes = 2 * cache_bytes;  // half of -cache is for large values
   client_.reset();
   engine_.stop();
   engine_.start();
