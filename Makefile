@@ -48,7 +48,7 @@ soak: build ## A node under everything at random, ten minutes (MINIVAULT_SOAK_SE
 	@MINIVAULT_BINARY=$(CURDIR)/$(BINARY) MINIVAULT_SOAK_SECONDS=$${MINIVAULT_SOAK_SECONDS:-600} \
 	  build/tests/test_node soak_test
 
-bench: ## Measure the storage engine beside others, about 4 minutes (FULL=1: the targets' sizes, an hour)
+bench: ## Measure the storage engine beside others, about 6 minutes (FULL=1: the targets' sizes, an hour)
 	@packaging/deps.sh bench
 	@cmake --preset bench >/dev/null
 	@cmake --build --preset bench --parallel $(JOBS) --target store_bench

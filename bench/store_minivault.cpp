@@ -72,6 +72,7 @@ void Minivault::open() {
 
 void Minivault::settle() {
   const store::Lsn tail = engine_.state().marks.tail.load();
+  engine_.region().ask_for_checkpoint(tail);  // a small backlog would lie for 5 s
   test::eventually(
       "the base is up to date", [&] { return engine_.state().marks.checkpoint.load() >= tail; }, kPatience);
 }
@@ -84,7 +85,7 @@ void Minivault::warm() {
 
 void Minivault::restart(std::uint64_t cache_bytes) {
   settle();
-  engine_.config.cache_bytes = cache_bytes;
+  engine_.config.cache_bytes = 2 * cache_bytes;  // half of -cache is for large values
   client_.reset();
   engine_.stop();
   engine_.start();

@@ -53,7 +53,7 @@ class Minivault {
   void settle();
   /// Until the log's file has no page left that was never written: that costs once in a ring's life.
   void warm();
-  /// A new start: the index is empty, every key is in the base.
+  /// A new start: the index is empty, every key is in the base. `cache_bytes`: of the read cache.
   void restart(std::uint64_t cache_bytes);
   [[nodiscard]] pid_t process();
   [[nodiscard]] const std::string& directory() const { return engine_.directory(); }
