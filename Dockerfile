@@ -19,7 +19,7 @@ RUN cmake --preset optimized && cmake --build --preset optimized --target miniva
 FROM debian:12-slim
 # What `packaging/build` finds the program to need; and a user whose number is the same everywhere, for volumes.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends liblmdb0 libpocojson80 libxxhash0 libzstd1 \
+    && apt-get install --yes --no-install-recommends liblmdb0 libpocojson80 liburing2 libxxhash0 libzstd1 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 minivault \
     && useradd --system --uid 10001 --gid minivault --no-create-home --home-dir /data --shell /usr/sbin/nologin minivault \

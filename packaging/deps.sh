@@ -12,7 +12,7 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build make pkg-config
-  libpoco-dev liblmdb-dev libzstd-dev libxxhash-dev
+  libpoco-dev liblmdb-dev libzstd-dev libxxhash-dev liburing-dev
   libboost-dev rapidjson-dev libexpected-dev     # headers alone
   libcppunit-dev libbenchmark-dev curl           # tests and benchmarks
 )

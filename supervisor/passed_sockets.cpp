@@ -79,10 +79,15 @@ tl::unexpected<Error> refuse(int fd, const std::string& name, const std::string&
 
 Result<PassedSockets> PassedSockets::take_from_environment() {
   const std::optional<int> pid = number_in(take_variable("LISTEN_PID"));
-  const std::optional<int> given = number_in(take_variable("LISTEN_FDS"));
+  const std::string given_text = take_variable("LISTEN_FDS");
+  const std::optional<int> given = number_in(given_text);
   const std::string names_text = take_variable("LISTEN_FDNAMES");
   PassedSockets sockets;
-  if (pid != ::getpid() || !given || *given <= 0) return sockets;
+  if (pid != ::getpid() || given_text.empty() || given == 0) return sockets;
+  if (!given || *given < 0) {
+    return fail(Code::kInvalidArgument,
+                "LISTEN_FDS says \"" + given_text + "\"; accepted: how many sockets were passed, 0 to 2");
+  }
   if (*given > 2) {
     return fail(Code::kInvalidArgument, std::to_string(*given) + " sockets were passed; accepted: one for " +
                                             "-port (binary), one for -http (http)");

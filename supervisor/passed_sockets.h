@@ -14,7 +14,8 @@ struct PassedSockets {
   /// Takes what LISTEN_FDS and LISTEN_PID say is meant for this process, and LISTEN_FDNAMES, out of the
   /// environment. `binary` is for -port and `http` for -http; those with other names, or none, take what is
   /// free in this order. Both empty where nothing was passed. Errors: kInvalidArgument, naming the descriptor
-  /// and what is wrong with it: too many, two of a name, no socket, not listening, not TCP.
+  /// and what is wrong with it: too many, two of a name, no socket, not listening, not TCP; or LISTEN_FDS is
+  /// no number.
   [[nodiscard]] static Result<PassedSockets> take_from_environment();
 };
 

@@ -66,6 +66,7 @@ void Supervisor::handle(Event event) {
   log_line(LogLevel::kInfo, name_of(state_.phase));
   if (state_.phase >= Phase::kDraining && stop_began_ms_ == kNever) {
     stop_began_ms_ = now_ms;
+    note(kDraining);
     // Workers stop accepting through their own copies when they are asked to stop.
     estate_.listeners = {};
     manager_.stopping();

@@ -108,6 +108,7 @@ struct Client final : net::TimeoutHook,
   bool fail_after_skip = false;
   bool closing = false;      ///< take no more requests; end once the answers have left
   bool lingering = false;    ///< the answers have left; reading away what still comes
+  bool had_answers = false;  ///< some left this turn, before the others' were finished
   bool broken = false;       ///< nothing can be sent any more
   bool handed_over = false;  ///< broken here because another process has the socket now
 

@@ -64,12 +64,21 @@ Status Worker::run() {
   if (Status watched = poller_.watch_bell(region.bell(context_->slot)); !watched) return watched;
   if (Status watched = poller_.watch_bell(signals_.get()); !watched) return watched;
   if (Status started = acceptor_.start(); !started) return started;
+  if (context_->config.io_uring) open_batch();
   // Release: whoever sees the state also sees an empty slot, counted from.
   slot.counters.connections_open.store(0, std::memory_order_relaxed);
   slot.state.store(shared::ChildState::kReady, std::memory_order_release);
   region.ring_supervisor();
   while (stop_requests_ < 2 && !drained()) turn(sleep());
   return {};
+}
+
+void Worker::open_batch() {
+  if (Result<net::SendBatch> batch = net::SendBatch::create(); batch) {
+    batch_ = std::move(*batch);
+  } else {
+    log_line(LogLevel::kInfo, "sends go one by one", {{"reason", batch.error().message}});
+  }
 }
 
 void Worker::turn(std::span<const net::Event> events) {

@@ -40,6 +40,7 @@ class Worker {
   static constexpr std::size_t kServedTogether = store::Store::kMostAtOnce;
 
   // Turns (worker.cpp).
+  void open_batch();
   void turn(std::span<const net::Event> events);
   void notice(const net::Event& event);
   void serve_ready();
@@ -62,6 +63,7 @@ class Worker {
   // The end of a turn for a client (worker_clients.cpp).
   void accepted(UniqueFd socket, bool http_only);
   void finish_touched();
+  void send_together();
   void finish(Client& client);
   void send(Client& client);
   [[nodiscard]] bool has_said_all(Client& client) const;
@@ -85,6 +87,7 @@ class Worker {
   const ChildContext* context_;
   net::Poller poller_;
   UniqueFd signals_;
+  net::SendBatch batch_;  ///< of sends; unavailable: each leaves by itself
   net::BlockPool pool_;
   Services services_;
   PeerCalls peer_calls_;

@@ -49,13 +49,30 @@ void Worker::touch(Client& client) {
 }
 
 void Worker::finish_touched() {
+  send_together();
   while (Client* client = touched_.pop_front()) finish(*client);
+}
+
+/// What many clients wait for leaves by one system call; what remains of it, finish() sends.
+void Worker::send_together() {
+  const shared::Lsn durable = services_.store.durable();
+  const auto sent = [](void* owner, int result) {
+    auto& client = *static_cast<Client*>(owner);
+    if (!client.connection.sent_together(result)) client.broken = true;
+  };
+  touched_.for_each([&](Client& client) {
+    if (!batch_.available() || client.broken) return;
+    if (!client.connection.send_together(durable, batch_, &client)) return;
+    client.had_answers = true;
+    if (batch_.full()) batch_.run(sent);
+  });
+  batch_.run(sent);
 }
 
 /// The end of the turn for one client: its answers leave, and nothing of it points into the store any more.
 void Worker::finish(Client& client) {
   net::OutputBuffer& output = client.connection.output();
-  const bool had_answers = !output.empty();
+  const bool had_answers = std::exchange(client.had_answers, false) || !output.empty();
   if (!client.broken) send(client);
   if (!client.broken && !output.keep()) client.broken = true;
   if (client.broken) {

@@ -143,7 +143,12 @@ int run_reload(const Arguments& arguments) {
 int run_drain(const Arguments& arguments) {
   const Result<RunningNode> node = find_node(arguments);
   if (!node) return refuse(status_of(node.error()), node.error().message);
-  if (Status sent = send(*node, SIGTERM); !sent) return refuse(status_of(sent.error()), sent.error().message);
+  // A node that drains takes a second SIGTERM for impatience: whoever asks late waits with the others.
+  if (node->note.outcome != kDraining) {
+    if (Status sent = send(*node, SIGTERM); !sent) {
+      return refuse(status_of(sent.error()), sent.error().message);
+    }
+  }
   if (!await(arguments, [&] { return has_ended(*node); })) return not_done("the node is still draining");
   const LockNote note = read_lock_note(node->lock.get());
   if (note.outcome != std::string(kStopped) + "0") {

@@ -39,6 +39,7 @@ struct Config {
   /// This node's connections to peers: connections_for() says how many peers that is.
   unsigned replication_connections = 50;
   unsigned worker_processes = 1;
+  bool io_uring = true;  ///< used where the kernel lets us
   SyncMode sync;
   bool async = false;
   std::chrono::milliseconds write_timeout{5'000};

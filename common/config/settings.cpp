@@ -168,6 +168,14 @@ constexpr Setting kSettings[] = {
          [](Draft& draft, std::string_view text) {
            return keep(draft.config.worker_processes, parse_number(text, 1, 64));
          }},
+    {.name = "io-uring",
+     .value_name = "",
+     .default_text = "true",
+     .help = "send to many clients by one system call, where the kernel can",
+     .accepted = "true or false",
+     .apply = [](Draft& draft,
+                 std::string_view text) { return keep(draft.config.io_uring, parse_switch(text)); },
+     .kind = Kind::kSwitch},
     {.name = "sync",
      .value_name = "MODE",
      .default_text = "always",

@@ -41,13 +41,17 @@ Result<std::string> content_of_file(const std::string& path) {
   return content_of(path, file.get());
 }
 
-/// A key that all users of the machine may read or replace is none. A pipe has no such mode.
+/// A key that all users of the machine may read or replace is none. What is no regular file has no such mode,
+/// may be read only once (a reload reads again), and a FIFO would let the node wait for a writer.
 Result<std::string> secret_of_file(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return cannot_read(path, errno);
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) return cannot_read(path, errno);
-  if (S_ISREG(facts.st_mode) && (facts.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+  if (!S_ISREG(facts.st_mode)) {
+    return fail(Code::kInvalidArgument, settings::quoted(path) + " is not a regular file");
+  }
+  if ((facts.st_mode & (S_IROTH | S_IWOTH)) != 0) {
     return fail(Code::kUnauthorized,
                 settings::quoted(path) + " is open to every user of this machine: chmod o= " + path);
   }

@@ -92,6 +92,22 @@ Connection::Sent Connection::send(std::uint64_t reached) {
   return Sent::kPart;
 }
 
+bool Connection::send_together(std::uint64_t reached, SendBatch& batch, void* owner) {
+  output_.release(reached);
+  if (!writable_ || output_.sendable() == 0) return false;
+  std::array<iovec, 2> pieces;
+  const std::span<iovec> filled = output_.gather(pieces);
+  if (filled.size() != 1 || filled[0].iov_len != output_.sendable()) return false;
+  sent_with_others_ = filled[0].iov_len;
+  batch.add(socket_.get(), {static_cast<const char*>(filled[0].iov_base), sent_with_others_}, owner);
+  return true;
+}
+
+bool Connection::sent_together(int result) {
+  errno = result < 0 ? -result : 0;
+  return after_send(result < 0 ? -1 : result, std::cmp_equal(result, sent_with_others_));
+}
+
 /// False: the connection is broken.
 bool Connection::send_in_memory() {
   std::array<iovec, kPiecesASend> pieces;

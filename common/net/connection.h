@@ -9,6 +9,7 @@
 #include "common/net/input_buffer.h"
 #include "common/net/output_buffer.h"
 #include "common/net/poller.h"
+#include "common/net/send_batch.h"
 
 namespace minivault::net {
 
@@ -48,6 +49,11 @@ class Connection {
   /// bytes, one for what is between them and one sendfile(2) for each. What was not taken is still borrowed
   /// where it was borrowed: OutputBuffer::keep().
   [[nodiscard]] Sent send(std::uint64_t reached);
+  /// Adds what send() would send to the batch, if that is one piece in memory; false: nothing was added.
+  /// Until sent_together() is told the outcome nothing else may be done here.
+  [[nodiscard]] bool send_together(std::uint64_t reached, SendBatch& batch, void* owner);
+  /// `result`: as SendBatch::run() tells it. False: the connection is broken.
+  [[nodiscard]] bool sent_together(int result);
 
   /// Tells the client that nothing more comes, while it may still send.
   void finish_sending();
@@ -70,6 +76,7 @@ class Connection {
   OutputBuffer output_;
   std::uint64_t bytes_received_ = 0;
   std::uint64_t bytes_sent_ = 0;
+  std::size_t sent_with_others_ = 0;  ///< bytes that a batch was given
   bool readable_ = false;
   bool writable_ = true;  ///< a new socket takes bytes; whether it has some the Poller will say
   bool ending_ = false;   ///< an end or an error is there, behind the bytes

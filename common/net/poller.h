@@ -23,9 +23,8 @@ struct Event {
 ///
 /// Streams are watched edge-triggered: registered once for both directions and never touched again, so
 /// pausing a client is simply not reading it and costs no system call; who watches must remember that a
-/// descriptor is ready until a read or a write fell short. That is also how completions arrive, so an
-/// io_uring in place of this class changes nothing above net::Connection. Listeners and bells are
-/// level-triggered: they may be left half-emptied.
+/// descriptor is ready until a read or a write fell short. Listeners and bells are level-triggered: they may
+/// be left half-emptied.
 class Poller {
  public:
   static constexpr int kWaitForever = -1;

@@ -12,16 +12,18 @@ namespace minivault {
 /// the directory is the flock(2), never this text.
 ///
 ///   PID
-///   RELOADS OUTCOME      after the first reload or at the end
+///   RELOADS OUTCOME      after the first reload, or once it was asked to stop
 struct LockNote {
   pid_t pid = 0;              ///< 0: not told
   std::uint64_t reloads = 0;  ///< how many have come to an end
-  std::string outcome = {};   ///< of the last: kReloaded, or why not; `stopped STATUS` once the node ended
+  /// Of the last: kReloaded, or why not. kDraining once it was asked to stop, `stopped STATUS` once it ended.
+  std::string outcome = {};
 
   bool operator==(const LockNote&) const = default;
 };
 
 inline constexpr std::string_view kReloaded = "ok";
+inline constexpr std::string_view kDraining = "draining";
 inline constexpr std::string_view kStopped = "stopped ";
 
 [[nodiscard]] std::string lock_file_of(const std::string& directory);

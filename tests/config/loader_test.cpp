@@ -380,6 +380,13 @@ class LoaderTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(0, ::chmod(path.c_str(), mode));
       CPPUNIT_ASSERT(sources.read_secret(path) == "secret\n");
     }
+    const std::string fifo = directory.file("fifo");
+    CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(fifo.c_str(), 0600));
+    for (const std::string& other : {fifo, std::string("/dev/null"), directory.path()}) {
+      const auto refused = sources.read_secret(other);  // at once, although nobody writes into the FIFO
+      CPPUNIT_ASSERT(!refused && refused.error().code == Code::kInvalidArgument);
+      CPPUNIT_ASSERT_EQUAL('"' + other + "\" is not a regular file", refused.error().message);
+    }
     const auto missing = sources.read_secret(directory.file("none"));
     CPPUNIT_ASSERT(!missing && missing.error().code == Code::kNotFound);
     CPPUNIT_ASSERT(sources.find_user("root").has_value());

@@ -120,6 +120,7 @@ class SettingsTest : public CppUnit::TestFixture {
                                      {"workers", "6"},
                                      {"procs", "7"},
                                      {"sync", "interval:8"},
+                                     {"io-uring", "false"},
                                      {"async", "true"},
                                      {"write-timeout", "9s"},
                                      {"max-value", "10"},
@@ -148,6 +149,7 @@ class SettingsTest : public CppUnit::TestFixture {
     expected.log_bytes = 16ULL << 20;
     expected.replication_connections = 6;
     expected.worker_processes = 7;
+    expected.io_uring = false;
     expected.sync = {SyncMode::Kind::kInterval, std::chrono::milliseconds(8)};
     expected.async = true;
     expected.write_timeout = std::chrono::seconds(9);

@@ -51,6 +51,7 @@ bool is_known(const Metrics& metrics, const std::string& name) {
 class MonitoringTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MonitoringTest);
   CPPUNIT_TEST(names_only_metrics_that_there_are);
+  CPPUNIT_TEST(takes_the_rate_of_counters_alone);
   CPPUNIT_TEST(the_dashboard_is_whole);
   CPPUNIT_TEST(every_alert_is_tested);
   CPPUNIT_TEST_SUITE_END();
@@ -64,6 +65,22 @@ class MonitoringTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(file, names.size() > 5);
       for (const std::string& name : names) {
         CPPUNIT_ASSERT_MESSAGE(std::string(file) + " asks for " + name, is_known(metrics, name));
+      }
+    }
+  }
+
+  /// rate() takes each step down of a gauge for a restart from zero.
+  void takes_the_rate_of_counters_alone() {
+    const Node node;
+    const Metrics metrics(node.port());
+    for (const char* file : {"minivault.dashboard.json", "minivault.rules.yml"}) {
+      const std::set<std::string> names =
+          all_of(shipped(file), "\\b(?:i?rate|increase)\\((minivault_[a-z_]+)");
+      CPPUNIT_ASSERT_MESSAGE(file, !names.empty());
+      for (const std::string& name : names) {
+        const auto family = metrics.families().find(name);
+        const bool is_gauge = family != metrics.families().end() && family->second == "gauge";
+        CPPUNIT_ASSERT_MESSAGE(std::string(file) + " takes the rate of " + name, !is_gauge);
       }
     }
   }

@@ -71,6 +71,7 @@ class OperationsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(reload_waits_until_it_is_done);
   CPPUNIT_TEST(reload_says_why_not);
   CPPUNIT_TEST(drain_ends_the_node_in_order);
+  CPPUNIT_TEST(a_second_drain_waits_with_the_first);
   CPPUNIT_TEST(without_a_node_it_says_so);
   CPPUNIT_TEST(somebody_else_may_not);
   CPPUNIT_TEST(answers_carry_the_date);
@@ -214,6 +215,23 @@ class OperationsTest : public CppUnit::TestFixture {
     node.start();
     RawConnection again(node.port());
     CPPUNIT_ASSERT(again.exchange(get_frame("k"), 6) == value_answer("v"));
+  }
+
+  /// A request that is not whole keeps the drain waiting; hurried, the node would end without its answer.
+  void a_second_drain_waits_with_the_first() {
+    Node node;
+    RawConnection slow(node.port());
+    CPPUNIT_ASSERT(slow.exchange(set_frame("k", "v"), 5) == kOk);
+    const std::string request = set_frame("k", "later");
+    slow.send(request.substr(0, 8));
+    const Finished first = command({"drain", node.data(), "-timeout", "100ms"});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(first.err, 1, first.status);
+    const Finished second = command({"drain", node.data(), "-timeout", "100ms"});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(second.err, 1, second.status);
+    CPPUNIT_ASSERT_MESSAGE(second.err, says(second.err, "still draining"));
+    slow.send(request.substr(8));
+    CPPUNIT_ASSERT(slow.receive_until_close() == kOk);
+    CPPUNIT_ASSERT_EQUAL(0, node.supervisor().wait());
   }
 
   void without_a_node_it_says_so() {

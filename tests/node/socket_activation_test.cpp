@@ -82,6 +82,7 @@ class SocketActivationTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(connections_wait_over_a_restart);
   CPPUNIT_TEST(what_is_for_another_process_is_left_alone);
   CPPUNIT_TEST(what_is_wrong_is_said);
+  CPPUNIT_TEST(a_number_of_sockets_that_is_none_is_refused);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -153,6 +154,17 @@ class SocketActivationTest : public CppUnit::TestFixture {
     assert_refused(run_passed({local.get()}, "x"), "descriptor 3 (x) is not a TCP socket");
     const UniqueFd file(::open("/dev/null", O_RDWR));
     assert_refused(run_passed({file.get()}, ""), "descriptor 3 is no socket");
+  }
+
+  void a_number_of_sockets_that_is_none_is_refused() {
+    const TemporaryDirectory directory;
+    for (const std::string& text : {std::string("one"), std::string("1x"), std::string("-1")}) {
+      const std::string script =
+          "LISTEN_PID=$$ LISTEN_FDS=" + text + "; export LISTEN_PID LISTEN_FDS; exec \"$@\"";
+      assert_refused(run({"/bin/sh", "-c", script, "sh", minivault_binary(), "-config", "", "-bind",
+                          "127.0.0.1", "-port", "0", "-data", directory.file("data")}),
+                     R"(LISTEN_FDS says \")" + text + R"(\"; accepted: )");
+    }
   }
 
  private:

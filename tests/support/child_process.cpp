@@ -29,6 +29,10 @@ std::vector<std::string> environment_block(const Environment& extra) {
     const std::string_view text(*entry);
     if (!text.starts_with("MINIVAULT_") && !text.starts_with("CLUSTER_NODES=")) block.emplace_back(text);
   }
+  // So whole suites run once more in the other way (tests/CMakeLists.txt).
+  if (const char* io_uring = ::getenv("TESTED_IO_URING"); io_uring != nullptr) {
+    block.push_back(std::string("MINIVAULT_IO_URING=") + io_uring);
+  }
   for (const auto& [name, value] : extra) block.push_back(name + '=' + value);
   return block;
 }
