@@ -33,8 +33,8 @@ class SendBatch {
   void add(int fd, std::string_view bytes, void* owner);
 
   /// Sends what was added, and tells of each in turn how many bytes were taken, or the negated errno. Where
-  /// the ring itself fails, what it did not take ends with -EINTR, what it took and does not tell of with -EIO,
-  /// and the batch is available() no more.
+  /// the ring itself fails, what it did not take ends with -EINTR, what it took and does not tell of with
+  /// -EIO, and the batch is available() no more.
   void run(const std::function<void(void* owner, int result)>& sent);
 
  private:

@@ -105,34 +105,20 @@ class SettingsTest : public CppUnit::TestFixture {
 
   void each_value_lands_in_its_own_field() {
     Draft draft;
-    for (const auto& [name, text] : {std::pair{"port", "1"},
-                                     {"http", "2"},
-                                     {"bind", "::1"},
-                                     {"public-url", "http://n:3"},
-                                     {"data", "/d"},
-                                     {"user", "u"},
-                                     {"auth", "k"},
-                                     {"auth-file", "/k"},
-                                     {"authmode", "writes"},
-                                     {"ratelimit", "4"},
-                                     {"cache", "5"},
-                                     {"log", "16"},
-                                     {"workers", "6"},
-                                     {"procs", "7"},
-                                     {"sync", "interval:8"},
-                                     {"io-uring", "false"},
-                                     {"async", "true"},
-                                     {"write-timeout", "9s"},
-                                     {"max-value", "10"},
-                                     {"repair-interval", "12s"},
-                                     {"repair-rate", "16"},
-                                     {"tombstone-ttl", "13s"},
-                                     {"max-drift", "14s"},
-                                     {"cluster-nodes", "m:11"},
-                                     {"log-level", "debug"},
-                                     {"log-format", "json"},
-                                     {"slowlog", "15ms"},
-                                     {"accept-loss", "true"}}) {
+    for (const auto& [name, text] : {std::pair{"port", "1"}, {"http", "2"},
+                                     {"bind", "::1"},        {"public-url", "http://n:3"},
+                                     {"data", "/d"},         {"user", "u"},
+                                     {"auth", "k"},          {"auth-file", "/k"},
+                                     {"authmode", "writes"}, {"ratelimit", "4"},
+                                     {"cache", "5"},         {"log", "16"},
+                                     {"workers", "6"},       {"procs", "7"},
+                                     {"sync", "interval:8"}, {"io-uring", "false"},
+                                     {"async", "true"},      {"write-timeout", "9s"},
+                                     {"max-value", "10"},    {"repair-interval", "12s"},
+                                     {"repair-rate", "16"},  {"tombstone-ttl", "13s"},
+                                     {"max-drift", "14s"},   {"cluster-nodes", "m:11"},
+                                     {"log-level", "debug"}, {"log-format", "json"},
+                                     {"slowlog", "15ms"},    {"accept-loss", "true"}}) {
       CPPUNIT_ASSERT_MESSAGE(name, find_setting(name)->apply(draft, text));
     }
     Config expected;
