@@ -24,6 +24,21 @@ struct Clocks {
 /// acknowledged either.
 [[nodiscard]] std::optional<std::int64_t> choose_clock(const Clocks& clocks);
 
+/// Takes a choice only once it has stayed: right after a clock was set, and more so after several were, some
+/// of what is known of the others is from before.
+class SteadyChoice {
+ public:
+  /// Pulses tell the clocks five times a second.
+  static constexpr std::uint64_t kStaysMs = 1'000;
+
+  /// The choice of this look, if it is the first of all, hardly another than before, or one that has stayed.
+  [[nodiscard]] std::optional<std::int64_t> take(const Clocks& clocks, std::uint64_t now_ms);
+
+ private:
+  std::optional<std::int64_t> candidate_us_;
+  std::uint64_t since_ms_ = 0;
+};
+
 /// The members' median minus the wall clock; the mean of the middle two.
 [[nodiscard]] std::int64_t median_offset(const Clocks& clocks);
 

@@ -147,6 +147,7 @@ class Replicator final : private PeerOwner {
   std::uint64_t started_ms_ = 0;
   std::uint64_t next_look_ms_ = 0;
   std::uint64_t next_repair_look_ms_ = 0;
+  SteadyChoice clock_choice_;
   std::uint64_t drifts_since_ms_ = 0;  ///< 0: it does not
   std::uint64_t next_drift_note_ms_ = 0;
   std::uint64_t next_too_few_note_ms_ = 0;

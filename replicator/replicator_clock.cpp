@@ -37,7 +37,7 @@ Clocks Replicator::clocks() const {
 
 void Replicator::choose_clock() {
   const Clocks known = clocks();  // as long as nobody knows how many are needed, there are not enough
-  std::optional<std::int64_t> chosen = replicator::choose_clock(known);
+  std::optional<std::int64_t> chosen = clock_choice_.take(known, now_ms_);
   const bool is_first = chosen && board_->clock_confirmed.exchange(1, std::memory_order_relaxed) == 0;
   if (is_first && known.needed > 0) {
     log_line(LogLevel::kInfo, "clock_confirmed",

@@ -71,6 +71,7 @@ class FiguresTest : public CppUnit::TestFixture {
     eventually("the page says it too", [&] {
       const PeerFigures now(cluster, 0, 1);
       return now.sample("sent_records_total") >= before.sample("sent_records_total") + 10 &&
+             now.number("records_sent") >= before.number("records_sent") + 10 &&
              now.sample("acked_lsn") >= before.sample("acked_lsn") + 10 * kBytes;
     });
     eventually("its first fill has ended",
@@ -81,7 +82,6 @@ class FiguresTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(2.0, now.sample("connections"));
     CPPUNIT_ASSERT_EQUAL(1.0, now.sample("up"));
     CPPUNIT_ASSERT_EQUAL(1.0, now.sample("counts"));
-    CPPUNIT_ASSERT(now.number("records_sent") >= before.number("records_sent") + 10);
     CPPUNIT_ASSERT(now.number("bytes_sent") > before.number("bytes_sent"));
     CPPUNIT_ASSERT(now.sample("sent_bytes_total") > before.sample("sent_bytes_total"));
     CPPUNIT_ASSERT(now.number("round_trip_us") > 0);

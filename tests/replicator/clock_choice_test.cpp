@@ -25,6 +25,7 @@ class ClockChoiceTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(fewer_than_a_majority_change_nothing);
   CPPUNIT_TEST(of_two_halves_neither_is_believed);
   CPPUNIT_TEST(the_median_counts_this_node);
+  CPPUNIT_TEST(a_clock_that_was_set_is_followed_once_it_stays);
   CPPUNIT_TEST_SUITE_END();
 
   static Clocks clocks(std::int64_t wall, std::vector<std::int64_t> peers, std::size_t needed,
@@ -100,6 +101,25 @@ class ClockChoiceTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, median_offset(clocks(7, {2, 1'007}, 1)));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{900}, median_offset(clocks(0, {900, 1'000}, 1)));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{-900}, median_offset(clocks(900, {0, 0}, 1)));
+  }
+
+  // All three are set at once: until all have been heard again the median is of clocks of then and of now.
+  void a_clock_that_was_set_is_followed_once_it_stays() {
+    constexpr std::int64_t kSecond = 1'000'000;
+    constexpr std::uint64_t kStays = SteadyChoice::kStaysMs;
+    SteadyChoice choice;
+    const auto look = [&](std::int64_t wall, std::int64_t peer, std::uint64_t at_ms) {
+      return choice.take({wall, 0, {0, peer}, 1, 0}, at_ms);
+    };
+    CPPUNIT_ASSERT(choice.take({7 * kSecond, std::nullopt, {7 * kSecond}, 1, 0}, 0) ==
+                   7 * kSecond);  // the first
+    CPPUNIT_ASSERT(look(9 * kSecond, 5 * kSecond, 100) == std::nullopt);
+    CPPUNIT_ASSERT(look(9 * kSecond, 0, 100 + kStays / 2) == 0);
+    CPPUNIT_ASSERT(look(9 * kSecond, 5 * kSecond, 100 + kStays) == std::nullopt);  // not what was once before
+    CPPUNIT_ASSERT(look(9 * kSecond, 8 * kSecond, 150 + kStays) == std::nullopt);
+    CPPUNIT_ASSERT(look(9 * kSecond, 8 * kSecond, 149 + 2 * kStays) == std::nullopt);
+    CPPUNIT_ASSERT(look(9 * kSecond, 8 * kSecond, 150 + 2 * kStays) == 8 * kSecond);
+    CPPUNIT_ASSERT(look(9 * kSecond, 1'000, 151 + 2 * kStays) == 1'000);  // slewing is no jump
   }
 };
 

@@ -45,6 +45,7 @@ class PeerReadsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(large_values_come_whole);
   CPPUNIT_TEST(without_a_majority_there_is_no_answer);
   CPPUNIT_TEST(a_node_that_is_being_filled_has_no_voice);
+  CPPUNIT_TEST(a_voice_of_another_set_is_none);
   CPPUNIT_TEST(a_peer_that_comes_in_time_is_heard);
   CPPUNIT_TEST(a_peer_that_came_back_is_heard);
   CPPUNIT_TEST(the_key_is_said);
@@ -126,6 +127,18 @@ class PeerReadsTest : public CppUnit::TestFixture {
     assert_refused(get(here, "k", kQuorum), 503,
                    "quorum not reached within 600 ms: 2 of the 3 nodes needed answered");
     assert_data(get(here, "k"), "1");
+  }
+
+  // A majority is one of a member set: two sets may have majorities without a common node.
+  void a_voice_of_another_set_is_none() {
+    const BoardNode here(config_of(kShort));
+    const BoardNode there;
+    assert_done(put(here, "k", "1"));
+    join(here, there);
+    there.board().members_digest.store(7);
+    assert_refused(get(here, "k", kQuorum), 503);
+    here.board().members_digest.store(7);
+    assert_data(get(here, "k", kQuorum), "1");
   }
 
   void a_node_that_is_being_filled_has_no_voice() {
