@@ -24,8 +24,6 @@ constexpr std::size_t kUsualHead = 80;
 constexpr std::size_t kUsualRecord = 192;
 // Of the base, in one step of a sweep: some milliseconds.
 constexpr std::size_t kSweptTogether = 20'000;
-// However large the ring is: as many records as one checkpoint takes have more bytes than this.
-constexpr std::uint64_t kSurelyLarge = 128ULL << 20;
 
 std::uint64_t prefix_of(std::string_view key) {
   std::uint64_t prefix = 0;
@@ -69,8 +67,8 @@ Result<Lsn> Checkpoint::run(Lsn until) {
 /// it.
 void Checkpoint::note_pace(std::uint64_t bytes, std::uint64_t ns, std::uint64_t behind) {
   shared::Drain& drain = state_.drain;
-  const std::uint64_t large = std::min(checkpoint_bytes(ring_.size()) / 2, kSurelyLarge);
-  if (bytes > large) {
+  const std::uint64_t large = checkpoint_bytes(ring_.size()) / 2;
+  if (bytes > large || records_ >= most_at_once_) {
     const double rate = static_cast<double>(bytes) * 1e9 / static_cast<double>(ns);
     drain.bytes_per_s.store(static_cast<std::uint64_t>(rate), std::memory_order_relaxed);
   }
@@ -112,15 +110,15 @@ Result<Lsn> Checkpoint::collect(Lsn from, Lsn until) {
   const Lsn limit = std::min(until, from + checkpoint_bytes(ring_.size()));
   // Two passes over the bounds: what may be left out depends on where this checkpoint ends.
   Lsn end = from;
-  std::size_t records = 0;
+  records_ = 0;
   RecordView record;
-  while (end < until && records < most_at_once_ && ring_.view(end, record) &&
+  while (end < until && records_ < most_at_once_ && ring_.view(end, record) &&
          (end == from || record.end() <= limit)) {
     end = record.end();
-    ++records;
+    ++records_;
   }
   if (end == from) return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(from));
-  items_.reserve(records);  // what is not used of it is not touched either
+  items_.reserve(records_);  // what is not used of it is not touched either
 
   state_.drain.left.store(end - from, std::memory_order_relaxed);
 

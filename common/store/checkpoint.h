@@ -86,6 +86,7 @@ class Checkpoint {
   std::size_t most_at_once_;
   std::vector<Item> items_;        // kept for its memory
   std::uint64_t largest_hlc_ = 0;  // of the keys' records
+  std::size_t records_ = 0;        // that this checkpoint covers
   unsigned fruitless_ = 0;         // groups of keys since one of which the index told something
   std::string sweep_from_;         ///< where the walk under way goes on, as stored; empty: none is
   std::uint64_t sweeping_up_to_ = 0;
