@@ -14,6 +14,7 @@
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
 #include "tests/worker/board_node.h"
+#include "tests/worker/sync_answers.h"
 
 namespace minivault::test {
 namespace {
@@ -22,39 +23,12 @@ using cluster::Reply;
 
 constexpr milliseconds kPause{150};
 
-cluster::ReadReply read_of(std::string_view answer) {
-  Reply refusal{};
-  auto reply = cluster::decode_read_reply(answer, refusal);
-  CPPUNIT_ASSERT(reply.has_value());
-  return *reply;
-}
-
 cluster::BatchReply push(FakePeer& peer, const cluster::BatchWriter& writer) {
   Reply refusal{};
   const std::string answer = peer.ask(cluster::kPush, writer.finish_push());
   const auto reply = cluster::decode_batch_reply(answer, refusal);
   CPPUNIT_ASSERT_MESSAGE(answer, reply.has_value());
   return *reply;
-}
-
-void assert_reply(Reply expected, const std::string& answer) {
-  CPPUNIT_ASSERT_EQUAL_MESSAGE(answer, static_cast<int>(expected), static_cast<int>(refusal_in(answer)));
-}
-
-std::string get(const BoardNode& node, const std::string& key) {
-  RawConnection connection(node.port());
-  connection.send(get_frame(key));
-  const std::string head = connection.receive(5);
-  if (head[0] != '\0') return "(none)";
-  return connection.receive(static_cast<std::uint8_t>(head[1]) + 256U * static_cast<std::uint8_t>(head[2]));
-}
-
-cluster::Position position_of(const BoardNode& node, cluster::NodeId origin) {
-  const std::string bytes = node.note(cluster::position_note(origin));
-  if (bytes.empty()) return {};
-  const auto position = cluster::decode_position(bytes);
-  CPPUNIT_ASSERT(position.has_value());
-  return *position;
 }
 
 }  // namespace
