@@ -15,14 +15,6 @@ std::uint64_t wall_us() {
   return wall_ms() * 1'000U;
 }
 
-store::Write note_of(std::string_view name, std::string_view value) {
-  store::Write note;
-  note.operation = store::Operation::kNote;
-  note.key = name;
-  note.value = value;
-  return note;
-}
-
 }  // namespace
 
 Home::Home(const ChildContext& context, store::Store& store)
@@ -114,9 +106,10 @@ Status Home::draw_epoch() {
   next.begin(random_u64(), is_first ? found : std::max(found, epochs_.epochs().back().begin));
   const std::string list = next.encode();
   store::Batch batch;
-  batch.add(note_of(cluster::kEpochsNote, list));
+  batch.add(cluster::note_write(cluster::kEpochsNote, list));
   // Behind it: where a torn log has the first alone, the end is told once more, which costs a repair.
-  if (found < limits.first_lsn.load(std::memory_order_relaxed)) batch.add(note_of(store::kUntoldEndNote, {}));
+  if (found < limits.first_lsn.load(std::memory_order_relaxed))
+    batch.add(cluster::note_write(store::kUntoldEndNote, {}));
   if (Status written = commit(batch); !written) return written;
   epochs_ = std::move(next);
   state_->cluster.previous_epoch.store(epochs_.previous(), std::memory_order_relaxed);
@@ -318,7 +311,7 @@ Status Home::pay(NodeId peer, const store::Version& debt) {
   if (debt == store::Version()) return {};
   store::Batch batch;
   const std::string name = cluster::debt_note(peer);
-  store::Write note = note_of(name, {});
+  store::Write note = cluster::note_write(name, {});
   note.condition = store::Condition::kVersionIs;
   note.expected = debt;
   batch.add(note);
@@ -363,7 +356,7 @@ Result<std::string> Home::read(std::string_view name) const {
 
 Status Home::write(std::string_view name, std::string_view value, std::uint64_t above_hlc) {
   store::Batch batch;
-  store::Write note = note_of(name, value);
+  store::Write note = cluster::note_write(name, value);
   note.version.hlc = above_hlc;
   batch.add(note);
   return commit(batch);

@@ -29,14 +29,6 @@ store::Write write_of(const cluster::Record& record) {
   return write;
 }
 
-store::Write note_write(std::string_view name, std::string_view value) {
-  store::Write write;
-  write.operation = store::Operation::kNote;
-  write.key = name;
-  write.value = value;
-  return write;
-}
-
 /// Nothing of the memory of a large message, or of one of many tiny records, stays behind.
 void clear(SyncState& state) {
   constexpr std::size_t kKept = 4 << 20;
@@ -118,9 +110,9 @@ bool SyncSession::add_position(Client& client) {
   if (state.next) position.lsn = std::max(position.lsn, *state.next);
   if (position == *held) return true;
   if (jumps && debt->empty()) {
-    state.batch.add(note_write(cluster::debt_note(state.id), std::to_string(wall_ms())));
+    state.batch.add(cluster::note_write(cluster::debt_note(state.id), std::to_string(wall_ms())));
   }
-  state.batch.add(note_write(cluster::position_note(state.id), cluster::encode_position(position)));
+  state.batch.add(cluster::note_write(cluster::position_note(state.id), cluster::encode_position(position)));
   return true;
 }
 

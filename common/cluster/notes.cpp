@@ -84,6 +84,14 @@ std::string debt_note(NodeId peer) {
   return "debt/" + id_text(peer);
 }
 
+store::Write note_write(std::string_view name, std::string_view value) {
+  store::Write write;
+  write.operation = store::Operation::kNote;
+  write.key = name;
+  write.value = value;
+  return write;
+}
+
 std::string encode_settled(const Settled& settled) {
   std::string out;
   wire::put_fixed(out, settled.told.fingerprint);

@@ -9,6 +9,7 @@
 
 #include "common/cluster/members.h"
 #include "common/core/error.h"
+#include "common/store/batch.h"
 #include "common/store/version.h"
 
 /// What a node remembers of its cluster, as notes in its own store: names and forms. Stored: never renumber.
@@ -65,6 +66,8 @@ inline constexpr std::string_view kSettledNote = "settled";  ///< Settled
 inline constexpr std::string_view kAwayNote = "away";        ///< Away
 [[nodiscard]] std::string position_note(NodeId origin);
 [[nodiscard]] std::string debt_note(NodeId peer);
+/// As one write of a batch; refers to both.
+[[nodiscard]] store::Write note_write(std::string_view name, std::string_view value);
 
 /// A member's word about the streams of absent origins: those that were forgotten, or are away longer than
 /// -tombstone-ttl. `fingerprint` is of who is absent, who is not, and how far each of those holds the absent
