@@ -131,6 +131,8 @@ Status replay(shared::State& state, const Index& index, Base& base, const Ring& 
   for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint}) mark->store(from);
   for (std::atomic<Lsn>* mark : {&marks.durable, &marks.tail}) mark->store(log.end);
   shared::raise(state.append.last_hlc, log.largest_hlc);
+  // Before the base has any of them: nothing replicated is judged by a clock that the base has passed.
+  shared::raise(marks.base_hlc, log.largest_hlc);
   Checkpoint checkpoint(state, ring, index, base);
   while (marks.checkpoint.load() < log.end) {
     if (Result<Lsn> done = checkpoint.replay(log.end); !done) return tl::unexpected(done.error());
