@@ -25,10 +25,15 @@ class Report {
     if (problems_ <= kShownProblems) std::printf("problem: %s\n", what.c_str());
     std::fflush(stdout);
   }
+  /// What may be damage, or what a power cut leaves: nobody can tell.
+  void doubt(const std::string& about, const std::string& what) {
+    say(about, what);
+    in_doubt_ = true;
+  }
   [[nodiscard]] std::uint64_t problems() const { return problems_; }
   [[nodiscard]] int end() const {
     if (problems_ > kShownProblems) std::printf("... and %" PRIu64 " more\n", problems_ - kShownProblems);
-    if (problems_ == 0) std::puts("sound");
+    if (problems_ == 0) std::puts(in_doubt_ ? "sound up to the end of the log" : "sound");
     if (problems_ > 0) std::printf("%" PRIu64 " problem%s\n", problems_, problems_ == 1 ? "" : "s");
     return problems_ == 0 ? kDone : kNotDone;
   }
@@ -36,6 +41,7 @@ class Report {
  private:
   static constexpr std::uint64_t kShownProblems = 100;
   std::uint64_t problems_ = 0;
+  bool in_doubt_ = false;
 };
 
 std::string number(std::uint64_t value) {
@@ -66,6 +72,11 @@ void check_log(const store::Scene& scene, Report& report) {
   if (!scene.evidence.same_store) return;
   report.say("", number(scene.log.records) + " records beyond the base, LSN " +
                      std::to_string(scene.meta.checkpoint) + " to " + std::to_string(scene.log.end));
+  if (const std::string beyond = store::describe_beyond(scene.log);
+      !beyond.empty() && !scene.evidence.acknowledged_damaged) {
+    report.doubt(
+        "", "behind that end " + beyond + ": not known to have been synced, lost with the power, or damaged");
+  }
 }
 
 /// Damaged pages can lead in a circle.

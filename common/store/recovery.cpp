@@ -19,12 +19,6 @@ namespace {
 
 constexpr Lsn kFirstLsn = 4096;  // above 0, so that an empty index word and "no LSN yet" are never a position
 
-Result<BaseMeta> read_meta(const Base& base) {
-  Result<Base::Snapshot> snapshot = base.snapshot();
-  if (!snapshot) return tl::unexpected(snapshot.error());
-  return snapshot->meta();
-}
-
 /// With it where the log ended, if the peers are to be told; shared::kNoLsn: nothing.
 Status store_meta(Base& base, const BaseMeta& meta, Lsn untold_end = shared::kNoLsn) {
   Result<Base::Transaction> transaction = base.begin();
@@ -68,24 +62,14 @@ Status refuse_half_restored(const Config& config) {
                                   partial + " to begin with an empty node");
 }
 
-/// Starts count in twos: the base has the odd number in between while a start is under way, so a start that
-/// was cut short is told from a log or a base that was put back from an earlier life.
 bool is_birth(const Verdict& verdict) {
   return verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
-}
-
-bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
-  const bool under_way = base_starts % 2 == 1;
-  return log_starts == base_starts ||
-         (under_way && (log_starts + 1 == base_starts || log_starts == base_starts + 1));
 }
 
 tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const Config& config) {
   std::string message = config.data_directory + ": " + verdict.reason;
   if (!scene.log_problem.empty() && scene.evidence.base_born) message += " (" + scene.log_problem + ")";
-  if (scene.evidence.acknowledged_beyond) {
-    message += ": " + describe_damage(scene.log);
-  }
+  if (scene.log.damage_durable_to) message += ": " + describe_damage(scene.log);
   Evidence accepting = scene.evidence;
   accepting.accept_loss = true;
   if (decide(accepting).decision != Decision::kRefuse) {
@@ -193,6 +177,7 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   RingHeader header = scene.ring->header();
   header.starts = starts + 2;
   header.clean = 0;
+  header.boundary = start;
   MV_FAULT_POINT("recovery.before_log_header");
   if (Status ok = scene.ring->write_header(header); !ok) return ok;
   MV_FAULT_POINT("recovery.after_log_header");
@@ -216,48 +201,34 @@ std::string log_path(const Config& config) {
   return config.data_directory + "/changes.log";
 }
 
-Result<Scene> survey(const Base& base, const Config& config, Ring::Access access) {
-  Scene scene;
-  Result<BaseMeta> meta = read_meta(base);
-  if (!meta) return tl::unexpected(meta.error());
-  scene.meta = *meta;
-  Evidence& e = scene.evidence;
-  e.base_born = meta->store_id != 0;
-  e.accept_loss = config.accept_loss;
+namespace {
 
-  Result<Ring> ring = Ring::open(log_path(config), access);
-  const Result<std::uint64_t> hlc_ceiling = ring ? ring->read_hlc_ceiling() : tl::unexpected(ring.error());
-  if (!hlc_ceiling) {
-    const Error& error = hlc_ceiling.error();
-    if (error.code == Code::kIo) return tl::unexpected(error);
-    e.log = error.code == Code::kNotFound ? Evidence::Log::kAbsent : Evidence::Log::kDamagedHeader;
-    scene.log_problem = error.message;
-    return scene;
-  }
-  const RingHeader& header = ring->header();
-  e.log = Evidence::Log::kPresent;
-  e.log_ever_started = header.starts != 0;
-  e.same_store = header.store_id == meta->store_id;
-  e.same_age = same_age(header.starts, meta->starts);
-  e.base_reaches_log = meta->checkpoint >= header.first_lsn;
-  e.clean = header.clean != 0;
-  if (e.base_born && e.same_store) {
-    scene.log = examine_log(*ring, meta->checkpoint, false);
-    e.ends_where_it_should = scene.log.end == header.clean_tail;
-    const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
-    if (!in_order) {
-      search_beyond_end(*ring, scene.log);
-      scene.hlc_ceiling = *hlc_ceiling;
-    }
-    e.acknowledged_beyond = scene.log.damage_durable_to.has_value();
-  }
-  scene.ring = std::move(*ring);
-  return scene;
+/// Before a base is made where there is none: whoever is refused finds the directory as it was.
+Status refuse_log_without_base(const Config& config) {
+  std::error_code unknown;
+  if (std::filesystem::exists(config.data_directory + "/base.mdb", unknown)) return {};
+  const Result<Scene> scene = survey_log(config, Ring::Access::kRead);
+  if (!scene) return tl::unexpected(scene.error());
+  const Verdict verdict = decide(scene->evidence);
+  if (verdict.decision != Decision::kRefuse) return {};
+  return refuse(*scene, verdict, config);
 }
+
+/// Neither known to be acknowledged nor known not to be.
+void tell_what_is_beyond(const Scene& scene) {
+  if (scene.evidence.acknowledged_damaged || scene.log.records_beyond == 0) return;
+  log_line(LogLevel::kWarning, "records_beyond_the_end",
+           {{"end", scene.log.end},
+            {"found", describe_beyond(scene.log)},
+            {"meaning", "not known to have been synced: lost with the power, or damaged since"}});
+}
+
+}  // namespace
 
 Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::uint64_t>> index_words,
                                const Config& config) {
   if (Status whole = refuse_half_restored(config); !whole) return tl::unexpected(whole.error());
+  if (Status whole = refuse_log_without_base(config); !whole) return tl::unexpected(whole.error());
   Result<Base> base = Base::open_writer(config.data_directory);
   if (!base) return tl::unexpected(base.error());
   Result<Scene> scene = survey(*base, config, Ring::Access::kReadWrite);
@@ -269,6 +240,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
             {"log_end", scene->log.end},
             {"records", scene->log.records}});
   if (verdict.decision == Decision::kRefuse) return refuse(*scene, verdict, config);
+  tell_what_is_beyond(*scene);
 
   state.limits.index_seed.store(random_u64());
   const Index index(index_words, state.limits.index_seed.load());
@@ -305,7 +277,7 @@ Result<RecoveredStore> reopen(shared::State& state, const Config& config) {
 Status mark_clean(Ring& ring, Lsn tail) {
   RingHeader header = ring.header();
   header.clean = 1;
-  header.clean_tail = tail;
+  header.boundary = tail;
   return ring.write_header(header);
 }
 

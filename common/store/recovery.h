@@ -20,10 +20,12 @@ struct Evidence {
   bool same_store = false;            ///< log and base carry the same store id
   bool same_age = false;              ///< both were last started together, or that start was cut short
   bool base_reaches_log = false;      ///< the base's checkpoint is not below where this log begins
+  bool log_reaches_base = false;      ///< the log has got as far as the base's checkpoint
   bool clean = false;                 ///< the log says that it was stopped in order
   bool ends_where_it_should = false;  ///< clean: the records end at the LSN that the log's header names
-  bool acknowledged_beyond =
-      false;  ///< valid records beyond the end claim that bytes at the end were durable
+  /// Valid records beyond the end claim that bytes at the end were durable, or the ceiling of versions, which
+  /// is synced before any is stamped, is not what was written.
+  bool acknowledged_damaged = false;
   bool accept_loss = false;
 };
 
@@ -60,10 +62,14 @@ struct LogExamination {
 [[nodiscard]] LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond);
 /// The search alone, for what was examined without.
 void search_beyond_end(const Ring& ring, LogExamination& found);
+/// Whether a valid record ends at `end`: reads at most the size of the largest record in front of it.
+[[nodiscard]] bool holds_record_up_to(const Ring& ring, Lsn end);
 
 /// For people: which acknowledged LSNs are damaged, and whose records are lost, as far as can be known.
 /// REQUIRES: damage_durable_to.
 [[nodiscard]] std::string describe_damage(const LogExamination& found);
+/// For people: what follows the end of the log and was perhaps never synced. Empty: nothing does.
+[[nodiscard]] std::string describe_beyond(const LogExamination& found);
 
 /// The files as found, with what they say of each other.
 struct Scene {
@@ -73,11 +79,14 @@ struct Scene {
   Evidence evidence;
   /// HLC values below this may have been stamped, by records that are lost; 0: none is, or the ring is.
   std::uint64_t hlc_ceiling = 0;
-  std::string log_problem;  ///< why there is no ring
+  std::string log_problem;  ///< why there is no ring, or what of its header is damaged
 };
 
 /// Gathers the evidence. Changes nothing. Errors: kCorrupt, kIo (a file that is there and cannot be read).
 [[nodiscard]] Result<Scene> survey(const Base& base, const Config& config, Ring::Access access);
+/// What the log says of itself, where there is no base (yet).
+[[nodiscard]] Result<Scene> survey_log(const Config& config, Ring::Access access);
+[[nodiscard]] Result<BaseMeta> read_meta(const Base& base);
 
 /// The opened files of a node that is ready to be written to.
 struct RecoveredStore {

@@ -25,11 +25,15 @@ Verdict decide(const Evidence& e) {
   if (!e.same_store) return {Decision::kRefuse, "log and base belong to different nodes"};
   if (!e.base_reaches_log) return {loss, "the base is older than the beginning of the log"};
   if (!e.same_age) return {loss, "log and base are copies of different times"};
+  if (!e.log_reaches_base) {
+    return {loss,
+            "the log is older than the base: acknowledged writes after the last checkpoint are missing"};
+  }
   if (e.clean && !e.ends_where_it_should)
     return {loss, "the log was stopped in order, but its end is not there"};
-  if (e.acknowledged_beyond) {
+  if (e.acknowledged_damaged) {
     return {e.accept_loss ? Decision::kReplay : Decision::kRefuse,
-            "acknowledged writes in the log are damaged"};
+            "the log is damaged in what was acknowledged"};
   }
   return {Decision::kReplay, e.clean ? "stopped in order" : "not stopped in order"};
 }

@@ -11,6 +11,12 @@ namespace {
 constexpr std::size_t kKeysNamed = 8;       // of those that damage takes away
 constexpr std::size_t kKeyBytesShown = 60;  // of each
 
+std::string quoted(const std::string& key) {
+  std::string text;
+  for (const char c : std::string_view(key).substr(0, kKeyBytesShown)) text += c >= ' ' && c <= '~' ? c : '?';
+  return '"' + text + (key.size() > kKeyBytesShown ? "...\"" : "\"");
+}
+
 }  // namespace
 
 void search_beyond_end(const Ring& ring, LogExamination& found) {
@@ -52,21 +58,33 @@ LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond)
   return found;
 }
 
-std::string describe_damage(const LogExamination& found) {
-  const auto quoted = [](const std::string& key) {
-    std::string text;
-    for (const char c : std::string_view(key).substr(0, kKeyBytesShown))
-      text += c >= ' ' && c <= '~' ? c : '?';
-    return '"' + text + (key.size() > kKeyBytesShown ? "...\"" : "\"");
-  };
-  std::string text = "LSN " + std::to_string(found.end) + " to " + std::to_string(*found.damage_durable_to);
-  if (found.key_at_end) text += ", the first of key " + quoted(*found.key_at_end);
-  if (found.records_beyond == 0) return text;
-  text += "; " + std::to_string(found.records_beyond) + " whole records follow, of keys ";
+bool holds_record_up_to(const Ring& ring, Lsn end) {
+  const Lsn lowest = end - std::min(end - ring.header().first_lsn, ring.largest_record());
+  RecordView record;
+  for (Lsn at = end - kRecordAlignment; at >= lowest && at < end; at -= kRecordAlignment) {
+    Lsn claimed = 0;
+    std::memcpy(&claimed, ring.at(at), sizeof claimed);
+    if (claimed == at && ring.verify(at, record) && record.end() == end) return true;
+  }
+  return false;
+}
+
+std::string describe_beyond(const LogExamination& found) {
+  if (found.records_beyond == 0) return {};
+  std::string text = found.records_beyond == 1
+                         ? "1 whole record follows, of key "
+                         : std::to_string(found.records_beyond) + " whole records follow, of keys ";
   for (std::size_t i = 0; i < found.keys_beyond.size(); ++i) {
     text += (i == 0 ? "" : ", ") + quoted(found.keys_beyond[i]);
   }
   return found.records_beyond > found.keys_beyond.size() ? text + ", ..." : text;
+}
+
+std::string describe_damage(const LogExamination& found) {
+  std::string text = "LSN " + std::to_string(found.end) + " to " + std::to_string(*found.damage_durable_to);
+  if (found.key_at_end) text += ", the first of key " + quoted(*found.key_at_end);
+  const std::string beyond = describe_beyond(found);
+  return beyond.empty() ? text : text + "; " + beyond;
 }
 
 }  // namespace minivault::store

@@ -158,7 +158,7 @@ Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint
   header.secret = random_u64();
   header.first_lsn = first_lsn;
   header.starts = starts;
-  header.clean_tail = first_lsn;
+  header.boundary = first_lsn;
   if (Status ok = store_header(fd.get(), header, fresh); !ok) return ok;
   MV_FAULT_POINT("ring.before_rename");
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("cannot rename " + fresh, errno);

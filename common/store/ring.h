@@ -19,13 +19,13 @@ namespace minivault::store {
 struct RingHeader {
   std::uint64_t magic = 0;
   std::uint32_t format = 0;
-  std::uint32_t clean = 0;  ///< 1: stopped in order, everything below clean_tail is in the base
+  std::uint32_t clean = 0;  ///< 1: stopped in order, everything below `boundary` is in the base
   std::uint64_t ring_bytes = 0;
   std::uint64_t store_id = 0;  ///< the same in the base: a log and a base that belong together
   std::uint64_t secret = 0;    ///< seeds the hashes; born with the ring
   Lsn first_lsn = 0;           ///< where this ring began
   std::uint64_t starts = 0;    ///< grows by 2 with each start on it, as in the base; 0: never started
-  Lsn clean_tail = 0;
+  Lsn boundary = 0;            ///< clean: where the records end. Else: where those of this start begin
   std::uint64_t checksum = 0;  ///< XXH3-64 of the fields before
 };
 static_assert(sizeof(RingHeader) == 72, "the header is a file format");

@@ -258,6 +258,12 @@ class ClockTest : public CppUnit::TestFixture {
       assert_refused(engine, "the clock in the header is damaged");
       flip_bit(log_of(engine), at);
     }
+    flip_bit(log_of(engine), 512);
+    engine.config.accept_loss = true;  // which costs no record
+    engine.start();
+    assert_holds(engine, 1, 3);
+    engine.config.accept_loss = false;
+    engine.kill();
     engine.start();
     assert_holds(engine, 1, 3);
   }

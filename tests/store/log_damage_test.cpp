@@ -78,11 +78,11 @@ class LogDamageTest : public CppUnit::TestFixture {
       for (std::size_t i = 0; i + 1 < pages.size(); ++i) {
         const std::string sound = crashed.bytes(pages[i], pages[i + 1]);
         crashed.put(pages[i], std::string(sound.size(), '\0'));
-        assert_refused(crashed.engine, "acknowledged writes in the log are damaged");
+        assert_refused(crashed.engine, "the log is damaged in what was acknowledged");
         const std::string next = crashed.bytes(pages[i + 1], pages[i + 1] + sound.size());
         if (next != sound) {
           crashed.put(pages[i], next);
-          assert_refused(crashed.engine, "acknowledged writes in the log are damaged");
+          assert_refused(crashed.engine, "the log is damaged in what was acknowledged");
         }
         crashed.put(pages[i], sound);
       }
@@ -109,7 +109,7 @@ class LogDamageTest : public CppUnit::TestFixture {
     const std::string path = log_of(engine);
     const off_t page = offset_of(first + 8'192, kRingBytes) / 4'096 * 4'096;
     overwrite(path, page, old.substr(static_cast<std::size_t>(page), 4'096));
-    assert_refused(engine, "acknowledged writes in the log are damaged");
+    assert_refused(engine, "the log is damaged in what was acknowledged");
   }
 
   void a_shorter_file() {

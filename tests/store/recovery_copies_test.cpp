@@ -21,7 +21,9 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(log_of_another_node);
   CPPUNIT_TEST(older_log_stopped_in_order);
   CPPUNIT_TEST(older_log_of_a_crash);
+  CPPUNIT_TEST(older_log_of_the_same_start);
   CPPUNIT_TEST(log_that_was_given_up_and_came_back);
+  CPPUNIT_TEST(nothing_beyond_the_base_is_no_older_log);
   CPPUNIT_TEST(older_base_that_the_ring_still_follows);
   CPPUNIT_TEST(older_base_after_laps_of_the_ring);
   CPPUNIT_TEST(older_base_of_an_earlier_start);
@@ -136,6 +138,46 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     assert_holds(engine, 1, 5);
   }
 
+  /// Of a start that leapt, and of one that did not; found again from where the base had got by itself.
+  void older_log_of_the_same_start() {
+    for (const bool after_a_crash : {false, true}) {
+      Engine engine;
+      const std::string kept = engine.directory() + "/kept.log";
+      engine.start();
+      fill(engine, 1, 2);
+      after_a_crash ? engine.kill() : engine.stop();
+      engine.start();
+      fill(engine, 3, 5);
+      copy_over(log_of(engine), kept);
+      fill(engine, 6, 7);
+      engine.checkpoint_now();
+      const store::Lsn end = fill(engine, 8, 9);
+      engine.kill();
+      copy_over(kept, log_of(engine));
+      assert_refused(engine, "the log is older than the base");
+      accept_loss(engine, end);
+      assert_holds(engine, 1, 7);
+      assert_absent(engine, 8);
+    }
+  }
+
+  /// A base that got as far as the log, with nothing behind it, is no older log: neither at once nor after
+  /// the ring was written over.
+  void nothing_beyond_the_base_is_no_older_log() {
+    Engine engine(1 << 20);
+    engine.start();
+    for (const unsigned laps : {0U, 1U, 3U}) {
+      if (laps > 0) lap(engine, laps);
+      fill(engine, 1, 5, laps == 1 ? 200'000 : kValueBytes);
+      engine.checkpoint_now();
+      engine.kill();
+      engine.start();
+      engine.kill();  // nothing at all since the start
+      engine.start();
+      assert_holds(engine, 1, 5);
+    }
+  }
+
   void log_that_was_given_up_and_came_back() {
     Engine engine;
     const std::string kept = engine.directory() + "/kept.log";
@@ -180,7 +222,7 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
       const store::Lsn end = lap(engine, laps);
       engine.kill();
       copy_over(kept, base_of(engine));
-      assert_refused(engine, "acknowledged writes in the log are damaged");
+      assert_refused(engine, "the log is damaged in what was acknowledged");
       accept_loss(engine, end);
       assert_holds(engine, 1, 5);
     }
@@ -231,10 +273,13 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     fill(engine, 1, 5);
     engine.stop();
     std::filesystem::remove(base_of(engine));
-    flip_bit(log_of(engine), 33);
-    for (const bool accept : {false, true}) {
-      engine.config.accept_loss = accept;
-      assert_refused(engine, "base.mdb) is missing");
+    for (const bool damaged : {false, true}) {
+      if (damaged) flip_bit(log_of(engine), 33);
+      for (const bool accept : {false, true}) {
+        engine.config.accept_loss = accept;
+        assert_refused(engine, "base.mdb) is missing");
+        CPPUNIT_ASSERT(!std::filesystem::exists(base_of(engine)));
+      }
     }
   }
 

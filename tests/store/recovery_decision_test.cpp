@@ -21,7 +21,7 @@ using store::Decision;
 using store::Evidence;
 
 struct Row {
-  std::vector<std::string> cells;  ///< letter, log, nine facts, decision
+  std::vector<std::string> cells;  ///< letter, log, ten facts, decision
   unsigned used = 0;
 };
 
@@ -41,7 +41,7 @@ std::vector<Row> table() {
     std::string cell;
     std::getline(cells, cell, '|');
     while (std::getline(cells, cell, '|')) row.cells.push_back(trimmed(cell));
-    if (row.cells.size() >= 12 && row.cells[0].size() == 1) rows.push_back(row);
+    if (row.cells.size() >= 13 && row.cells[0].size() == 1) rows.push_back(row);
   }
   return rows;
 }
@@ -55,9 +55,16 @@ bool fits(const Row& row, const Evidence& e) {
                                                          {"damaged", Evidence::Log::kDamagedHeader},
                                                          {"present", Evidence::Log::kPresent}};
   if (logs.at(row.cells[1]) != e.log) return false;
-  const std::array<bool, 9> facts{
-      e.base_born, e.log_ever_started,     e.same_store,          e.base_reaches_log, e.same_age,
-      e.clean,     e.ends_where_it_should, e.acknowledged_beyond, e.accept_loss};
+  const std::array<bool, 10> facts{e.base_born,
+                                   e.log_ever_started,
+                                   e.same_store,
+                                   e.base_reaches_log,
+                                   e.same_age,
+                                   e.log_reaches_base,
+                                   e.clean,
+                                   e.ends_where_it_should,
+                                   e.acknowledged_damaged,
+                                   e.accept_loss};
   for (std::size_t i = 0; i < facts.size(); ++i) {
     if (!fits(row.cells[2 + i], facts[i])) return false;
   }
@@ -91,12 +98,13 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
   template <typename Visit>
   static void walk(Visit&& visit) {
     for (const auto log : {Evidence::Log::kAbsent, Evidence::Log::kDamagedHeader, Evidence::Log::kPresent}) {
-      for (unsigned bits = 0; bits < 512; ++bits) {
+      for (unsigned bits = 0; bits < 1024; ++bits) {
         Evidence e;
         e.log = log;
         unsigned bit = 0;
         for (bool* fact : {&e.base_born, &e.log_ever_started, &e.same_store, &e.same_age, &e.base_reaches_log,
-                           &e.clean, &e.ends_where_it_should, &e.acknowledged_beyond, &e.accept_loss}) {
+                           &e.log_reaches_base, &e.clean, &e.ends_where_it_should, &e.acknowledged_damaged,
+                           &e.accept_loss}) {
           *fact = (bits >> bit++ & 1U) != 0;
         }
         visit(e);
@@ -117,7 +125,7 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
       }
       CPPUNIT_ASSERT_MESSAGE("a combination without a row", found != nullptr);
       const store::Verdict verdict = store::decide(e);
-      CPPUNIT_ASSERT_EQUAL_MESSAGE("row " + found->cells[0], found->cells[11],
+      CPPUNIT_ASSERT_EQUAL_MESSAGE("row " + found->cells[0], found->cells[12],
                                    std::string(name_of(verdict.decision)));
       CPPUNIT_ASSERT(*verdict.reason != '\0');
     });
@@ -130,7 +138,7 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
       const Decision decision = store::decide(e).decision;
       if (e.accept_loss) return;
       CPPUNIT_ASSERT(decision != Decision::kNewLog);
-      CPPUNIT_ASSERT(decision != Decision::kReplay || !e.acknowledged_beyond);
+      CPPUNIT_ASSERT(decision != Decision::kReplay || (!e.acknowledged_damaged && e.log_reaches_base));
       CPPUNIT_ASSERT(decision != Decision::kBirth || (!e.base_born && e.log == Evidence::Log::kAbsent));
     });
   }

@@ -287,7 +287,7 @@ class RecoveryTest : public CppUnit::TestFixture {
     {
       const store::Ring ring = store::Ring::open(log_of(engine)).value();
       CPPUNIT_ASSERT_EQUAL(1U, ring.header().clean);
-      CPPUNIT_ASSERT_EQUAL(end, ring.header().clean_tail);
+      CPPUNIT_ASSERT_EQUAL(end, ring.header().boundary);
       const store::Base base = store::Base::open_writer(engine.directory()).value();
       const store::Lsn checkpoint = base.snapshot().value().meta().value().checkpoint;
       CPPUNIT_ASSERT_EQUAL(end, checkpoint);

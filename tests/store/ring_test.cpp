@@ -82,7 +82,7 @@ class RingTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(kBytes, ring.size());
     CPPUNIT_ASSERT_EQUAL(kBytes / 4, ring.largest_record());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{77}, ring.header().store_id);
-    CPPUNIT_ASSERT(ring.header().first_lsn == kFirst && ring.header().clean_tail == kFirst);
+    CPPUNIT_ASSERT(ring.header().first_lsn == kFirst && ring.header().boundary == kFirst);
     CPPUNIT_ASSERT(ring.header().clean == 1 && ring.header().starts == 0);
     CPPUNIT_ASSERT(at(ring, 0, kBytes) == std::string(kBytes, '\0'));
     CPPUNIT_ASSERT_EQUAL(kBytes + Ring::kHeaderBytes, std::uint64_t{std::filesystem::file_size(path_)});
@@ -178,11 +178,11 @@ class RingTest : public CppUnit::TestFixture {
     RingHeader header = ring.header();
     header.clean = 0;
     header.starts = 6;
-    header.clean_tail = 12'345;
+    header.boundary = 12'345;
     CPPUNIT_ASSERT(ring.write_header(header).has_value());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, ring.header().starts);
     const RingHeader read = open().header();
-    CPPUNIT_ASSERT(read.clean == 0 && read.starts == 6 && read.clean_tail == 12'345 &&
+    CPPUNIT_ASSERT(read.clean == 0 && read.starts == 6 && read.boundary == 12'345 &&
                    read.secret == header.secret);
   }
 
