@@ -73,7 +73,11 @@ void WriteQueue::tell(const Error* error, std::uint64_t now_ms) {
     while (goes_on()) ++part.told;
     if (outcome == store::WriteResult::Outcome::kDone) note_done(part, first, part.told);
     client.pending_writes -= static_cast<unsigned>(part.told - first);
-    settled_(client, {outcome, answer_after, end, now_ms, error, part.told - first, operation});
+    static const Error damaged{Code::kCorrupt,
+                               "what is stored under this key is damaged: see the node's log"};
+    const bool alone = outcome == store::WriteResult::Outcome::kFailed && error == nullptr;
+    const Error* const why = alone ? &damaged : error;
+    settled_(client, {outcome, answer_after, end, now_ms, why, part.told - first, operation});
   }
   part.done.durable_at = std::max(part.done.durable_at, answer_after);
   part.done.quorum_at = std::max(part.done.quorum_at, end);

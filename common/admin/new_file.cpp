@@ -20,10 +20,25 @@ bool is_still(int fd, const std::string& path) {
          opened.st_ino == found.st_ino;
 }
 
+/// Where a link leads; a device or a pipe would become a regular file.
+Result<std::string> target_of(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::file_status found = std::filesystem::symlink_status(path, failed);
+  if (!std::filesystem::exists(found)) return path;
+  const std::filesystem::path target = std::filesystem::canonical(path, failed);
+  if (failed) return fail(Code::kInvalidArgument, path + ": " + failed.message());
+  if (!std::filesystem::is_regular_file(target, failed)) {
+    return fail(Code::kInvalidArgument, path + " is not a regular file");
+  }
+  return target.string();
+}
+
 }  // namespace
 
 Result<NewFile> NewFile::create(const std::string& path) {
-  NewFile file(path, {});
+  const Result<std::string> target = target_of(path);
+  if (!target) return tl::unexpected(target.error());
+  NewFile file(*target, {});
   UniqueFd fd(::open(file.partial().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("cannot create " + file.partial(), errno);
   // Two at once would mix what they write. What a killed one left is nobody's.

@@ -30,7 +30,7 @@ Progress::~Progress() {
 
 void Progress::update(std::uint64_t done) {
   done_ = done;
-  if (!shown_ || done % 256 != 0) return;
+  if (!shown_) return;
   const std::uint64_t now_ms = monotonic_ms();
   if (now_ms < next_ms_) return;
   next_ms_ = now_ms + kRedrawMs;

@@ -42,8 +42,7 @@ class StoredKey {
 }
 /// Writes record_bytes() bytes to `to`.
 void encode_record(const StoredKey& key, const BaseRecord& record, char* to);
-/// Whether `bytes` are what encode_record() wrote under `stored_key`. decode_record() does not ask: a read
-/// costs less than hashing its value.
+/// Whether `bytes` are what encode_record() wrote under `stored_key`. decode_record() does not ask.
 [[nodiscard]] bool checksum_holds(std::string_view stored_key, std::string_view bytes);
 
 struct StoredRecord {

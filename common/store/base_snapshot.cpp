@@ -27,10 +27,12 @@ Result<std::optional<BaseRecord>> find(const Environment& environment, MDB_txn* 
   const int code = ::mdb_get(transaction, dbi, &stored_under, &value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != 0) return environment.failure(kReading, code);
+  const bool whole = base::checksum_holds(stored_key.bytes(), base::to_view(value));
   BaseRecord usual;
-  if (base::decode_usual(table, stored_key.bytes(), base::to_view(value), usual)) return usual;
+  if (whole && base::decode_usual(table, stored_key.bytes(), base::to_view(value), usual)) return usual;
   const auto stored = base::decode_record(table, stored_key.bytes(), base::to_view(value));
   if (!stored) return environment.corrupt(kReading, stored.error().message);
+  if (!whole) return environment.corrupt(kReading, "a record whose checksum does not match");
   if (!stored_key.beside_value().empty() && stored->key != key) {
     return environment.corrupt(kReading, "two long keys have the same hash");
   }

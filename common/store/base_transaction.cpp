@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/core/assert.h"
+#include "common/core/log.h"
 #include "common/store/base_format.h"
 #include "common/store/base_impl.h"
 
@@ -14,6 +15,7 @@ using base::StoredKey;
 using base::Table;
 
 constexpr const char* kWriting = "writing a record";
+constexpr std::size_t kKeyBytesShown = 60;
 constexpr const char* kSweeping = "sweeping tombstones";
 
 /// What one apply did to a key: the operation it held before and holds now, nullopt for none.
@@ -36,7 +38,7 @@ class TableWriter {
     int code = ::mdb_cursor_put(cursor_, &stored_under, &room, MDB_NOOVERWRITE | MDB_RESERVE);
     Outcome outcome{std::nullopt, record.operation};
     if (code == MDB_KEYEXIST) {
-      const auto held = decode(key, base::to_view(room));
+      const auto held = held_under(key, base::to_view(room));
       if (!held) return tl::unexpected(held.error());
       outcome.before = held->operation;
       if (record.version < held->version) return Outcome{outcome.before, outcome.before};
@@ -55,7 +57,7 @@ class TableWriter {
     int code = ::mdb_cursor_get(cursor_, &stored_under, &value, MDB_SET_KEY);
     if (code == MDB_NOTFOUND) return Outcome{};
     if (code != 0) return environment_.failure(kWriting, code);
-    const auto held = decode(key, base::to_view(value));
+    const auto held = held_under(key, base::to_view(value));
     if (!held) return tl::unexpected(held.error());
     if (version < held->version) return Outcome{held->operation, held->operation};
     const Operation before = held->operation;
@@ -87,9 +89,17 @@ class TableWriter {
   }
 
  private:
-  [[nodiscard]] Result<BaseRecord> decode(const StoredKey& key, std::string_view bytes) const {
+  /// What is there. A damaged record is older than any: the log's, which is whole, takes its place. (Its
+  /// version cannot be believed, and nobody could write the key any more.)
+  [[nodiscard]] Result<BaseRecord> held_under(const StoredKey& key, std::string_view bytes) const {
     const auto stored = base::decode_record(table_, key.bytes(), bytes);
-    if (!stored) return environment_.corrupt(kWriting, stored.error().message);
+    if (!stored || !base::checksum_holds(key.bytes(), bytes)) {
+      log_line(LogLevel::kWarning, "damaged record replaced",
+               {{"key", key.bytes().substr(0, kKeyBytesShown)}});
+      BaseRecord damaged = stored ? stored->record : BaseRecord{};
+      damaged.version = {};
+      return damaged;
+    }
     if (!key.beside_value().empty() && stored->key != key.beside_value()) {
       return environment_.corrupt(kWriting, "two long keys have the same hash");
     }

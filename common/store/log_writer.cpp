@@ -57,6 +57,7 @@ Status LogWriter::commit(Batch& batch) {
   clock_hlc_ = node_clock(state_.append);
   while (batch.settled_ < batch.size()) {
     if (Status judged = judge_by_base(batch); !judged) {
+      cancel_wait();
       settle_failed(batch);
       return judged;
     }
@@ -153,6 +154,7 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
 /// Finds room for one entry and makes its record ready, or settles it as refused.
 LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   Batch::Entry& entry = batch.entries_[at];
+  if (entry.result.outcome == WriteResult::Outcome::kFailed) return Stop::kAtEnd;  // judge_damaged()
   if (entry.header.origin == 0) note_seen(std::exchange(entry.header.hlc, 0));
   const Lsn end = next + record_bytes(entry.header.key_size, entry.header.value_size);
   if (end - next > ring_.largest_record()) {

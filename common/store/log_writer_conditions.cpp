@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/core/fault_point.h"
+#include "common/core/log.h"
 #include "common/store/log_writer.h"
 
 namespace minivault::store {
@@ -39,6 +40,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
   for (std::size_t i = batch.settled_; i < batch.entries_.size(); ++i) {
     Batch::Entry& entry = batch.entries_[i];
     if (entry.condition == Condition::kNone || entry.judgement.at >= window) continue;
+    if (entry.result.outcome == WriteResult::Outcome::kFailed) continue;
     // Up to the floor it matters whether the key is there at all.
     if (entry.condition == Condition::kNewerThanHeld &&
         entry.header.hlc > std::max(base_hlc, ghost_floor())) {
@@ -54,11 +56,27 @@ Status LogWriter::judge_by_base(Batch& batch) {
     if (reader_.newest_in_log(key, entry.key_hash, is_note).known) continue;
     Result<Newest> found =
         is_note ? reader_.note_in_base(key) : reader_.newest_below_window(key, entry.key_hash);
-    if (!found) return tl::unexpected(found.error());
+    if (!found && found.error().code != Code::kCorrupt) return tl::unexpected(found.error());
     MV_FAULT_POINT("append.judged");
+    if (!found) {
+      judge_damaged(entry, tail, found.error());
+      continue;
+    }
     entry.judgement = {tail, found->known, found->present(), found->version};
   }
   return {};
+}
+
+/// What the base holds of this key is damaged: nothing can be said of it, so whoever asks for that fails
+/// alone. A record of another node takes its place, for the others' are whole: what is there counts as older
+/// than any. (Not as absent: up to the floor that would make a ghost of its copies.)
+void LogWriter::judge_damaged(Batch::Entry& entry, Lsn at, const Error& damage) {
+  log_line(LogLevel::kError, "damaged record", {{"error", damage.message}});
+  if (entry.condition == Condition::kNewerThanHeld) {
+    entry.judgement = {at, true, true, {}};
+  } else {
+    entry.result.outcome = WriteResult::Outcome::kFailed;
+  }
 }
 
 /// Under the lock, where the newest record of the log is known, and what the base said stands or is asked for

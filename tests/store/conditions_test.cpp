@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/core/fault_point.h"
+#include "tests/store/base_support.h"
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
 #include "tests/support/wait.h"
@@ -55,6 +56,7 @@ class ConditionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(older_version_never_hides_a_newer_one);
   CPPUNIT_TEST(larger_clocks_than_the_base_knows_need_no_lookup);
   CPPUNIT_TEST(what_a_crash_left_to_replay_counts_as_the_base_s);
+  CPPUNIT_TEST(who_asks_for_what_is_damaged_fails_alone);
   CPPUNIT_TEST(what_clocks_say_ends_with_the_checkpoint);
   CPPUNIT_TEST(what_clocks_say_is_told_before_the_checkpoint);
   CPPUNIT_TEST(notes_and_keys_do_not_meet);
@@ -262,6 +264,36 @@ class ConditionsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(replicate(store, "older", far + 1) == Outcome::kRefused);
     CPPUNIT_ASSERT_EQUAL(std::string("newer"), value_of(store, "key").value());
     CPPUNIT_ASSERT(replicate(store, "newest", far + 3) == Outcome::kDone);
+  }
+
+  /// And a copy of another node heals the key, also where its record is old enough to pass for a ghost.
+  void who_asks_for_what_is_damaged_fails_alone() {
+    Engine engine;
+    engine.start();
+    store::Version written;
+    {
+      store::Store store = engine.open_store();
+      written = commit_one(store, set("key", "value")).version;
+      move_to_base(engine);
+    }
+    engine.stop();
+    store::base_support::raw_put(engine.directory() + "/base.mdb", "data", "key", std::string(40, '\1'));
+    engine.start();
+    engine.state().cluster.complete.store(1);
+    engine.state().limits.tombstone_floor_hlc.store(written.hlc + 1);
+    store::Store store = engine.open_store();
+    store::Batch batch;
+    batch.add(set("before", "1"));
+    batch.add(set("key", "2", Condition::kAbsent));
+    batch.add(set("behind", "3", Condition::kAbsent));
+    commit_all(store, batch);
+    CPPUNIT_ASSERT(batch.result(0).outcome == Outcome::kDone && batch.result(2).outcome == Outcome::kDone);
+    CPPUNIT_ASSERT(batch.result(1).outcome == Outcome::kFailed);
+    store::Write copy = set("key", "value", Condition::kNewerThanHeld);
+    copy.version = written;
+    CPPUNIT_ASSERT(commit_one(store, copy).outcome == Outcome::kDone);
+    move_to_base(engine);
+    CPPUNIT_ASSERT_EQUAL(std::string("value"), value_of(store, "key").value());
   }
 
   /// A newer record is in the index, not in the base, when a writer judges by clocks alone; then it goes to
