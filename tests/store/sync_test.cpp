@@ -42,7 +42,9 @@ class SyncTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(interval_when_the_syncer_dies);
   CPPUNIT_TEST(none);
   CPPUNIT_TEST(failed_sync_is_final);
+  CPPUNIT_TEST(who_waits_for_a_sync_is_told_that_it_failed);
   CPPUNIT_TEST(failed_write_is_final);
+  CPPUNIT_TEST(failed_write_of_a_successor_is_final);
   CPPUNIT_TEST(every_record_wakes_the_replicator);
   CPPUNIT_TEST_SUITE_END();
 
@@ -180,6 +182,23 @@ class SyncTest : public CppUnit::TestFixture {
     engine.wait_durable(engine.state().marks.tail.load());
   }
 
+  /// A checkpoint that asks for a sync does not wait for ever, and with it the node's stop.
+  void who_waits_for_a_sync_is_told_that_it_failed() {
+    Engine engine(std::uint64_t{16} << 20, {SyncMode::Kind::kNone, std::chrono::milliseconds(0)});
+    engine.start();
+    {
+      store::Store store = engine.open_store();
+      fault_plan().arm("ring.sync", FaultPlan::Action::kFail);
+      write_one(store, "key", "value");
+      engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
+      eventually("the failure is known", [&] { return store.failure() == shared::Failure::kLogSync; });
+      fault_plan().disarm();
+      CPPUNIT_ASSERT(engine.state().marks.checkpoint.load() < engine.state().marks.tail.load());
+    }
+    engine.stop();
+    CPPUNIT_ASSERT(engine.exit_status() != 0);
+  }
+
   void failed_write_is_final() {
     Engine engine;
     engine.start();
@@ -202,6 +221,24 @@ class SyncTest : public CppUnit::TestFixture {
     store::Store store = engine.open_store();
     CPPUNIT_ASSERT(value_of(store, "before").has_value());
     put(store, "after", "1");
+  }
+
+  /// What the one before may not have synced could not be written again: it counts as lost.
+  void failed_write_of_a_successor_is_final() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    fault_plan().arm("syncer.before_durable", FaultPlan::Action::kKill);
+    const store::WriteResult lost = write_one(store, "lost", "1");
+    engine.reap_checkpointer();
+    engine.region().silence(1);
+    fault_plan().arm("ring.write", FaultPlan::Action::kFail);
+    engine.restart_checkpointer();
+    fault_plan().disarm();
+    CPPUNIT_ASSERT(store.failure() == shared::Failure::kLogWrite);
+    CPPUNIT_ASSERT(rings(engine, 1, 20'000));
+    assert_takes_no_writes(store);
+    CPPUNIT_ASSERT(store.durable() < lost.end);
   }
 
  private:
