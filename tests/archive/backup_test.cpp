@@ -253,9 +253,12 @@ class BackupTest : public CppUnit::TestFixture {
     mark_as_returned(node.data(), "k");
     const std::string file = node.directory().file("b");
     must_do({"backup", node.data(), file});
-    const Value value = read_archive(file).keys.at("k");
+    const Archive archive = read_archive(file);
+    const Value value = archive.keys.at("k");
     CPPUNIT_ASSERT_EQUAL(std::string("v"), value.bytes);
     CPPUNIT_ASSERT_EQUAL(0U, unsigned{value.flags});
+    CPPUNIT_ASSERT(archive.header.last_hlc >=
+                   value.version.hlc);  // the clock of what is restored begins above
   }
 
   void test_who_may_have_a_backup() {
