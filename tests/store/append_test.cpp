@@ -1,14 +1,16 @@
 // Goal: a batch goes into the log by one write, and whatever takes long was done before the lock (ENGINE.md
-// rule 1). Method: the writes of the log are recorded; a large value changes while its writer waits for the
-// lock, and the hash in the log tells which one it was made of.
+// rule 1); who holds the lock can be seen. Method: the writes of the log are recorded; a large value changes
+// while its writer waits for the lock, and the hash in the log tells which one it was made of.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 #include <pthread.h>
 
 #include <array>
+#include <csignal>
 #include <vector>
 
+#include "common/core/fault_point.h"
 #include "common/store/ring.h"
 #include "tests/store/faulty_disk.h"
 #include "tests/store/recovery_support.h"
@@ -41,9 +43,12 @@ class AppendTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(AppendTest);
   CPPUNIT_TEST(a_batch_is_one_write);
   CPPUNIT_TEST(values_are_hashed_before_the_lock);
+  CPPUNIT_TEST(the_lock_tells_who_holds_it);
   CPPUNIT_TEST_SUITE_END();
 
  public:
+  void tearDown() override { fault_plan().disarm(); }
+
   void a_batch_is_one_write() {
     constexpr unsigned kRecords = 40;
     Engine engine;
@@ -94,6 +99,28 @@ class AppendTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(record.value == now());
     CPPUNIT_ASSERT_EQUAL(store::hash_payload("key", before, ring.header().secret),
                          record.header.payload_hash);
+  }
+
+  /// The supervisor ends a holder that does not move (rule 20): it sees this, and nothing else.
+  void the_lock_tells_who_holds_it() {
+    constexpr unsigned kSlot = 2;
+    Engine engine;
+    engine.start();
+    engine.suspend_checkpointer();  // it takes the lock now and then
+    const shared::AppendLock& lock = engine.state().append;
+    const std::uint64_t before = lock.acquisitions.load();
+    fault_plan().arm("append.locked", FaultPlan::Action::kStop);
+    const pid_t writer = engine.spawn(kSlot, [](store::Store& store) {
+      commit_one(store, replicated("key", "value"));
+      return 0;
+    });
+    eventually("it has the lock", [&] { return is_stopped(writer); });
+    fault_plan().disarm();
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{kSlot + 1}, lock.holder.load());
+    CPPUNIT_ASSERT(lock.acquisitions.load() > before);
+    ::kill(writer, SIGCONT);
+    CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, lock.holder.load());
   }
 };
 
