@@ -254,6 +254,7 @@ class BackupTest : public CppUnit::TestFixture {
     const std::string file = node.directory().file("b");
     must_do({"backup", node.data(), file});
     const Archive archive = read_archive(file);
+    CPPUNIT_ASSERT(Replay(node.data()).state_at(archive.header.lsn).contains("k"));
     const Value value = archive.keys.at("k");
     CPPUNIT_ASSERT_EQUAL(std::string("v"), value.bytes);
     CPPUNIT_ASSERT_EQUAL(0U, unsigned{value.flags});
