@@ -76,7 +76,7 @@ void Directory::read_log() {
 archive::Record Directory::record_of(const Newer& newer) const {
   store::RecordView record;
   (void)scene_.ring->view(newer.lsn, record);  // it was seen there, and nobody writes
-  return {record.header.operation, record.header.flags, record.version(), record.key, record.value};
+  return {record.header.operation, record.value_flags(), record.version(), record.key, record.value};
 }
 
 Status Directory::visit(const Visit& visit) const {

@@ -60,7 +60,6 @@ Result<std::unique_ptr<Checkpointer>> Checkpointer::open(shared::Region& region,
   }
   Result<Ring> syncers_ring = Ring::open(log_path(config));
   if (!syncers_ring) return tl::unexpected(syncers_ring.error());
-  if (Result<unsigned> reaped = store->base.reap_readers(); !reaped) return tl::unexpected(reaped.error());
   return std::unique_ptr<Checkpointer>(
       new Checkpointer(region, config, slot, std::move(*store), std::move(*syncers_ring)));
 }

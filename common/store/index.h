@@ -106,7 +106,7 @@ class Index {
   /// off.
   [[nodiscard]] static Lsn lsn_of(std::uint64_t word, Lsn window) {
     const std::uint64_t window8 = (window + 7) >> 3;
-    const std::uint64_t ahead = ((word & kLsnMask) - window8) & kLsnMask;
+    const std::uint64_t ahead = (word - window8) & kLsnMask;  // the tag goes with what is cut off
     return ahead < kLsnMask / 2 ? (window8 + ahead) << 3 : shared::kNoLsn;
   }
 

@@ -114,9 +114,6 @@ Status replay(shared::State& state, const Index& index, Base& base, const Ring& 
   shared::Watermarks& marks = state.marks;
   for (std::atomic<Lsn>* mark : {&marks.window, &marks.checkpoint}) mark->store(from);
   for (std::atomic<Lsn>* mark : {&marks.durable, &marks.tail}) mark->store(log.end);
-  shared::raise(state.append.last_hlc, log.largest_hlc);
-  // Before the base has any of them: nothing replicated is judged by a clock that the base has passed.
-  shared::raise(marks.base_hlc, log.largest_hlc);
   Checkpoint checkpoint(state, ring, index, base);
   while (marks.checkpoint.load() < log.end) {
     if (Result<Lsn> done = checkpoint.replay(log.end); !done) return tl::unexpected(done.error());
@@ -157,6 +154,7 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   Result<BaseMeta> meta = read_meta(base);
   if (!meta) return tl::unexpected(meta.error());
   scene.meta = *meta;
+  shared::raise(state.marks.base_hlc, meta->last_hlc);  // what was replayed is in it by now
   scene.meta.checkpoint = start;
   scene.meta.mid_checkpoint = false;
   scene.meta.last_hlc = std::max({meta->last_hlc, scene.log.largest_hlc, scene.hlc_ceiling});
@@ -244,7 +242,6 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
 
   state.limits.index_seed.store(random_u64());
   const Index index(index_words, state.limits.index_seed.load());
-  shared::raise(state.marks.base_hlc, scene->meta.last_hlc);
   if (is_birth(verdict)) {
     if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
   }

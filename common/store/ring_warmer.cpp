@@ -32,21 +32,23 @@ bool RingWarmer::step() {
 bool RingWarmer::prewrite() {
   static constexpr std::uint64_t kAlignment = 4096;
   MV_FAULT_POINT("warmer.before_zeros");
+  Lsn from = 0;
   {
     const AppendGuard guard(state_, ring_, index_, slot_);
     // Under the lock the tail stands still: zeros go in above it or not at all.
     const Lsn tail = state_.marks.tail.load(std::memory_order_relaxed);
     prewritten_ = std::max(prewritten_, (tail + kAlignment) / kAlignment * kAlignment);
     if (prewritten_ >= first_lap_end_) return false;
-    std::vector<char> zeros(std::min(kStepBytes, first_lap_end_ - prewritten_));
+    from = prewritten_;
+    std::vector<char> zeros(std::min(kStepBytes, first_lap_end_ - from));
     iovec piece{zeros.data(), zeros.size()};
-    if (!ring_.write(prewritten_, {&piece, 1})) {
-      first_lap_end_ = prewritten_;  // a failing disk shows itself where it matters
+    if (!ring_.write(from, {&piece, 1})) {
+      first_lap_end_ = from;  // a failing disk shows itself where it matters
       return false;
     }
     prewritten_ += zeros.size();
   }
-  ring_.start_writeback(prewritten_ - kStepBytes, prewritten_);
+  ring_.start_writeback(from, prewritten_);  // nothing below: records may be there
   return true;
 }
 

@@ -96,6 +96,7 @@ class RestampsTest : public CppUnit::TestFixture {
     theirs.condition = store::Condition::kNewerThanHeld;
     theirs.version = {written.version.hlc + 5, 9};
     CPPUNIT_ASSERT(test::commit_one(*store_, theirs).outcome == store::WriteResult::Outcome::kDone);
+    CPPUNIT_ASSERT_EQUAL(0U, unsigned{last().flags});  // it came, but did not come back
     conflict(written, theirs.version, 0);
     CPPUNIT_ASSERT_EQUAL(std::string("mine"), test::value_of(*store_, "k").value());
     CPPUNIT_ASSERT(version_of("k") > theirs.version);

@@ -82,9 +82,11 @@ class BackPressureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(full_disk);
   CPPUNIT_TEST_SUITE_END();
 
+  static unsigned slot_of(unsigned number) { return number + 2; }
+
   /// A writer that waits for room, tries as a worker does, and tells where its record went.
   static pid_t waiting_writer(Engine& engine, Queue& queue, unsigned number) {
-    const pid_t writer = engine.spawn(number + 2, [&queue, number](store::Store& store) {
+    const pid_t writer = engine.spawn(slot_of(number), [&queue, number](store::Store& store) {
       store::Batch batch;
       store::Write write;
       const std::string key = "waited " + std::to_string(number);
@@ -133,7 +135,11 @@ class BackPressureTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(Code::kNoSpace, fill_until_refused(store, next));
     }
     for (const unsigned number : {2U, 0U, 3U, 1U}) writers.push_back(waiting_writer(engine, *queue, number));
+    suspend(writers.back());  // else it may have its room before it is told
+    engine.region().silence(slot_of(1));
     engine.resume_checkpointer();
+    CPPUNIT_ASSERT(rings(engine, slot_of(1)));
+    ::kill(writers.back(), SIGCONT);
     for (const pid_t writer : writers) CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
     CPPUNIT_ASSERT(queue->end[2] < queue->end[0] && queue->end[0] < queue->end[3] &&
                    queue->end[3] < queue->end[1]);
@@ -213,8 +219,9 @@ class BackPressureTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     engine.suspend_checkpointer();
-    engine.state().append.paced_until_ns.store(monotonic_ns() + 60'000'000'000);
     const auto is_taken = [&](store::Operation operation) {
+      engine.state().append.paced_until_ns.store(monotonic_ns() +
+                                                 60'000'000'000);  // a write that fits ends it
       store::Batch batch;
       store::Write write;
       write.operation = operation;

@@ -67,6 +67,7 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ClockTest);
   CPPUNIT_TEST(lost_tail_and_a_clock_set_back);
   CPPUNIT_TEST(lost_tail_while_the_ring_is_replaced);
+  CPPUNIT_TEST(what_lies_behind_a_torn_record_was_seen);
   CPPUNIT_TEST(what_is_stamped_is_below_what_is_on_disk);
   CPPUNIT_TEST(a_write_waits_for_one_sync_and_no_longer);
   CPPUNIT_TEST(a_ceiling_that_is_not_on_disk_does_not_count);
@@ -123,6 +124,31 @@ class ClockTest : public CppUnit::TestFixture {
     engine.config.log_bytes *= 2;
     engine.start();
     CPPUNIT_ASSERT(stamp(engine).hlc > highest.hlc);
+  }
+
+  /// Neither the base nor the ceiling knows of it: another node stamped it, and nothing was synced since.
+  void what_lies_behind_a_torn_record_was_seen() {
+    Engine engine;
+    engine.start();
+    engine.suspend_checkpointer();
+    const store::Lsn torn = engine.state().marks.tail.load();
+    store::Write write;
+    write.key = "torn";
+    write.version = {1, 99};
+    store::Write ahead;
+    ahead.key = "behind it";
+    ahead.version = {engine.state().append.hlc_ceiling.load() << 1U, 99};
+    {
+      store::Store store = engine.open_store();
+      commit_one(store, write);
+      commit_one(store, ahead);
+    }
+    engine.kill();
+    flip_bit(log_of(engine), offset_of(torn + sizeof(store::RecordHeader), engine.config.log_bytes));
+    engine.start();
+    CPPUNIT_ASSERT(stamp(engine).hlc > ahead.version.hlc);
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT(!value_of(store, ahead.key).has_value());
   }
 
   /// However long it goes on, and however the clock jumps.

@@ -86,6 +86,7 @@ class DiskFullTest : public CppUnit::TestFixture {
       store::Store store = engine.open_store();
       taken = fill_until_full(store, kMost);
       CPPUNIT_ASSERT_EQUAL(shared::Failure::kNone, store.failure());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, engine.region().slot(1).space_ticket.load());  // it has given up
     }
     const bool was_full = disk_faults().full.load() != 0;
     assert_holds(engine, 1, taken);

@@ -231,6 +231,11 @@ void Engine::checkpoint_now() {
   wait_checkpoint(tail);
 }
 
+bool rings(Engine& engine, unsigned slot, int patience_ms) {
+  pollfd bell{engine.region().bell(slot), POLLIN, 0};
+  return ::poll(&bell, 1, patience_ms) == 1;
+}
+
 void commit_all(store::Store& store, store::Batch& batch) {
   while (true) {
     const Status done = in_turn(store, [&] { return store.commit(batch); });

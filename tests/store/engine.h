@@ -95,6 +95,8 @@ auto in_turn(store::Store& store, Work&& work) {
   return work();
 }
 
+/// Whether the slot's bell rings, or has rung since it was silenced.
+[[nodiscard]] bool rings(Engine& engine, unsigned slot, int patience_ms = 20'000);
 /// Commits one write, waiting for room as a worker does; the result it got.
 store::WriteResult commit_one(store::Store& store, const store::Write& write);
 void put(store::Store& store, std::string_view key, std::string_view value);

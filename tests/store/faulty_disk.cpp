@@ -335,6 +335,13 @@ int fsync(int fd) {
   return minivault::test::sync_file(fd, SYS_fsync);
 }
 
+int sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags) {
+  minivault::test::DiskFaults& seen = minivault::test::disk_faults();
+  seen.last_writeback_begin.store(static_cast<std::uint64_t>(offset));
+  seen.last_writeback_end.store(static_cast<std::uint64_t>(offset + size));
+  return static_cast<int>(::syscall(SYS_sync_file_range, fd, offset, size, flags));
+}
+
 int posix_fallocate(int fd, off_t offset, off_t size) {
   return minivault::test::allocate(fd, 0, static_cast<std::uint64_t>(offset),
                                    static_cast<std::uint64_t>(size));

@@ -32,6 +32,9 @@ struct DiskFaults {
   std::atomic<std::int64_t> synced_writes_until_death{-1};
   /// Of whatever process: what its last fdatasync was of.
   std::atomic<int> last_data_sync_fd{-1};
+  /// Of whatever process: which bytes of a file it sent to the disk last without waiting.
+  std::atomic<std::uint64_t> last_writeback_begin{0};
+  std::atomic<std::uint64_t> last_writeback_end{0};
   /// Added to the machine's clock.
   std::atomic<std::int64_t> clock_offset_ms{0};
 };

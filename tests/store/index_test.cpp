@@ -163,6 +163,11 @@ class IndexTest : public CppUnit::TestFixture {
       for (unsigned n = 0; n < 20; ++n) {
         CPPUNIT_ASSERT_EQUAL(n < 10 ? kNoLsn : start + 64 * n, table.find(key_of(n)));
       }
+      table.tail = start + (Lsn{1} << 50U);  // further ahead than any ring is long
+      const Lsn far = table.tail;
+      table.put("far");
+      CPPUNIT_ASSERT_EQUAL(far, table.find("far"));
+      CPPUNIT_ASSERT_EQUAL(start + 640, table.find(key_of(10)));
     }
   }
 

@@ -12,12 +12,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "tests/store/engine.h"
 #include "tests/store/faulty_disk.h"
 #include "tests/store/shared_object.h"
+#include "tests/support/processes.h"
 #include "tests/support/wait.h"
 
 namespace minivault::test {
@@ -39,12 +39,6 @@ bool share_a_description(pid_t one, int one_fd, pid_t other, int other_fd) {
   const long order = ::syscall(SYS_kcmp, one, other, KCMP_FILE, one_fd, other_fd);
   CPPUNIT_ASSERT_MESSAGE("kcmp", order >= 0);
   return order == 0;
-}
-
-bool waits_in_futex(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/syscall");
-  long number = -1;
-  return (file >> number) && number == SYS_futex;
 }
 
 }  // namespace

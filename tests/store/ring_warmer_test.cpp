@@ -7,6 +7,7 @@
 #include "common/core/fault_point.h"
 #include "common/store/ring.h"
 #include "tests/store/engine.h"
+#include "tests/store/faulty_disk.h"
 #include "tests/store/shared_object.h"
 #include "tests/support/wait.h"
 
@@ -15,6 +16,7 @@ namespace minivault::test {
 class RingWarmerTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RingWarmerTest);
   CPPUNIT_TEST(zeros_go_above_the_tail);
+  CPPUNIT_TEST(only_zeros_are_sent_to_the_disk);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -43,6 +45,18 @@ class RingWarmerTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     assert_all(store, kRecords);
+  }
+
+  /// The last piece, too, which is short here.
+  void only_zeros_are_sent_to_the_disk() {
+    constexpr std::uint64_t kShort = 12'288;
+    const std::uint64_t ring_bytes = store::Ring::kPrewrittenAtBirth + (2 << 20) + kShort;
+    const DiskFaults& seen = disk_faults();  // shared by all that is forked from now on
+    Engine engine(ring_bytes);
+    engine.start();
+    const std::uint64_t end = store::Ring::kHeaderBytes + ring_bytes;
+    eventually("all is written", [&] { return seen.last_writeback_end.load() == end; });
+    CPPUNIT_ASSERT_EQUAL(end - kShort, seen.last_writeback_begin.load());
   }
 
  private:

@@ -4,7 +4,6 @@
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
-#include <poll.h>
 
 #include <thread>
 
@@ -28,11 +27,6 @@ store::Lsn answer_after(store::Store& store, std::string_view key) {
   return in_turn(store, [&] { return store.get(key).value().answer_after; });
 }
 
-bool rings(Engine& engine, unsigned slot, int patience_ms) {
-  pollfd bell{engine.region().bell(slot), POLLIN, 0};
-  return ::poll(&bell, 1, patience_ms) == 1;
-}
-
 }  // namespace
 
 class SyncTest : public CppUnit::TestFixture {
@@ -42,7 +36,9 @@ class SyncTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(interval_when_the_syncer_dies);
   CPPUNIT_TEST(none);
   CPPUNIT_TEST(failed_sync_is_final);
+  CPPUNIT_TEST(who_waits_for_a_sync_is_told_that_it_failed);
   CPPUNIT_TEST(failed_write_is_final);
+  CPPUNIT_TEST(failed_write_of_a_successor_is_final);
   CPPUNIT_TEST(every_record_wakes_the_replicator);
   CPPUNIT_TEST_SUITE_END();
 
@@ -62,12 +58,12 @@ class SyncTest : public CppUnit::TestFixture {
     foreign.version = {std::uint64_t{1} << 40U, engine.state().limits.node_id.load() + 1};
     commit_one(store, foreign);
     CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, asleep.load());
-    CPPUNIT_ASSERT(rings(engine, kReplicatorSlot, 20'000));
+    CPPUNIT_ASSERT(rings(engine, kReplicatorSlot));
     engine.region().silence(kReplicatorSlot);
     asleep.store(kReplicatorSlot + 1);
     write_one(store, "key", "value");
     CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, asleep.load());
-    CPPUNIT_ASSERT(rings(engine, kReplicatorSlot, 20'000));
+    CPPUNIT_ASSERT(rings(engine, kReplicatorSlot));
   }
 
   void always() {
@@ -87,7 +83,7 @@ class SyncTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(store.ring_when_durable(done.end));
     CPPUNIT_ASSERT(!rings(engine, 1, 50));
     engine.resume_checkpointer();
-    CPPUNIT_ASSERT(rings(engine, 1, 20'000));
+    CPPUNIT_ASSERT(rings(engine, 1));
     engine.wait_durable(engine.state().marks.tail.load());
     CPPUNIT_ASSERT(!store.ring_when_durable(done.end));
     CPPUNIT_ASSERT_EQUAL(shared::kNoLsn, engine.region().slot(1).durable_want.load());
@@ -164,7 +160,7 @@ class SyncTest : public CppUnit::TestFixture {
       fault_plan().arm("ring.sync", FaultPlan::Action::kFail);
       const store::WriteResult lost = write_one(store, "lost", "1");
       eventually("the failure is known", [&] { return store.failure() == shared::Failure::kLogSync; });
-      CPPUNIT_ASSERT(rings(engine, 1, 20'000));  // who waits for an acknowledgement is told
+      CPPUNIT_ASSERT(rings(engine, 1));  // who waits for an acknowledgement is told
       fault_plan().disarm();
       assert_takes_no_writes(store);
       CPPUNIT_ASSERT_EQUAL(before.end, store.durable());
@@ -180,6 +176,23 @@ class SyncTest : public CppUnit::TestFixture {
     engine.wait_durable(engine.state().marks.tail.load());
   }
 
+  /// A checkpoint that asks for a sync does not wait for ever, and with it the node's stop.
+  void who_waits_for_a_sync_is_told_that_it_failed() {
+    Engine engine(std::uint64_t{16} << 20, {SyncMode::Kind::kNone, std::chrono::milliseconds(0)});
+    engine.start();
+    {
+      store::Store store = engine.open_store();
+      fault_plan().arm("ring.sync", FaultPlan::Action::kFail);
+      write_one(store, "key", "value");
+      engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
+      eventually("the failure is known", [&] { return store.failure() == shared::Failure::kLogSync; });
+      fault_plan().disarm();
+      CPPUNIT_ASSERT(engine.state().marks.checkpoint.load() < engine.state().marks.tail.load());
+    }
+    engine.stop();
+    CPPUNIT_ASSERT(engine.exit_status() != 0);
+  }
+
   void failed_write_is_final() {
     Engine engine;
     engine.start();
@@ -191,7 +204,7 @@ class SyncTest : public CppUnit::TestFixture {
       assert_takes_no_writes(store);
       fault_plan().disarm();
       CPPUNIT_ASSERT(store.failure() == shared::Failure::kLogWrite);
-      CPPUNIT_ASSERT(rings(engine, 1, 20'000));
+      CPPUNIT_ASSERT(rings(engine, 1));
       assert_takes_no_writes(store);
       CPPUNIT_ASSERT(!value_of(store, "refused").has_value());
       CPPUNIT_ASSERT(value_of(store, "before").has_value());
@@ -202,6 +215,24 @@ class SyncTest : public CppUnit::TestFixture {
     store::Store store = engine.open_store();
     CPPUNIT_ASSERT(value_of(store, "before").has_value());
     put(store, "after", "1");
+  }
+
+  /// What the one before may not have synced could not be written again: it counts as lost.
+  void failed_write_of_a_successor_is_final() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    fault_plan().arm("syncer.before_durable", FaultPlan::Action::kKill);
+    const store::WriteResult lost = write_one(store, "lost", "1");
+    engine.reap_checkpointer();
+    engine.region().silence(1);
+    fault_plan().arm("ring.write", FaultPlan::Action::kFail);
+    engine.restart_checkpointer();
+    fault_plan().disarm();
+    CPPUNIT_ASSERT(store.failure() == shared::Failure::kLogWrite);
+    CPPUNIT_ASSERT(rings(engine, 1));
+    assert_takes_no_writes(store);
+    CPPUNIT_ASSERT(store.durable() < lost.end);
   }
 
  private:

@@ -101,6 +101,7 @@ unsigned count_listeners() {
 
 int run_worker(const ChildContext& context) {
   Script& s = script();
+  s.lock_holder.store(context.region.state().append.holder.load());
   ++s.worker_starts;
   note_beginnings();
   const shared::ChildSlot& slot = context.region.slot(context.slot);
@@ -137,7 +138,12 @@ int run_replicator(const ChildContext& context) {
   note_beginnings();
   catch_stop();
   say_ready(context);
-  while (stop_asked == 0) wait(-1, 1'000);
+  const int bell = context.region.bell(context.slot);
+  while (stop_asked == 0) {
+    wait(bell, 1'000);
+    std::uint64_t rings = 0;
+    if (::read(bell, &rings, sizeof rings) == sizeof rings) ++script().replicator_rings;
+  }
   return kExitOk;
 }
 

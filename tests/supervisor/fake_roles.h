@@ -28,7 +28,9 @@ struct Script {
   std::atomic<unsigned> checkpointer_listeners{0};  ///< listening sockets that it could use, if it wanted
   std::atomic<unsigned> wrong_signals{0};           ///< blocked, or not as init_child promises
   std::atomic<unsigned> wrong_environment{0};       ///< variables that are for the supervisor alone
-  std::atomic<unsigned> clock{0};                   ///< counts ends
+  std::atomic<unsigned> lock_holder{0};       ///< of the append lock, as the last worker to start found it
+  std::atomic<unsigned> replicator_rings{0};  ///< of its bell
+  std::atomic<unsigned> clock{0};             ///< counts ends
   std::atomic<unsigned> last_worker_end{0};
   std::atomic<unsigned> checkpointer_end{0};
   std::array<std::atomic<std::uint32_t>, 16> restarts{};  ///< by worker number, as its slot told

@@ -43,6 +43,7 @@ class SupervisorTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_worker_that_does_not_end_is_killed_within_the_promise);
   CPPUNIT_TEST(a_last_checkpoint_that_fails_shows_in_the_status);
   CPPUNIT_TEST(a_stop_waits_for_a_checkpointer_that_just_died);
+  CPPUNIT_TEST(every_bell_is_rung_again_and_again);
   CPPUNIT_TEST(who_is_stopped_is_killed_and_replaced);
   CPPUNIT_TEST(who_pins_the_ring_is_killed);
   CPPUNIT_TEST(who_holds_the_append_lock_is_killed);
@@ -278,6 +279,16 @@ class SupervisorTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE("it made the last checkpoint", script().checkpointer_end.load() != 0);
   }
 
+  /// Who is well and has nothing to do shows it, and is not taken for one that stands still.
+  void every_bell_is_rung_again_and_again() {
+    NodeProcess node(config(1));
+    node.wait_until_ready();
+    const unsigned before = script().replicator_rings.load();
+    eventually("its bell was rung twice more",
+               [&] { return script().replicator_rings.load() >= before + 2; });
+    stop_cleanly(node);
+  }
+
   void who_is_stopped_is_killed_and_replaced() {
     NodeProcess node(config(1));
     node.wait_until_ready();
@@ -308,6 +319,7 @@ class SupervisorTest : public CppUnit::TestFixture {
     script().lock_once = true;
     node.wait_for_log("child_holding_append_lock_killed");
     eventually("three were started", [] { return script().worker_starts.load() == 3; });
+    CPPUNIT_ASSERT_EQUAL_MESSAGE("its successor in the slot is not accused", 0U, script().lock_holder.load());
     stop_cleanly(node);
     const std::string said = node.log();
     CPPUNIT_ASSERT_EQUAL_MESSAGE("only one was to blame", said.find("_killed "), said.rfind("_killed "));

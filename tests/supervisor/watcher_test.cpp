@@ -23,6 +23,8 @@ class WatcherTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_sleeps_though_rung_is_found);
   CPPUNIT_TEST(who_cannot_run_is_left_alone);
   CPPUNIT_TEST(who_never_comes_round_is_found_at_last);
+  CPPUNIT_TEST(a_recovery_may_take_its_time);
+  CPPUNIT_TEST(who_moved_again_is_judged_anew);
   CPPUNIT_TEST(it_tells_when_a_child_last_moved);
   CPPUNIT_TEST_SUITE_END();
 
@@ -159,16 +161,33 @@ class WatcherTest : public CppUnit::TestFixture {
     }
   }
 
+  /// Without coming round to its loop: its `cpu_ns`th look.
+  static Sighting computing(bool ready, std::uint64_t cpu_ns) {
+    Sighting seen = still(ready, 'R');
+    seen.turns[0].cpu_ns = cpu_ns;
+    return seen;
+  }
+
   void who_never_comes_round_is_found_at_last() {
     std::uint64_t cpu_ns = 0;
-    const auto busy = [&cpu_ns] {
-      Sighting seen = still(true, 'R');
-      seen.turns[0].cpu_ns = ++cpu_ns;
-      return seen;
-    };
     for (std::uint64_t ms = 0; ms < kBusyStillMs; ms += kWatchIntervalMs)
-      CPPUNIT_ASSERT(look(busy()).empty());
-    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, look(busy()).size());
+      CPPUNIT_ASSERT(look(computing(true, ++cpu_ns)).empty());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, look(computing(true, ++cpu_ns)).size());
+  }
+
+  void a_recovery_may_take_its_time() {
+    std::uint64_t cpu_ns = 0;
+    for (std::uint64_t ms = 0; ms < 2 * kBusyStillMs; ms += kWatchIntervalMs)
+      CPPUNIT_ASSERT(look(computing(false, ++cpu_ns)).empty());
+  }
+
+  void who_moved_again_is_judged_anew() {
+    for (std::uint64_t turns = 1; turns <= 3; ++turns) {
+      Sighting seen = still(true, 'S');
+      seen.turns[0].turns = turns;
+      for (std::uint64_t ms = 0; ms < kStillMs; ms += kWatchIntervalMs) CPPUNIT_ASSERT(look(seen).empty());
+      CPPUNIT_ASSERT_EQUAL(std::size_t{1}, look(seen).size());
+    }
   }
 
   void it_tells_when_a_child_last_moved() {

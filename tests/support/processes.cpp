@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -100,6 +101,12 @@ bool is_stopped(pid_t pid) {
 void suspend(pid_t pid) {
   ::kill(pid, SIGSTOP);
   eventually("process " + std::to_string(pid) + " stands still", [pid] { return is_stopped(pid); });
+}
+
+bool waits_in_futex(pid_t pid) {
+  std::ifstream file(directory_of(pid) / "syscall");
+  long number = -1;
+  return (file >> number) && number == SYS_futex;
 }
 
 std::uint64_t resident_bytes(pid_t pid) {

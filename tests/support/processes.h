@@ -27,6 +27,9 @@ struct Process {
 /// SIGSTOP, and what it is for: kill() returns while threads of the process still run on other cores.
 void suspend(pid_t pid);
 
+/// Its first thread waits for a lock, or for whatever else a futex is for.
+[[nodiscard]] bool waits_in_futex(pid_t pid);
+
 /// Anonymous and shared memory that is resident, page cache of files left out. 0 where the process is gone.
 [[nodiscard]] std::uint64_t resident_bytes(pid_t pid);
 

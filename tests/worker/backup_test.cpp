@@ -108,6 +108,8 @@ class BackupTest : public CppUnit::TestFixture {
   void test_waits_for_what_was_there_before() {
     region_->state().marks.tail.store(150);
     RawConnection connection = start();
+    test::eventually("it asks for a checkpoint",
+                     [&] { return region_->state().checkpoint_wanted.load() == 150; });
     CPPUNIT_ASSERT(connection.silent_for(test::milliseconds(200)));
     commit("second", 149, false);
     CPPUNIT_ASSERT(connection.silent_for(test::milliseconds(50)));
