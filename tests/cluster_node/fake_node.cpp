@@ -60,7 +60,7 @@ void FakeNode::say(const std::function<void(Words&)>& change) {
   changed_.notify_all();
 }
 
-void FakeNode::call(std::uint16_t port) {
+void FakeNode::call(std::uint16_t port, std::uint64_t vouched) {
   cluster::Hello hello;
   {
     const std::lock_guard lock(mutex_);
@@ -70,10 +70,15 @@ void FakeNode::call(std::uint16_t port) {
   hello.address = address();
   hello.clock_us = wall_ms() * 1'000;
   hello.largest_value = 64 << 20;
-  const std::string message = cluster::encode(hello);
   RawConnection connection(port);
-  connection.send(keyed_frame('\4', cluster::kHello) + little_endian(message.size(), 4) + '\0' + message);
-  (void)connection.receive(number_in(std::string_view(connection.receive(5)).substr(1)));
+  const auto say = [&](std::string_view kind, const std::string& message) {
+    connection.send(keyed_frame('\4', kind) + little_endian(message.size(), 4) + '\0' + message);
+    (void)connection.receive(number_in(std::string_view(connection.receive(5)).substr(1)));
+  };
+  say(cluster::kHello, cluster::encode(hello));
+  if (vouched == 0) return;
+  cluster::BatchWriter writer(hello.id);
+  say(cluster::kBatch, writer.finish({kEpoch, false, 1, 1, vouched}));
 }
 
 std::vector<FakeNode::Record> FakeNode::records() const {
@@ -128,7 +133,7 @@ std::string FakeNode::hello(std::string_view message) {
   const cluster::Hello hello = cluster::decode_hello(message).value();
   const std::lock_guard lock(mutex_);
   ++hellos_;
-  if (words_.refuses) return cluster::encode_refusal(cluster::Reply::kBusy, "not now");
+  if (words_.refuses) return cluster::encode_refusal(words_.reason, "not now");
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
   if (!hello.dial_back && caller_.id != hello.id) caller_ = {hello.id};
@@ -164,6 +169,11 @@ std::string FakeNode::pulse() {
   reply.clock_us = wall_ms() * 1'000;
   reply.members_digest = digest();
   reply.complete = true;
+  if (words_.holds_up_to != 0) {
+    reply.held.push_back({words_.id, {kEpoch, 1, words_.holds_up_to}});
+    reply.held.push_back({caller_.id, caller_.position});
+    reply.held.back().position.hlc = words_.holds_up_to;
+  }
   return cluster::encode(reply);
 }
 
