@@ -7,7 +7,6 @@
 #include <fstream>
 #include <future>
 
-#include "common/core/clock.h"
 #include "tests/cluster_node/clients.h"
 #include "tests/cluster_node/fake_node.h"
 #include "tests/support/frames.h"
@@ -63,7 +62,6 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_was_held_against_a_stream_is_asked_again);
   CPPUNIT_TEST(a_debt_that_found_no_room_is_noted_later);
   CPPUNIT_TEST(whoever_had_a_majority_keeps_its_id);
-  CPPUNIT_TEST(a_word_under_another_set_raises_no_floor);
   CPPUNIT_TEST(no_more_are_called_than_workers_allow);
   CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
   CPPUNIT_TEST_SUITE_END();
@@ -260,7 +258,6 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     eventually("a repair is asked for", [&] { return other.repairs() > 0; });
   }
 
-  // Four connections: stream and pulse of one peer, and those of a repair.
   // Of two holders of an id it was there first: a peer that knows the other one better tells it in vain.
   void whoever_had_a_majority_keeps_its_id() {
     FakeNode other;
@@ -282,29 +279,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, lines_with(cluster, "node_id_taken"));
   }
 
-  // Somebody may have come in that one of the two does not count yet.
-  void a_word_under_another_set_raises_no_floor() {
-    FakeNode other;
-    Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", ""}});  // so it is complete
-    other.call(cluster.port(0));
-    await_reachable(cluster, 2);
-    const auto floor = [&] { return cluster.health(0)["floor_hlc"].GetUint64(); };
-    CPPUNIT_ASSERT(connect(cluster, 0).remove("k"));
-    eventually("it is in the base", [&] { return cluster.health(0)["tombstones"].GetUint64() == 1; });
-    const std::uint64_t hlc = wall_ms() << store::kHlcCounterBits;
-    other.call(cluster.port(0), hlc);
-    other.say([&](FakeNode::Words& words) {
-      words.knows_another_set = true;
-      words.holds_up_to = hlc;
-    });
-    const unsigned pulses = other.pulses();
-    eventually("it has told that often", [&] { return other.pulses() > pulses + 10; });
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, floor());
-    other.say([](FakeNode::Words& words) { words.knows_another_set = false; });
-    eventually("the floor rises", [&] { return floor() > 0; });
-  }
-
+  // Four connections: stream and pulse of one peer, and those of a repair.
   void no_more_are_called_than_workers_allow() {
     FakeNode first;
     FakeNode second;
