@@ -32,6 +32,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
   CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
   CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
+  CPPUNIT_TEST(what_is_owed_anew_is_not_paid_by_what_began_before);
   CPPUNIT_TEST(one_comes_in_at_a_time);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
@@ -172,6 +173,26 @@ class HomeTest : public CppUnit::TestFixture {
     });
     restart();
     CPPUNIT_ASSERT(home_->is_complete() && !home_->vouches());
+  }
+
+  // Made due again while a repair was under way: that one may have passed by what it is due for.
+  void what_is_owed_anew_is_not_paid_by_what_began_before() {
+    open();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->owe(2).has_value());
+      const store::Version first = home_->debt(2);
+      CPPUNIT_ASSERT(first != store::Version());
+      CPPUNIT_ASSERT(home_->owe(2).has_value());
+      CPPUNIT_ASSERT(first == home_->debt(2));
+      CPPUNIT_ASSERT(home_->owe(2, true).has_value());
+      const store::Version second = home_->debt(2);
+      CPPUNIT_ASSERT(first < second);
+      CPPUNIT_ASSERT(home_->pay(2, first).has_value());
+      CPPUNIT_ASSERT(second == home_->debt(2));
+      CPPUNIT_ASSERT(home_->pay(2, second).has_value());
+      CPPUNIT_ASSERT(home_->debt(2) == store::Version());
+      return 0;
+    });
   }
 
   void one_comes_in_at_a_time() {

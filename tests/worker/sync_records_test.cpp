@@ -42,6 +42,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(an_older_record_is_a_conflict);
   CPPUNIT_TEST(one_version_with_two_values_ends_as_one);
   CPPUNIT_TEST(a_jump_is_a_debt);
+  CPPUNIT_TEST(a_jump_over_a_debt_is_owed_anew);
   CPPUNIT_TEST(the_answer_waits_for_the_disk);
   CPPUNIT_TEST(the_answer_waits_for_what_was_in_the_way);
   CPPUNIT_TEST(a_push_is_of_any_origin);
@@ -184,6 +185,26 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     node.write_note(cluster::debt_note(peer.id()), "");  // paid
     (void)jumped.batch(510, 520, {{"m", "v", hlc + 10}});
     CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 520, hlc + 10}));
+  }
+
+  // Since the first of them; but whoever repairs meanwhile has another debt before it.
+  void a_jump_over_a_debt_is_owed_anew() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(500, true);
+    const std::string name = cluster::debt_note(peer.id());
+    const auto version = [&] {
+      return node.in_store(
+          [&](store::Store& store) { return std::to_string(store.note(name)->version.hlc); });
+    };
+    const std::string since = node.note(name);
+    const std::string first = version();
+    FakePeer jumped(node.port());
+    (void)jumped.hello();
+    (void)jumped.begin(900, true);
+    CPPUNIT_ASSERT_EQUAL(since, node.note(name));
+    CPPUNIT_ASSERT(first != version());
   }
 
   void the_answer_waits_for_the_disk() {
