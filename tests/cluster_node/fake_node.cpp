@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/cluster/range_server.h"
 #include "common/core/clock.h"
 #include "tests/support/frames.h"
 
@@ -125,8 +126,7 @@ std::string FakeNode::answer(std::string_view kind, std::string_view message) {
   if (kind == cluster::kHello) return hello(message);
   if (kind == cluster::kPulse) return pulse();
   if (kind == cluster::kBatch) return batch(message);
-  if (kind == cluster::kCompare) ++repairs_;
-  return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
+  return compare(kind, message);
 }
 
 std::string FakeNode::hello(std::string_view message) {
@@ -202,6 +202,19 @@ std::string FakeNode::batch(std::string_view message) {
   reply.to = batch.head.to + words_.acks_beyond;
   reply.members_digest = digest();
   return cluster::encode(reply);
+}
+
+std::string FakeNode::compare(std::string_view kind, std::string_view message) {
+  std::unique_lock lock(mutex_);
+  if (kind == cluster::kCompare) {
+    ++repairs_;
+    changed_.wait(lock, [this] { return stopping_ || !words_.holds_comparisons; });
+  }
+  if (!words_.compares) return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
+  if (kind == cluster::kCompare) return cluster::encode(cluster::CompareReply{words_.id, 0, true, 0});
+  if (kind == cluster::kPush) return cluster::encode(cluster::BatchReply{});
+  const auto nothing = [](std::string_view, const cluster::RangeServer::Visit&) { return Status(); };
+  return cluster::RangeServer({nothing, nothing}).answer(kind, message).value();
 }
 
 }  // namespace minivault::test

@@ -17,7 +17,7 @@
 
 namespace minivault::test {
 
-/// A node as others see it, and nothing behind it: answers what a replicator says, with words of the test's
+/// A node as others see it, and no store behind it: answers what a replicator says, with words of the test's
 /// own. Whatever it is sent it claims to hold. Any thread may call.
 class FakeNode {
  public:
@@ -27,13 +27,15 @@ class FakeNode {
     cluster::Reply reason = cluster::Reply::kBusy;  ///< of that
     bool knows_another_set = false;                 ///< so it says, whatever it is told
     std::uint64_t acks_beyond = 0;                  ///< the end of what it was sent
-    bool conflicts_once = false;    ///< the next record is older than what it holds; then it holds answers
-    bool holds_answers = false;     ///< of batches with records
-    bool drops_ghosts = false;      ///< the first record of each batch
-    bool ends_streams = false;      ///< closes what brings it a batch with records
-    cluster::NodeId forgets = 0;    ///< a node that its hellos say was forgotten; nothing else does
-    bool knows_more = false;        ///< of the caller's stream than that one ever sent
-    std::uint64_t holds_up_to = 0;  ///< HLC value: of its own stream and the caller's; 0: it tells nothing
+    bool conflicts_once = false;     ///< the next record is older than what it holds; then it holds answers
+    bool holds_answers = false;      ///< of batches with records
+    bool drops_ghosts = false;       ///< the first record of each batch
+    bool compares = false;           ///< as a node that is complete and holds nothing; else it is busy
+    bool holds_comparisons = false;  ///< each at its beginning
+    bool ends_streams = false;       ///< closes what brings it a batch with records
+    cluster::NodeId forgets = 0;     ///< a node that its hellos say was forgotten; nothing else does
+    bool knows_more = false;         ///< of the caller's stream than that one ever sent
+    std::uint64_t holds_up_to = 0;   ///< HLC value: of its own stream and the caller's; 0: it tells nothing
     std::uint64_t largest_value = 64 << 20;
   };
   struct Record {
@@ -77,6 +79,7 @@ class FakeNode {
   [[nodiscard]] std::string hello(std::string_view message);
   [[nodiscard]] std::string pulse();
   [[nodiscard]] std::string batch(std::string_view message);
+  [[nodiscard]] std::string compare(std::string_view kind, std::string_view message);
   [[nodiscard]] std::uint64_t digest() const;
 
   UniqueFd listener_;
