@@ -44,6 +44,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_jump_is_a_debt);
   CPPUNIT_TEST(a_jump_over_a_debt_is_owed_anew);
   CPPUNIT_TEST(the_answer_waits_for_the_disk);
+  CPPUNIT_TEST(what_is_told_of_notes_is_on_disk);
   CPPUNIT_TEST(the_answer_waits_for_what_was_in_the_way);
   CPPUNIT_TEST(a_push_is_of_any_origin);
   CPPUNIT_TEST(ghosts_are_dropped);
@@ -218,6 +219,27 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(peer.raw().silent_for(kPause));
     node.release_disk();
     assert_reply(Reply::kOk, peer.receive());
+  }
+
+  // Of the member set and of positions.
+  void what_is_told_of_notes_is_on_disk() {
+    const BoardNode node;
+    FakePeer caller(node.port());
+    FakePeer pulse(node.port());
+    FakePeer stream(node.port());
+    (void)pulse.hello();
+    (void)stream.hello();
+    (void)stream.begin(0);
+    const std::string members = node.note(cluster::kMembersNote);
+    node.await_durable();
+    node.hold_disk();
+    node.write_note(cluster::kMembersNote, members);
+    caller.send(cluster::kHello, cluster::encode(caller.hello_message()));
+    pulse.send(cluster::kPulse, cluster::encode(cluster::Pulse{}));
+    stream.send(cluster::kBatch, stream.batch_message(0, 0, {}));  // appends nothing
+    for (FakePeer* peer : {&caller, &pulse, &stream}) CPPUNIT_ASSERT(peer->raw().silent_for(kPause));
+    node.release_disk();
+    for (FakePeer* peer : {&caller, &pulse, &stream}) assert_reply(Reply::kOk, peer->receive());
   }
 
   void the_answer_waits_for_what_was_in_the_way() {
