@@ -134,6 +134,7 @@ std::string FakeNode::hello(std::string_view message) {
   const std::lock_guard lock(mutex_);
   ++hellos_;
   if (words_.refuses) return cluster::encode_refusal(words_.reason, "not now");
+  if (words_.hellos_are_older) (void)members_.introduce(words_.id, address());
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
   if (!hello.dial_back && caller_.id != hello.id) caller_ = {hello.id};
@@ -145,7 +146,7 @@ std::string FakeNode::hello(std::string_view message) {
   reply.largest_value = words_.largest_value;
   reply.position = words_.knows_more ? cluster::Position{kEpoch, 1'000, 1} : caller_.position;
   reply.complete = true;
-  if (words_.knows_another_set) {
+  if (words_.knows_another_set || words_.hellos_are_older) {
     (void)reply.members.introduce(words_.id, address());
   } else {
     reply.members = members_;

@@ -26,6 +26,7 @@ class FakeNode {
     bool refuses = false;                           ///< every hello
     cluster::Reply reason = cluster::Reply::kBusy;  ///< of that
     bool knows_another_set = false;                 ///< so it says, whatever it is told
+    bool hellos_are_older = false;                  ///< than its pulses: they tell of a set with it alone
     std::uint64_t acks_beyond = 0;                  ///< the end of what it was sent
     bool conflicts_once = false;     ///< the next record is older than what it holds; then it holds answers
     bool holds_answers = false;      ///< of batches with records

@@ -14,6 +14,7 @@ class MembershipTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(newcomers_of_a_minority_are_no_majority);
   CPPUNIT_TEST(newcomers_are_no_majority_of_those_who_were_expected);
   CPPUNIT_TEST(the_next_one_waits_until_the_last_one_is_agreed_on);
+  CPPUNIT_TEST(a_peer_records_the_set_between_hello_and_pulse);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -75,6 +76,16 @@ class MembershipTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{1}, taken_in(cluster));
     old.say([](FakeNode::Words& words) { words.knows_another_set = false; });
     eventually("it comes in", [&] { return taken_in(cluster) == 2; });
+  }
+
+  // To a set that is the same nobody says hello again.
+  void a_peer_records_the_set_between_hello_and_pulse() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.hellos_are_older = true; });
+    Cluster cluster({.nodes = 1, .flags = {"-procs", "1"}, .start = false});
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    cluster.await_reachable(0, 2);
+    assert_done(put(cluster, 0, "k", "v"));
   }
 
  private:
