@@ -318,8 +318,8 @@ Status Home::pay(NodeId peer, const store::Version& debt) {
   return store_->commit(batch);
 }
 
-Status Home::owe(NodeId peer) {
-  if (debt(peer) != store::Version()) return {};
+Status Home::owe(NodeId peer, bool anew) {
+  if (!anew && debt(peer) != store::Version()) return {};
   return write(cluster::debt_note(peer), std::to_string(wall_ms()));
 }
 

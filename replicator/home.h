@@ -86,7 +86,8 @@ class Home {
   [[nodiscard]] store::Version debt(NodeId peer) const;
   /// Unless a newer one was made since: what was jumped over meanwhile is still missing.
   [[nodiscard]] Status pay(NodeId peer, const store::Version& debt);
-  [[nodiscard]] Status owe(NodeId peer);
+  /// `anew`: even if it is already, and then a repair that is under way does not pay it.
+  [[nodiscard]] Status owe(NodeId peer, bool anew = false);
 
   /// The stable floor as it is on disk, or will be before the next: what may be purged (limits).
   [[nodiscard]] std::uint64_t floor() const { return floor_; }

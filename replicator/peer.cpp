@@ -255,6 +255,8 @@ Status Peer::pulse_answered(std::string_view message, const Expected& asked) {
   if (pulse->id != id_ || pulse->epoch != epoch_) return fail(Code::kUnavailable, "it is another node now");
   heard_clock(pulse->clock_us, asked.sent_us);
   digest_ = pulse->members_digest;
+  // It may have recorded the set since it answered the hello, and nobody says hello to the same set again.
+  knows_us_ = knows_us_ || digest_ == services_->home.digest();
   complete_ = pulse->complete;
   held_ = std::move(pulse->held);
   settled_ = pulse->settled;

@@ -15,7 +15,8 @@ constexpr std::uint64_t kRoutineBytesASecond = 32 << 20;
 }  // namespace
 
 void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done) {
-  look(now_ms, when_done);
+  // What is owed after one that ended well the next look knows: `peers` is from before it was paid.
+  if (look(now_ms, when_done)) return;
   for (const Need need : {Need::kOwed, Need::kPressing, Need::kRoutine}) {
     // What is pressing does not wait for what is slow on purpose; that begins anew, and what it has moved is
     // no difference then.
@@ -27,16 +28,16 @@ void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, cons
   }
 }
 
-void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
-  if (!repair_) return;
+bool Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
+  if (!repair_) return false;
   const Repair::State state = repair_->look();
-  if (state == Repair::State::kRunning) return;
+  if (state == Repair::State::kRunning) return false;
   repair_.reset();
   Account& account = accounts_[peer_];
   if (state == Repair::State::kFailed) {
     account.delay_ms = std::clamp(account.delay_ms * 2, kFirstDelayMs, kLongestDelayMs);
     account.not_before_ms = now_ms + account.delay_ms;
-    return;
+    return false;
   }
   account = {.last_ms = now_ms,
              .last_began_ms = began_ms_,
@@ -45,6 +46,7 @@ void Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
              .next_lead_ms = now_ms + 10 * (now_ms - began_ms_)};
   place_->repairs.fetch_add(1, std::memory_order_relaxed);
   when_done({peer_, debt_, state == Repair::State::kDoneWithComplete});
+  return true;
 }
 
 Repairs::Need Repairs::need_of(const RepairPeer& peer, const Account& account, std::uint64_t now_ms) const {

@@ -63,7 +63,8 @@ class Repairs {
     std::uint64_t next_lead_ms = 0;  ///< repairs for a lead take a tenth of the time at most
   };
 
-  void look(std::uint64_t now_ms, const WhenDone& when_done);
+  /// True: the one under way has ended well.
+  [[nodiscard]] bool look(std::uint64_t now_ms, const WhenDone& when_done);
   enum class Need { kNone, kRoutine, kPressing, kOwed };
   [[nodiscard]] Need need_of(const RepairPeer& peer, const Account& account, std::uint64_t now_ms) const;
   void start(const RepairPeer& peer, Account& account, Need need, std::uint64_t now_ms);

@@ -103,6 +103,8 @@ class Replicator final : private PeerOwner {
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
   void conflicts(const Peer& peer, const Parcel& parcel,
                  const std::vector<cluster::Conflict>& conflicts) override;
+  /// A repair that is under way may have passed by what makes another one due.
+  [[nodiscard]] Status owe(NodeId peer) { return home_.owe(peer, repairs_->under_way(peer)); }
   void ring_waiting(Lsn quorum) const;
   void note_given_up();
   void publish_lag() const;

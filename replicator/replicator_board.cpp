@@ -97,7 +97,7 @@ void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
   // What was dropped there as deleted long ago must go here, too, or come back as something new.
   const bool dropped = std::any_of(conflicts.begin(), conflicts.end(),
                                    [](const cluster::Conflict& each) { return each.held.origin == 0; });
-  if (dropped && !home_.owe(peer.id())) unnoted_debts_.insert(peer.id());
+  if (dropped && !owe(peer.id())) unnoted_debts_.insert(peer.id());
   const bool waits = board_->needed.load(std::memory_order_relaxed) != 0 && !context_->config.async;
   if (!waits) return;
   const Lsn told = std::max({board_->quorum.load(std::memory_order_relaxed), given_up_,

@@ -109,8 +109,10 @@ bool SyncSession::add_position(Client& client) {
   if (!jumps && debt->empty()) position.hlc = std::max(held->hlc, state.head.hlc);
   if (state.next) position.lsn = std::max(position.lsn, *state.next);
   if (position == *held) return true;
-  if (jumps && debt->empty()) {
-    state.batch.add(cluster::note_write(cluster::debt_note(state.id), std::to_string(wall_ms())));
+  if (jumps) {
+    // Anew, where one stands: a repair that is under way may have passed by what this jump leaves out.
+    const std::string since = debt->empty() ? std::to_string(wall_ms()) : std::string(*debt);
+    state.batch.add(cluster::note_write(cluster::debt_note(state.id), since));
   }
   state.batch.add(cluster::note_write(cluster::position_note(state.id), cluster::encode_position(position)));
   return true;

@@ -1,4 +1,5 @@
-// Goal: `minivault new-id` makes another node of a directory, without touching what it holds.
+// Goal: `minivault new-id` makes another node of a directory, without touching what it holds; and so does a
+// restore.
 
 #include "tests/archive/support.h"
 
@@ -18,6 +19,7 @@ class NewIdTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(NewIdTest);
   CPPUNIT_TEST(another_id_and_the_same_data);
   CPPUNIT_TEST(refused_where_there_is_no_node_or_one_runs);
+  CPPUNIT_TEST(what_is_restored_is_another_node);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -44,6 +46,25 @@ class NewIdTest : public CppUnit::TestFixture {
     const std::string before = id_of(node);
     assert_fails(command({"new-id", node.data()}), 1, "in use by a node");
     CPPUNIT_ASSERT_EQUAL(before, id_of(node));
+  }
+
+  // Else two live nodes could have one id, and positions in a stream that never was would count.
+  void what_is_restored_is_another_node() {
+    Node node;
+    const std::string before = id_of(node);
+    const TemporaryDirectory backups;
+    must_do({"backup", node.address(), backups.file("archive")});
+    std::string last = before;
+    for (int round = 0; round < 2; ++round) {
+      node.stop();
+      std::filesystem::remove_all(node.data());
+      const Finished done = must_do({"restore", backups.file("archive"), node.data()});
+      node.start();
+      const std::string now = id_of(node);
+      CPPUNIT_ASSERT_MESSAGE(done.out, done.out.ends_with("as new node " + now + "\n"));
+      CPPUNIT_ASSERT(now != before && now != last);
+      last = now;
+    }
   }
 };
 

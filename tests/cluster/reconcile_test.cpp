@@ -118,10 +118,12 @@ class Two {
   Content second;
   Reconciliation task;
 
-  void run() {
+  void run() { run(std::max(first.size(), second.size())); }
+  /// As a part of so many.
+  void run(std::uint64_t most_keys) {
     MemorySide a(first, false);
     MemorySide b(second, true);
-    const Status done = reconcile(a, b, std::max(first.size(), second.size()), task);
+    const Status done = reconcile(a, b, most_keys, task);
     CPPUNIT_ASSERT_MESSAGE(done ? "" : done.error().message, done.has_value());
     bytes = b.bytes;
   }
@@ -149,6 +151,7 @@ class ReconcileTest final : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_newer_record_wins_both_ways);
   CPPUNIT_TEST(an_empty_side_is_filled);
   CPPUNIT_TEST(few_differences_among_many_keys_cost_little);
+  CPPUNIT_TEST(a_large_range_is_split_where_it_differs);
   CPPUNIT_TEST(random_contents_become_equal);
   CPPUNIT_TEST(many_long_keys_that_begin_alike_become_equal);
   CPPUNIT_TEST(old_tombstones_are_no_difference);
@@ -202,6 +205,18 @@ class ReconcileTest final : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, two.task.figures.to_first);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, two.task.figures.to_second);
     CPPUNIT_ASSERT_MESSAGE(std::to_string(two.bytes) + " bytes", two.bytes < 5'000'000);
+    CPPUNIT_ASSERT(two.first == two.second);
+  }
+
+  // A range of a hundred million keys: to name each of its keys would cost twenty times as much.
+  void a_large_range_is_split_where_it_differs() {
+    Two two;
+    for (unsigned i = 0; i < 20'000; ++i) two.first[key_of(i)] = set_at(i + 1);
+    two.second = two.first;
+    two.second[key_of(7'777)].version.hlc += 1'000'000;
+    two.run(100'000'000);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, two.task.figures.to_first);
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(two.bytes) + " bytes", two.bytes < 30'000);
     CPPUNIT_ASSERT(two.first == two.second);
   }
 

@@ -61,6 +61,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(whoever_has_forgotten_some_vouches_for_nothing);
   CPPUNIT_TEST(what_was_held_against_a_stream_is_asked_again);
   CPPUNIT_TEST(a_debt_that_found_no_room_is_noted_later);
+  CPPUNIT_TEST(whoever_had_a_majority_keeps_its_id);
   CPPUNIT_TEST(no_more_are_called_than_workers_allow);
   CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
   CPPUNIT_TEST_SUITE_END();
@@ -255,6 +256,27 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(0U, other.repairs());
     go_on(stopped);
     eventually("a repair is asked for", [&] { return other.repairs() > 0; });
+  }
+
+  // Of two holders of an id it was there first: a peer that knows the other one better tells it in vain.
+  void whoever_had_a_majority_keeps_its_id() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+    const unsigned pulses = other.pulses();
+    eventually("it has looked around", [&] { return other.pulses() > pulses + 3; });
+    other.say([](FakeNode::Words& words) {
+      words.reason = cluster::Reply::kIdTaken;
+      words.refuses = words.ends_streams = true;
+    });
+    assert_refused(put(cluster, 0, "k", "w"), 503);
+    eventually("it was told", [&] { return last_error(cluster) == "not now"; });
+    other.say([](FakeNode::Words& words) { words.refuses = words.ends_streams = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "x"));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, lines_with(cluster, "node_id_taken"));
   }
 
   // Four connections: stream and pulse of one peer, and those of a repair.

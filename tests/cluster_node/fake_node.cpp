@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/cluster/range_server.h"
 #include "common/core/clock.h"
 #include "tests/support/frames.h"
 
@@ -60,7 +61,7 @@ void FakeNode::say(const std::function<void(Words&)>& change) {
   changed_.notify_all();
 }
 
-void FakeNode::call(std::uint16_t port) {
+void FakeNode::call(std::uint16_t port, std::uint64_t vouched) {
   cluster::Hello hello;
   {
     const std::lock_guard lock(mutex_);
@@ -70,10 +71,15 @@ void FakeNode::call(std::uint16_t port) {
   hello.address = address();
   hello.clock_us = wall_ms() * 1'000;
   hello.largest_value = 64 << 20;
-  const std::string message = cluster::encode(hello);
   RawConnection connection(port);
-  connection.send(keyed_frame('\4', cluster::kHello) + little_endian(message.size(), 4) + '\0' + message);
-  (void)connection.receive(number_in(std::string_view(connection.receive(5)).substr(1)));
+  const auto say = [&](std::string_view kind, const std::string& message) {
+    connection.send(keyed_frame('\4', kind) + little_endian(message.size(), 4) + '\0' + message);
+    (void)connection.receive(number_in(std::string_view(connection.receive(5)).substr(1)));
+  };
+  say(cluster::kHello, cluster::encode(hello));
+  if (vouched == 0) return;
+  cluster::BatchWriter writer(hello.id);
+  say(cluster::kBatch, writer.finish({kEpoch, false, 1, 1, vouched}));
 }
 
 std::vector<FakeNode::Record> FakeNode::records() const {
@@ -120,15 +126,15 @@ std::string FakeNode::answer(std::string_view kind, std::string_view message) {
   if (kind == cluster::kHello) return hello(message);
   if (kind == cluster::kPulse) return pulse();
   if (kind == cluster::kBatch) return batch(message);
-  if (kind == cluster::kCompare) ++repairs_;
-  return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
+  return compare(kind, message);
 }
 
 std::string FakeNode::hello(std::string_view message) {
   const cluster::Hello hello = cluster::decode_hello(message).value();
   const std::lock_guard lock(mutex_);
   ++hellos_;
-  if (words_.refuses) return cluster::encode_refusal(cluster::Reply::kBusy, "not now");
+  if (words_.refuses) return cluster::encode_refusal(words_.reason, "not now");
+  if (words_.hellos_are_older) (void)members_.introduce(words_.id, address());
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
   if (!hello.dial_back && caller_.id != hello.id) caller_ = {hello.id};
@@ -140,7 +146,7 @@ std::string FakeNode::hello(std::string_view message) {
   reply.largest_value = words_.largest_value;
   reply.position = words_.knows_more ? cluster::Position{kEpoch, 1'000, 1} : caller_.position;
   reply.complete = true;
-  if (words_.knows_another_set) {
+  if (words_.knows_another_set || words_.hellos_are_older) {
     (void)reply.members.introduce(words_.id, address());
   } else {
     reply.members = members_;
@@ -164,6 +170,11 @@ std::string FakeNode::pulse() {
   reply.clock_us = wall_ms() * 1'000;
   reply.members_digest = digest();
   reply.complete = true;
+  if (words_.holds_up_to != 0) {
+    reply.held.push_back({words_.id, {kEpoch, 1, words_.holds_up_to}});
+    reply.held.push_back({caller_.id, caller_.position});
+    reply.held.back().position.hlc = words_.holds_up_to;
+  }
   return cluster::encode(reply);
 }
 
@@ -192,6 +203,19 @@ std::string FakeNode::batch(std::string_view message) {
   reply.to = batch.head.to + words_.acks_beyond;
   reply.members_digest = digest();
   return cluster::encode(reply);
+}
+
+std::string FakeNode::compare(std::string_view kind, std::string_view message) {
+  std::unique_lock lock(mutex_);
+  if (kind == cluster::kCompare) {
+    ++repairs_;
+    changed_.wait(lock, [this] { return stopping_ || !words_.holds_comparisons; });
+  }
+  if (!words_.compares) return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
+  if (kind == cluster::kCompare) return cluster::encode(cluster::CompareReply{words_.id, 0, true, 0});
+  if (kind == cluster::kPush) return cluster::encode(cluster::BatchReply{});
+  const auto nothing = [](std::string_view, const cluster::RangeServer::Visit&) { return Status(); };
+  return cluster::RangeServer({nothing, nothing}).answer(kind, message).value();
 }
 
 }  // namespace minivault::test

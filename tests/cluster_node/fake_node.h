@@ -17,21 +17,26 @@
 
 namespace minivault::test {
 
-/// A node as others see it, and nothing behind it: answers what a replicator says, with words of the test's
+/// A node as others see it, and no store behind it: answers what a replicator says, with words of the test's
 /// own. Whatever it is sent it claims to hold. Any thread may call.
 class FakeNode {
  public:
   struct Words {
     cluster::NodeId id = 0xFA4E'0000'0000'0001;
-    bool refuses = false;            ///< every hello
-    bool knows_another_set = false;  ///< so it says, whatever it is told
-    std::uint64_t acks_beyond = 0;   ///< the end of what it was sent
+    bool refuses = false;                           ///< every hello
+    cluster::Reply reason = cluster::Reply::kBusy;  ///< of that
+    bool knows_another_set = false;                 ///< so it says, whatever it is told
+    bool hellos_are_older = false;                  ///< than its pulses: they tell of a set with it alone
+    std::uint64_t acks_beyond = 0;                  ///< the end of what it was sent
     bool conflicts_once = false;     ///< the next record is older than what it holds; then it holds answers
     bool holds_answers = false;      ///< of batches with records
     bool drops_ghosts = false;       ///< the first record of each batch
+    bool compares = false;           ///< as a node that is complete and holds nothing; else it is busy
+    bool holds_comparisons = false;  ///< each at its beginning
     bool ends_streams = false;       ///< closes what brings it a batch with records
     cluster::NodeId forgets = 0;     ///< a node that its hellos say was forgotten; nothing else does
     bool knows_more = false;         ///< of the caller's stream than that one ever sent
+    std::uint64_t holds_up_to = 0;   ///< HLC value: of its own stream and the caller's; 0: it tells nothing
     std::uint64_t largest_value = 64 << 20;
   };
   struct Record {
@@ -48,8 +53,9 @@ class FakeNode {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   void say(const std::function<void(Words&)>& change);
-  /// Says hello to the node at that port, as this one.
-  void call(std::uint16_t port);
+  /// Says hello to the node at that port, as this one; and, where that is not 0, that all of its stream up to
+  /// this HLC value is there: a batch without records.
+  void call(std::uint16_t port, std::uint64_t vouched = 0);
 
   [[nodiscard]] unsigned hellos() const { return hellos_; }
   [[nodiscard]] unsigned pulses() const { return pulses_; }
@@ -74,6 +80,7 @@ class FakeNode {
   [[nodiscard]] std::string hello(std::string_view message);
   [[nodiscard]] std::string pulse();
   [[nodiscard]] std::string batch(std::string_view message);
+  [[nodiscard]] std::string compare(std::string_view kind, std::string_view message);
   [[nodiscard]] std::uint64_t digest() const;
 
   UniqueFd listener_;

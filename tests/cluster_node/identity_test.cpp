@@ -251,16 +251,23 @@ class IdentityTest : public CppUnit::TestFixture {
     (void)assert_converges(cluster, history_);
   }
 
-  // However long: what decides is what each member is known to hold, not the time.
+  // However long: what decides is what each member is known to hold, not the time. What one of them had not
+  // heard of is no ghost a month later, and what it had not heard deleted does not come back.
   void the_whole_cluster_was_off() {
     Cluster cluster({.flags = {"-tombstone-ttl", "1h"}});
     cluster.await_quorum();
     for (int i = 0; i < 20; ++i) assert_write(cluster, history_, 0, "k" + std::to_string(i), "v");
     for (int i = 0; i < 10; ++i) assert_write(cluster, history_, 1, "k" + std::to_string(i), std::nullopt);
+    (void)assert_converges(cluster, history_);
+    cluster.isolate(2);
+    cluster.await_reachable(0, 2);
+    assert_write(cluster, history_, 0, "unheard of", "v");
+    assert_write(cluster, history_, 0, "k15", std::nullopt);
     for (unsigned i = 0; i < 3; ++i) cluster.stop(i);
+    cluster.heal();
     for (unsigned i = 0; i < 3; ++i) cluster.set_clock(i, std::chrono::hours(24 * 30));
     cluster.start_all();
-    assert_write(cluster, history_, 2, "k15", "w");
+    assert_write(cluster, history_, 2, "k16", "w");
     (void)assert_converges(cluster, history_);
   }
 

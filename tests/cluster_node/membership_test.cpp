@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/cluster_node/clients.h"
+#include "tests/cluster_node/fake_node.h"
 #include "tests/support/http_assert.h"
 
 namespace minivault::test {
@@ -12,6 +13,8 @@ class MembershipTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MembershipTest);
   CPPUNIT_TEST(newcomers_of_a_minority_are_no_majority);
   CPPUNIT_TEST(newcomers_are_no_majority_of_those_who_were_expected);
+  CPPUNIT_TEST(the_next_one_waits_until_the_last_one_is_agreed_on);
+  CPPUNIT_TEST(a_peer_records_the_set_between_hello_and_pulse);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -54,7 +57,45 @@ class MembershipTest : public CppUnit::TestFixture {
     assert_all_count_all(cluster);
   }
 
+  // A majority of those who were there before is both of them, and one says that it holds another set.
+  void the_next_one_waits_until_the_last_one_is_agreed_on() {
+    FakeNode old;
+    FakeNode last;
+    FakeNode next;
+    last.say([](FakeNode::Words& words) { words.id += 1; });
+    next.say([](FakeNode::Words& words) { words.id += 2; });
+    Cluster cluster({.nodes = 1, .flags = {"-procs", "1"}, .start = false});
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    old.call(cluster.port(0));
+    cluster.await_reachable(0, 2);
+    old.say([](FakeNode::Words& words) { words.knows_another_set = true; });
+    last.call(cluster.port(0));
+    eventually("one comes in", [&] { return taken_in(cluster) == 1; });
+    next.call(cluster.port(0));
+    eventually("another one has been asked twice", [&] { return next.hellos() > 1; });
+    CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{1}, taken_in(cluster));
+    old.say([](FakeNode::Words& words) { words.knows_another_set = false; });
+    eventually("it comes in", [&] { return taken_in(cluster) == 2; });
+  }
+
+  // To a set that is the same nobody says hello again.
+  void a_peer_records_the_set_between_hello_and_pulse() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.hellos_are_older = true; });
+    Cluster cluster({.nodes = 1, .flags = {"-procs", "1"}, .start = false});
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    cluster.await_reachable(0, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+  }
+
  private:
+  static std::ptrdiff_t taken_in(Cluster& cluster) {
+    const std::vector<std::string> lines = cluster.node(0).supervisor().lines();
+    return std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+      return line.find(" member node=") != std::string::npos;
+    });
+  }
+
   static std::ptrdiff_t known(const Cluster& cluster, unsigned i) {
     const auto health = cluster.health(i);
     const auto peers = health["peers"].GetArray();

@@ -32,6 +32,8 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
   CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
   CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
+  CPPUNIT_TEST(the_floor_outlasts_a_start);
+  CPPUNIT_TEST(what_is_owed_anew_is_not_paid_by_what_began_before);
   CPPUNIT_TEST(one_comes_in_at_a_time);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
@@ -172,6 +174,35 @@ class HomeTest : public CppUnit::TestFixture {
     });
     restart();
     CPPUNIT_ASSERT(home_->is_complete() && !home_->vouches());
+  }
+
+  // What was purged by it once is a ghost in every life.
+  void the_floor_outlasts_a_start() {
+    open();
+    CPPUNIT_ASSERT(in_turn(*store_, [&] { return home_->raise_floor(4'711); }).has_value());
+    restart();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4'711}, home_->floor());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4'711}, engine_->state().limits.tombstone_floor_hlc.load());
+  }
+
+  // Made due again while a repair was under way: that one may have passed by what it is due for.
+  void what_is_owed_anew_is_not_paid_by_what_began_before() {
+    open();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->owe(2).has_value());
+      const store::Version first = home_->debt(2);
+      CPPUNIT_ASSERT(first != store::Version());
+      CPPUNIT_ASSERT(home_->owe(2).has_value());
+      CPPUNIT_ASSERT(first == home_->debt(2));
+      CPPUNIT_ASSERT(home_->owe(2, true).has_value());
+      const store::Version second = home_->debt(2);
+      CPPUNIT_ASSERT(first < second);
+      CPPUNIT_ASSERT(home_->pay(2, first).has_value());
+      CPPUNIT_ASSERT(second == home_->debt(2));
+      CPPUNIT_ASSERT(home_->pay(2, second).has_value());
+      CPPUNIT_ASSERT(home_->debt(2) == store::Version());
+      return 0;
+    });
   }
 
   void one_comes_in_at_a_time() {

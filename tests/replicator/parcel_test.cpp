@@ -175,16 +175,20 @@ class ParcelTest : public CppUnit::TestFixture {
     test::put(*store_, "a", "1");
     const ParcelPtr before = next(begin_);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, told(before));
-    test::put(*store_, "b", "2");
+    test::put(*store_, "b", std::string(2 << 20, '2'));  // in a batch of its own
     store::Write returned;
     returned.key = "forgotten";
     returned.value = "v";
     returned.version = {5, id_};
     test::commit_one(*store_, returned);
+    test::put(*store_, "c", "3");
     vouch_from(engine_->state().marks.tail.load());
     // A batch that ends before that says nothing; the one that brings all of it does.
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, told(next(begin_)));
-    const ParcelPtr after = next(before->to);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, told(made_anew(begin_)));
+    const ParcelPtr large = next(before->to);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, told(large));
+    const ParcelPtr after = next(large->to);
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, after->records);
     CPPUNIT_ASSERT_EQUAL(engine_->state().append.last_hlc.load(), told(after));
   }
@@ -234,6 +238,11 @@ class ParcelTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(parcel ? "" : parcel.error().message, parcel);
       return *parcel;
     });
+  }
+  /// As for a peer that comes to a place which the shelf has forgotten.
+  ParcelPtr made_anew(Lsn from) {
+    shelf_ = std::make_unique<Shelf>(*store_, id_, kEpoch);
+    return next(from);
   }
   void foreign(const std::string& key, std::uint64_t hlc) {
     store::Write write;

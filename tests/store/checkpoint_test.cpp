@@ -26,6 +26,7 @@ class CheckpointTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(notes_are_no_sooner_in_the_base_than_records);
   CPPUNIT_TEST(no_more_at_once_than_an_eighth);
   CPPUNIT_TEST(the_window_stays_behind_the_checkpoint);
+  CPPUNIT_TEST(a_tombstone_that_the_floor_has_passed_does_not_get_in);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -129,6 +130,24 @@ class CheckpointTest : public CppUnit::TestFixture {
     const store::Lsn done = log.run(log.marks().checkpoint.load() + 8);
     CPPUNIT_ASSERT(log.marks().tail.load() > done + log.engine.config.log_bytes / 64 * 60);
     CPPUNIT_ASSERT(log.marks().window.load() <= done);
+  }
+
+  /// No sweep runs here, which would take it away again.
+  void a_tombstone_that_the_floor_has_passed_does_not_get_in() {
+    constexpr std::uint64_t kHour = 3'600'000ULL << store::kHlcCounterBits;
+    for (const bool passed : {false, true}) {
+      Backlog log([](store::Store& store) {
+        put(store, "kept", "value");
+        put(store, "gone", "value");
+        remove(store, "gone");
+      });
+      shared::State& state = log.engine.state();
+      const std::uint64_t now = state.append.last_hlc.load();
+      state.limits.tombstone_floor_hlc.store(passed ? now + kHour : now);
+      (void)log.run(log.marks().tail.load());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, state.totals.keys.load());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{passed ? 0U : 1U}, state.totals.tombstones.load());
+    }
   }
 
  private:

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <stdexcept>
 
 #include "common/core/clock.h"
@@ -54,6 +55,7 @@ Reply decoded(Result<Reply> reply) {
 
 BoardNode::BoardNode(Config config) : config_(std::move(config)) {
   config_.data_directory = directory_.path();
+  std::ofstream(directory_.file("minivault.lock"));  // who compares takes turns by it
   config_.log_bytes = 16 << 20;
   listener_ = listen_on_loopback(port_);
   config_.public_url = address();

@@ -50,6 +50,7 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(each_write_has_its_own_end);
   CPPUNIT_TEST(answers_around_large_values_are_changed_where_they_are);
   CPPUNIT_TEST(what_comes_too_late_does_not_count);
+  CPPUNIT_TEST(what_was_given_up_is_not_told_done);
   CPPUNIT_TEST(http_says_how_many_have_it);
   CPPUNIT_TEST(http_goes_on_in_order);
   CPPUNIT_TEST(what_was_refused_does_not_wait);
@@ -160,6 +161,20 @@ class QuorumTest : public CppUnit::TestFixture {
     const shared::Lsn end = write(node, client, set_frame("k", "v"));
     node.stop_worker();
     std::this_thread::sleep_for(kShort + kPause);  // the time that is to pass
+    node.set_quorum(end);
+    node.continue_worker();
+    CPPUNIT_ASSERT_EQUAL(kError, client.receive(5));
+    CPPUNIT_ASSERT(node.board().given_up.load() >= end);  // before it was told
+  }
+
+  // The replicator does not stamp anew what another worker has told unknown, or what is older.
+  void what_was_given_up_is_not_told_done() {
+    const BoardNode node;
+    node.set_needed(1);
+    RawConnection client(node.port());
+    const shared::Lsn end = write(node, client, set_frame("k", "v"));
+    node.stop_worker();
+    node.board().given_up.store(end);
     node.set_quorum(end);
     node.continue_worker();
     CPPUNIT_ASSERT_EQUAL(kError, client.receive(5));

@@ -42,7 +42,9 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(an_older_record_is_a_conflict);
   CPPUNIT_TEST(one_version_with_two_values_ends_as_one);
   CPPUNIT_TEST(a_jump_is_a_debt);
+  CPPUNIT_TEST(a_jump_over_a_debt_is_owed_anew);
   CPPUNIT_TEST(the_answer_waits_for_the_disk);
+  CPPUNIT_TEST(what_is_told_of_notes_is_on_disk);
   CPPUNIT_TEST(the_answer_waits_for_what_was_in_the_way);
   CPPUNIT_TEST(a_push_is_of_any_origin);
   CPPUNIT_TEST(ghosts_are_dropped);
@@ -186,6 +188,26 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 520, hlc + 10}));
   }
 
+  // Since the first of them; but whoever repairs meanwhile has another debt before it.
+  void a_jump_over_a_debt_is_owed_anew() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(500, true);
+    const std::string name = cluster::debt_note(peer.id());
+    const auto version = [&] {
+      return node.in_store(
+          [&](store::Store& store) { return std::to_string(store.note(name)->version.hlc); });
+    };
+    const std::string since = node.note(name);
+    const std::string first = version();
+    FakePeer jumped(node.port());
+    (void)jumped.hello();
+    (void)jumped.begin(900, true);
+    CPPUNIT_ASSERT_EQUAL(since, node.note(name));
+    CPPUNIT_ASSERT(first != version());
+  }
+
   void the_answer_waits_for_the_disk() {
     const BoardNode node;
     FakePeer peer(node.port());
@@ -197,6 +219,27 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(peer.raw().silent_for(kPause));
     node.release_disk();
     assert_reply(Reply::kOk, peer.receive());
+  }
+
+  // Of the member set and of positions.
+  void what_is_told_of_notes_is_on_disk() {
+    const BoardNode node;
+    FakePeer caller(node.port());
+    FakePeer pulse(node.port());
+    FakePeer stream(node.port());
+    (void)pulse.hello();
+    (void)stream.hello();
+    (void)stream.begin(0);
+    const std::string members = node.note(cluster::kMembersNote);
+    node.await_durable();
+    node.hold_disk();
+    node.write_note(cluster::kMembersNote, members);
+    caller.send(cluster::kHello, cluster::encode(caller.hello_message()));
+    pulse.send(cluster::kPulse, cluster::encode(cluster::Pulse{}));
+    stream.send(cluster::kBatch, stream.batch_message(0, 0, {}));  // appends nothing
+    for (FakePeer* peer : {&caller, &pulse, &stream}) CPPUNIT_ASSERT(peer->raw().silent_for(kPause));
+    node.release_disk();
+    for (FakePeer* peer : {&caller, &pulse, &stream}) assert_reply(Reply::kOk, peer->receive());
   }
 
   void the_answer_waits_for_what_was_in_the_way() {

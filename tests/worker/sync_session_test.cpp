@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/cluster/notes.h"
+#include "common/cluster/range.h"
 #include "common/core/clock.h"
 #include "tests/support/bytes.h"
 #include "tests/support/frames.h"
@@ -33,6 +34,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
   CPPUNIT_TEST(what_is_malformed_is_named_and_does_nothing);
   CPPUNIT_TEST(a_pulse_tells_what_is_held);
+  CPPUNIT_TEST(whoever_is_being_filled_compares_without_a_floor);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -220,6 +222,23 @@ class SyncSessionTest : public CppUnit::TestFixture {
     (void)peer.begin(0);
     assert_reply(Reply::kOk, peer.ask(cluster::kBatch, good));
     CPPUNIT_ASSERT_EQUAL(std::string("value"), get(node, "bad"));
+  }
+
+  // What it lacks was not deleted: nothing that the other side has is a ghost by its floor.
+  void whoever_is_being_filled_compares_without_a_floor() {
+    const BoardNode node;
+    node.state().limits.tombstone_floor_hlc.store(4711);
+    for (const bool complete : {true, false}) {
+      node.board().complete.store(complete ? 1 : 0);
+      FakePeer peer(node.port());
+      (void)peer.hello();
+      const std::string answer = peer.ask(cluster::kCompare, "");
+      const auto reply = cluster::decode_compare_reply(answer);
+      CPPUNIT_ASSERT_MESSAGE(answer, reply.has_value());
+      CPPUNIT_ASSERT_EQUAL(node.id(), reply->id);
+      CPPUNIT_ASSERT_EQUAL(complete, reply->complete);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{complete ? 4711U : 0U}, reply->floor_hlc);
+    }
   }
 
   void a_pulse_tells_what_is_held() {

@@ -1,0 +1,85 @@
+// Goal: a repair that is owed is one that began after what made it due, and until then nobody takes the
+// node's word for its stream. Method: a real node beside fake ones that compare when they are told to.
+
+#include "tests/cluster_node/clients.h"
+#include "tests/cluster_node/fake_node.h"
+#include "tests/support/http_assert.h"
+
+namespace minivault::test {
+namespace {
+
+ClusterOptions one_node() {
+  return {.nodes = 1, .flags = {"-procs", "1", "-write-timeout", "3s"}, .start = false};
+}
+
+/// A node that was born alone, so it is complete, is joined by them.
+void join(Cluster& cluster, const std::vector<FakeNode*>& others) {
+  cluster.start(0, {{"CLUSTER_NODES", ""}});
+  unsigned count = 1;
+  for (FakeNode* other : others) {
+    other->call(cluster.port(0));
+    cluster.await_reachable(0, ++count);
+  }
+}
+
+}  // namespace
+
+class OwedTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(OwedTest);
+  CPPUNIT_TEST(a_ghost_during_a_repair_is_owed_anew);
+  CPPUNIT_TEST(before_all_is_paid_nobody_vouches);
+  CPPUNIT_TEST_SUITE_END();
+
+ public:
+  void a_ghost_during_a_repair_is_owed_anew() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    join(cluster, {&other});
+    other.say([](FakeNode::Words& words) { words.compares = words.holds_comparisons = true; });
+    drop_a_ghost(cluster, other);
+    eventually("a repair begins", [&] { return other.repairs() == 1; });
+    drop_a_ghost(cluster, other);
+    CPPUNIT_ASSERT_EQUAL(1U, other.repairs());
+    other.say([](FakeNode::Words& words) { words.holds_comparisons = false; });
+    eventually("another one begins", [&] { return other.repairs() > 1; });
+  }
+
+  // One that is complete has filled it; another one knows more of its stream, and has not been repaired with.
+  void before_all_is_paid_nobody_vouches() {
+    FakeNode first;
+    FakeNode second;
+    second.say([](FakeNode::Words& words) { words.id += 1; });
+    Cluster cluster(one_node());
+    join(cluster, {&first, &second});
+    cluster.kill(0);
+    first.say([](FakeNode::Words& words) { words.compares = true; });
+    second.say([](FakeNode::Words& words) { words.knows_more = true; });
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    cluster.await_reachable(0, 3);
+    eventually("it is filled",
+               [&] { return first.repairs() > 0 && cluster.health(0)["complete"].GetBool(); });
+    for (int i = 0; i < 5; ++i) {
+      assert_done(put(cluster, 0, "k", "v"));
+      const unsigned pulses = first.pulses();
+      eventually("it looks around", [&] { return first.pulses() > pulses + 1; });
+    }
+    CPPUNIT_ASSERT_EQUAL(1U, first.repairs());  // what was paid is not paid once more
+    for (const FakeNode::Record& record : first.records()) {
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, record.vouched);
+    }
+    second.say([](FakeNode::Words& words) { words.compares = true; });
+    eventually("it vouches", [&] { return first.vouched() != 0; });
+  }
+
+ private:
+  /// Whatever is told of the write.
+  static void drop_a_ghost(const Cluster& cluster, FakeNode& other) {
+    other.say([](FakeNode::Words& words) { words.drops_ghosts = true; });
+    (void)put(cluster, 0, "k", "v");
+    other.say([](FakeNode::Words& words) { words.drops_ghosts = false; });
+  }
+};
+
+CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(OwedTest, "owed_test");
+
+}  // namespace minivault::test
