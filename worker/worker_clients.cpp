@@ -75,12 +75,12 @@ void Worker::finish(Client& client) {
   const bool had_answers = std::exchange(client.had_answers, false) || !output.empty();
   if (!client.broken) send(client);
   if (!client.broken && !output.keep()) client.broken = true;
+  park(client);
   if (client.broken) {
     // The write queue still looks at the client's input.
     if (client.pending_writes == 0) destroy(client);
     return;
   }
-  park(client);
   if (!client.input_pinned()) client.connection.input().settle();
   output.settle();
   if (output.empty()) client.answer_memory.release();
@@ -135,10 +135,10 @@ bool Worker::must_read_first(Client& client) const {
          (answers_waiting_ > kManyAnswers ? kFewAnswers : kAnswerBacklog);
 }
 
-/// Puts the client among those whose answers wait, or takes it out.
+/// Puts the client among those whose answers wait, or takes it out. What a broken one has, waits for nothing.
 void Worker::park(Client& client) {
   const net::OutputBuffer& output = client.connection.output();
-  if (!output.held()) return net::List<Client, ParkedTag>::remove(client);
+  if (client.broken || !output.held()) return net::List<Client, ParkedTag>::remove(client);
   if (!net::List<Client, ParkedTag>::contains(client)) parked_.push_back(client);
   lowest_mark_ = std::min(lowest_mark_, output.next_mark());
 }
