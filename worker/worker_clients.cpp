@@ -34,6 +34,12 @@ void Worker::accepted(UniqueFd socket, bool http_only) {
   shared::add(services_.counters.connections_open, 1);
 }
 
+/// nullptr: none has that descriptor.
+Client* Worker::client_at(int fd) const {
+  const auto place = static_cast<std::size_t>(fd);
+  return place < clients_.size() ? clients_[place].get() : nullptr;
+}
+
 void Worker::destroy(Client& client) {
   memory_seen_ = std::numeric_limits<std::size_t>::max();  // whoever stood behind it in the line may try
   // Another process's copy of the socket would keep it among the watched.
