@@ -58,6 +58,8 @@ class FleetTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_an_open_loop_never_got_is_in_the_latencies_and_the_rate);
   CPPUNIT_TEST(what_a_closed_loop_never_got_is_in_the_latencies_and_the_rate);
   CPPUNIT_TEST(an_open_loop_lasts_as_long_as_its_schedule);
+  CPPUNIT_TEST(an_open_loop_sends_as_many_as_it_was_asked_to);
+  CPPUNIT_TEST(a_greeting_that_is_answered_in_no_protocol_is_refused);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -91,6 +93,31 @@ class FleetTest : public CppUnit::TestFixture {
     const Played played = play(server, 10, 2, 1);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, played.tally.errors());
     CPPUNIT_ASSERT(played.tally.finished_ns >= played.start_ns + 200'000'000);
+  }
+
+  /// At a rate whose period is no whole number of ns.
+  void an_open_loop_sends_as_many_as_it_was_asked_to() {
+    const FakeServer server(test::echo);
+    for (const auto& [rate, requests] : {std::pair{58U, 29U}, {29U, 7U}, {3'000U, 1'000U}}) {
+      const Played played = play(server, rate, requests, 100);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{requests}, played.tally.answered);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, played.tally.errors());
+    }
+  }
+
+  void a_greeting_that_is_answered_in_no_protocol_is_refused() {
+    const FakeServer server([](RawConnection& connection, unsigned number) {
+      connection.send("$\n");
+      test::ignore(connection, number);
+    });
+    Options options;
+    options.servers = {server.address()};
+    options.protocol = Protocol::kResp;
+    options.auth_key = "key";
+    const auto fleet = Fleet::open(options);
+    CPPUNIT_ASSERT(!fleet.has_value());
+    CPPUNIT_ASSERT_EQUAL(server.address().text() + ": its answer is not one of this protocol",
+                         fleet.error().message);
   }
 };
 
