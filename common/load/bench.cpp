@@ -1,6 +1,5 @@
 #include "common/load/bench.h"
 
-#include <rapidjson/document.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "common/core/clock.h"
 #include "common/load/fleet.h"
 #include "common/load/report.h"
+#include "common/load/server_pids.h"
 
 namespace minivault::load {
 namespace {
@@ -70,22 +70,6 @@ class Progress {
   std::uint64_t shown_ = 0;
 };
 
-/// The process that all processes named in a node's health descend from.
-Result<pid_t> supervisor_in(const std::string& health) {
-  rapidjson::Document document;
-  document.Parse(health.data(), health.size());
-  const auto unknown = [] { return fail(Code::kCorrupt, "-server-pid auto: the server names no processes"); };
-  if (document.HasParseError() || !document.IsObject() || !document.HasMember("processes")) return unknown();
-  const auto& list = document["processes"];
-  if (!list.IsArray() || list.Empty()) return unknown();
-  const auto& first = list[0];
-  if (!first.IsObject() || !first.HasMember("pid") || !first["pid"].IsInt()) return unknown();
-  const pid_t child = first["pid"].GetInt();
-  const auto family = read_processes(std::span(&child, 1));
-  if (!family) return tl::unexpected(family.error());
-  return family->front().parent;
-}
-
 Result<std::vector<pid_t>> server_pids(const Options& options) {
   if (!options.find_server_pids) return options.server_pids;
   client::Options how;
@@ -94,7 +78,7 @@ Result<std::vector<pid_t>> server_pids(const Options& options) {
   if (!connection) return tl::unexpected(connection.error());
   const auto health = connection->health();
   if (!health) return tl::unexpected(health.error());
-  const auto supervisor = supervisor_in(*health);
+  const auto supervisor = supervisor_in(*health, read_process);
   if (!supervisor) return tl::unexpected(supervisor.error());
   return std::vector<pid_t>{*supervisor};
 }

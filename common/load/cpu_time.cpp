@@ -17,13 +17,6 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-Result<ProcessCpu> read_process(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  if (!std::getline(file, line)) return fail(Code::kNotFound, "no process " + std::to_string(pid));
-  return parse_process_stat(line);
-}
-
 /// All there are; who ends meanwhile is left out.
 std::vector<ProcessCpu> all_processes() {
   std::vector<ProcessCpu> all;
@@ -92,6 +85,13 @@ Result<ProcessCpu> parse_process_stat(std::string_view line) {
     time->system_s /= ticks_a_second;
   }
   return process;
+}
+
+Result<ProcessCpu> read_process(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return fail(Code::kNotFound, "no process " + std::to_string(pid));
+  return parse_process_stat(line);
 }
 
 Result<std::vector<ProcessCpu>> read_processes(std::span<const pid_t> roots) {

@@ -31,6 +31,9 @@ struct ProcessCpu {
 /// Reads the line of /proc/PID/stat, whatever the process is called. Errors: kCorrupt.
 [[nodiscard]] Result<ProcessCpu> parse_process_stat(std::string_view line);
 
+/// Errors: kNotFound.
+[[nodiscard]] Result<ProcessCpu> read_process(pid_t pid);
+
 /// The processes of `roots` and all their descendants, each once. The kernel counts in steps of 10 ms.
 /// Errors: kNotFound, naming a root that does not run.
 [[nodiscard]] Result<std::vector<ProcessCpu>> read_processes(std::span<const pid_t> roots);
