@@ -66,13 +66,19 @@ void Worker::send_together() {
     auto& client = *static_cast<Client*>(owner);
     if (!client.connection.sent_together(result)) client.broken = true;
   };
+  const auto run = [&] {
+    // Told once: from then on there is none.
+    if (Status done = batch_.run(sent); !done) {
+      log_line(LogLevel::kWarning, "sends go one by one", {{"reason", done.error().message}});
+    }
+  };
   touched_.for_each([&](Client& client) {
     if (!batch_.available() || client.broken) return;
     if (!client.connection.send_together(durable, batch_, &client)) return;
     client.had_answers = true;
-    if (batch_.full()) batch_.run(sent);
+    if (batch_.full()) run();
   });
-  batch_.run(sent);
+  run();
 }
 
 /// The end of the turn for one client: its answers leave, and nothing of it points into the store any more.
