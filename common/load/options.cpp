@@ -33,7 +33,8 @@ constexpr std::string_view kHelp =
   -requests N       instead of a time
   -rate N           requests a second, at fixed moments (open loop; latency counts from these);
                     default: as fast as answers come (closed loop)
-  -preload          store every key first
+  -preload          store every key first, and wait until a node has checkpointed that and the
+                    processes of -server-pid are at rest, 30 s at most; other servers are not waited for
   -verify           compare each value that was read with what -preload stores
   -seed N           1; the same seed draws the same keys
   -auth KEY         not with memcache
