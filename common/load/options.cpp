@@ -39,7 +39,7 @@ constexpr std::string_view kHelp =
   -seed N           1; the same seed draws the same keys
   -auth KEY         not with memcache
   -server-pid PID   read the CPU time of this process and its children; repeatable; auto asks the
-                    first address for its processes
+                    first address, on this machine, for its processes
   -settle T         0; wait before reading it, for what the server does afterwards
   -errors-ok        exit with 0 in spite of errors
   -json             one JSON object instead of text

@@ -28,20 +28,22 @@ struct LogMarks {
 };
 
 std::optional<std::uint64_t> number_in(const rapidjson::Value& object, const char* name) {
-  if (!object.HasMember(name) || !object[name].IsUint64()) return std::nullopt;
-  return object[name].GetUint64();
+  const auto member = object.FindMember(name);
+  if (member == object.MemberEnd() || !member->value.IsUint64()) return std::nullopt;
+  return member->value.GetUint64();
 }
 
 /// nullopt: it is no node, or says nothing of its log.
 std::optional<LogMarks> marks_of(Connection& node) {
   const auto health = node.health();
+  if (!health) return {};
   rapidjson::Document document;
-  if (health) document.Parse(health->data(), health->size());
-  if (!health || document.HasParseError() || !document.IsObject() || !document.HasMember("log")) return {};
-  const auto& log = document["log"];
-  if (!log.IsObject()) return {};
-  const auto tail = number_in(log, "tail");
-  const auto checkpoint = number_in(log, "checkpoint");
+  document.Parse(health->data(), health->size());
+  if (document.HasParseError() || !document.IsObject()) return {};
+  const auto log = document.FindMember("log");
+  if (log == document.MemberEnd() || !log->value.IsObject()) return {};
+  const auto tail = number_in(log->value, "tail");
+  const auto checkpoint = number_in(log->value, "checkpoint");
   if (!tail || !checkpoint) return {};
   return LogMarks{*tail, *checkpoint};
 }
