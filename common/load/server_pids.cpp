@@ -16,11 +16,12 @@ struct Named {
 };
 
 std::optional<Named> named_by(const rapidjson::Value& entry) {
-  if (!entry.IsObject() || !entry.HasMember("pid") || !entry.HasMember("role")) return std::nullopt;
-  const auto& pid = entry["pid"];
-  const auto& role = entry["role"];
-  if (!pid.IsInt() || !role.IsString()) return std::nullopt;
-  return Named{{role.GetString(), role.GetStringLength()}, pid.GetInt()};
+  if (!entry.IsObject()) return std::nullopt;
+  const auto pid = entry.FindMember("pid");
+  const auto role = entry.FindMember("role");
+  if (pid == entry.MemberEnd() || role == entry.MemberEnd()) return std::nullopt;
+  if (!pid->value.IsInt() || !role->value.IsString()) return std::nullopt;
+  return Named{{role->value.GetString(), role->value.GetStringLength()}, pid->value.GetInt()};
 }
 
 /// A worker is called "worker 0".
@@ -49,11 +50,11 @@ Result<pid_t> supervisor_in(std::string_view health, const LookUp& look_up) {
   const auto unknown = [] { return fail(Code::kCorrupt, "-server-pid auto: the server names no processes"); };
   rapidjson::Document document;
   document.Parse(health.data(), health.size());
-  if (document.HasParseError() || !document.IsObject() || !document.HasMember("processes")) return unknown();
-  const auto& list = document["processes"];
-  if (!list.IsArray() || list.Empty()) return unknown();
+  if (document.HasParseError() || !document.IsObject()) return unknown();
+  const auto list = document.FindMember("processes");
+  if (list == document.MemberEnd() || !list->value.IsArray() || list->value.Empty()) return unknown();
   std::optional<pid_t> supervisor;
-  for (const auto& entry : list.GetArray()) {
+  for (const auto& entry : list->value.GetArray()) {
     const auto named = named_by(entry);
     if (!named) return unknown();
     const auto parent = parent_of(*named, look_up);
