@@ -70,8 +70,10 @@ bool PeerCalls::note(const net::Event& event) {
 void PeerCalls::run(std::uint64_t now_ms) {
   // By index: an answer may lead to a call, and that to a new line.
   for (std::size_t i = 0; i < lines_.size(); ++i) run(*lines_[i], now_ms);
-  std::erase_if(lines_, [now_ms](const auto& line) {
-    return line->waiting.empty() && now_ms >= line->used_ms + kIdleMs;
+  std::erase_if(lines_, [this, now_ms](const auto& line) {
+    if (!line->waiting.empty() || now_ms < line->used_ms + kIdleMs) return false;
+    close(*line);
+    return true;
   });
 }
 
@@ -130,8 +132,15 @@ Status PeerCalls::tell_answers(Line& line) {
   return {};
 }
 
-void PeerCalls::hang_up(Line& line, const Error& why) {
+/// A process that was just forked may have a copy of the socket: it would stay among the watched, under a
+/// number that is nobody's, or another's.
+void PeerCalls::close(Line& line) {
+  if (line.connection) poller_->forget(line.connection->fd());
   line.connection.reset();
+}
+
+void PeerCalls::hang_up(Line& line, const Error& why) {
+  close(line);
   line.lookup.reset();
   line.unsent.clear();
   line.answer_bytes = 0;

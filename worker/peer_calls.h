@@ -60,6 +60,7 @@ class PeerCalls {
   [[nodiscard]] Status dial(Line& line);
   [[nodiscard]] Status receive(Line& line);
   [[nodiscard]] Status tell_answers(Line& line);
+  void close(Line& line);
   void hang_up(Line& line, const Error& why);
 
   const ChildContext* context_;

@@ -115,7 +115,7 @@ void Worker::notice(const net::Event& event) {
     read_signals();
   } else if (peer_calls_.note(event)) {
     return;  // every turn looks after them
-  } else if (Client* client = clients_[static_cast<std::size_t>(event.fd)].get(); client != nullptr) {
+  } else if (Client* client = client_at(event.fd); client != nullptr) {
     client->connection.note(event);
     ready_.push_back(*client);
   }

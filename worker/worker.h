@@ -62,6 +62,7 @@ class Worker {
 
   // The end of a turn for a client (worker_clients.cpp).
   void accepted(UniqueFd socket, bool http_only);
+  [[nodiscard]] Client* client_at(int fd) const;
   void finish_touched();
   void send_together();
   void finish(Client& client);

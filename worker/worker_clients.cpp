@@ -34,6 +34,12 @@ void Worker::accepted(UniqueFd socket, bool http_only) {
   shared::add(services_.counters.connections_open, 1);
 }
 
+/// nullptr: none has that descriptor.
+Client* Worker::client_at(int fd) const {
+  const auto place = static_cast<std::size_t>(fd);
+  return place < clients_.size() ? clients_[place].get() : nullptr;
+}
+
 void Worker::destroy(Client& client) {
   memory_seen_ = std::numeric_limits<std::size_t>::max();  // whoever stood behind it in the line may try
   // Another process's copy of the socket would keep it among the watched.
@@ -60,13 +66,19 @@ void Worker::send_together() {
     auto& client = *static_cast<Client*>(owner);
     if (!client.connection.sent_together(result)) client.broken = true;
   };
+  const auto run = [&] {
+    // Told once: from then on there is none.
+    if (Status done = batch_.run(sent); !done) {
+      log_line(LogLevel::kWarning, "sends go one by one", {{"reason", done.error().message}});
+    }
+  };
   touched_.for_each([&](Client& client) {
     if (!batch_.available() || client.broken) return;
     if (!client.connection.send_together(durable, batch_, &client)) return;
     client.had_answers = true;
-    if (batch_.full()) batch_.run(sent);
+    if (batch_.full()) run();
   });
-  batch_.run(sent);
+  run();
 }
 
 /// The end of the turn for one client: its answers leave, and nothing of it points into the store any more.
@@ -75,12 +87,12 @@ void Worker::finish(Client& client) {
   const bool had_answers = std::exchange(client.had_answers, false) || !output.empty();
   if (!client.broken) send(client);
   if (!client.broken && !output.keep()) client.broken = true;
+  park(client);
   if (client.broken) {
     // The write queue still looks at the client's input.
     if (client.pending_writes == 0) destroy(client);
     return;
   }
-  park(client);
   if (!client.input_pinned()) client.connection.input().settle();
   output.settle();
   if (output.empty()) client.answer_memory.release();
@@ -135,10 +147,10 @@ bool Worker::must_read_first(Client& client) const {
          (answers_waiting_ > kManyAnswers ? kFewAnswers : kAnswerBacklog);
 }
 
-/// Puts the client among those whose answers wait, or takes it out.
+/// Puts the client among those whose answers wait, or takes it out. What a broken one has, waits for nothing.
 void Worker::park(Client& client) {
   const net::OutputBuffer& output = client.connection.output();
-  if (!output.held()) return net::List<Client, ParkedTag>::remove(client);
+  if (client.broken || !output.held()) return net::List<Client, ParkedTag>::remove(client);
   if (!net::List<Client, ParkedTag>::contains(client)) parked_.push_back(client);
   lowest_mark_ = std::min(lowest_mark_, output.next_mark());
 }

@@ -1,6 +1,7 @@
 """What the rivals' own load generators say of the same servers: a check that ours is fair."""
 
 import csv
+import math
 import re
 import subprocess
 import time
@@ -41,7 +42,7 @@ def _microseconds(text):
 
 def wrk(running, flags, _rate, seconds):
     url = f"http://{running.address}/key:000000000000"
-    command = [find("wrk"), "-t1", "-c" + flags.get("-connections", "50"), f"-d{int(seconds)}s", "--latency", url]
+    command = [find("wrk"), "-t1", "-c" + flags.get("-connections", "50"), f"-d{math.ceil(seconds)}s", "--latency", url]
     output, cpu, _ = _timed(running, command)
     requests = int(re.search(r"(\d+) requests in", output).group(1))
     latency = dict(re.findall(r"(50|99)%\s+([\d.]+(?:us|ms|s))", output))

@@ -348,8 +348,10 @@ std::string help_text() {
     std::string flag(setting.name);
     if (setting.kind == Kind::kValue) flag.append(" ").append(setting.value_name);
     add_line(text, std::move(flag), setting.help);
-    const bool has_default = setting.kind == Kind::kValue && !setting.default_text.empty();
-    if (has_default) text.append(" (default ").append(setting.default_text).append(")");
+    // A switch is off unless it is given, but for those that say otherwise.
+    const bool off = setting.kind == Kind::kSwitch && setting.default_text == "false";
+    if (!off && !setting.default_text.empty())
+      text.append(" (default ").append(setting.default_text).append(")");
     text += '\n';
   }
   text += "Instead of running:\n";

@@ -17,13 +17,6 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-Result<ProcessCpu> read_process(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  if (!std::getline(file, line)) return fail(Code::kNotFound, "no process " + std::to_string(pid));
-  return parse_process_stat(line);
-}
-
 /// All there are; who ends meanwhile is left out.
 std::vector<ProcessCpu> all_processes() {
   std::vector<ProcessCpu> all;
@@ -39,8 +32,28 @@ std::vector<ProcessCpu> all_processes() {
   return all;
 }
 
-bool contains(std::span<const ProcessCpu> processes, pid_t pid) {
-  return std::any_of(processes.begin(), processes.end(), [pid](const auto& one) { return one.pid == pid; });
+/// nullptr: it is not among them.
+const ProcessCpu* find(std::span<const ProcessCpu> processes, pid_t pid) {
+  const auto found =
+      std::find_if(processes.begin(), processes.end(), [pid](const auto& one) { return one.pid == pid; });
+  return found != processes.end() ? &*found : nullptr;
+}
+
+void subtract(CpuTime& from, const CpuTime& time) {
+  from.user_s -= time.user_s;
+  from.system_s -= time.system_s;
+}
+
+/// Who has, or would have, been given the time of a process that ended: its nearest ancestor that lives.
+pid_t heir_of(const ProcessCpu& process, std::span<const ProcessCpu> before,
+              std::span<const ProcessCpu> after) {
+  pid_t heir = process.parent;
+  while (find(after, heir) == nullptr) {
+    const ProcessCpu* ancestor = find(before, heir);
+    if (ancestor == nullptr) return 0;
+    heir = ancestor->parent;
+  }
+  return heir;
 }
 
 double seconds(const timeval& time) {
@@ -61,33 +74,38 @@ Result<ProcessCpu> parse_process_stat(std::string_view line) {
   std::istringstream front{std::string(line.substr(0, name_begin))};
   std::istringstream back{std::string(line.substr(name_end + 1))};
   std::string skipped;
-  double user = 0;
-  double system = 0;
-  double children_user = 0;
-  double children_system = 0;
   front >> process.pid;
   back >> skipped >> process.parent;  // fields 3 and 4 of proc(5)
   for (int field = 5; field <= 13; ++field) back >> skipped;
-  back >> user >> system >> children_user >> children_system;
+  for (CpuTime* time : {&process.time, &process.ended}) back >> time->user_s >> time->system_s;
   if (!front || !back) return corrupt();
   const auto ticks_a_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  process.time.user_s = (user + children_user) / ticks_a_second;
-  process.time.system_s = (system + children_system) / ticks_a_second;
+  for (CpuTime* time : {&process.time, &process.ended}) {
+    time->user_s /= ticks_a_second;
+    time->system_s /= ticks_a_second;
+  }
   return process;
+}
+
+Result<ProcessCpu> read_process(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return fail(Code::kNotFound, "no process " + std::to_string(pid));
+  return parse_process_stat(line);
 }
 
 Result<std::vector<ProcessCpu>> read_processes(std::span<const pid_t> roots) {
   const std::vector<ProcessCpu> all = all_processes();
   std::vector<ProcessCpu> found;
   for (const pid_t root : roots) {
-    const auto process =
-        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.pid == root; });
-    if (process == all.end()) return fail(Code::kNotFound, "no process " + std::to_string(root));
-    if (!contains(found, root)) found.push_back(*process);
+    const ProcessCpu* process = find(all, root);
+    if (process == nullptr) return fail(Code::kNotFound, "no process " + std::to_string(root));
+    if (find(found, root) == nullptr) found.push_back(*process);
   }
   for (std::size_t i = 0; i < found.size(); ++i) {
     for (const ProcessCpu& candidate : all) {
-      if (candidate.parent == found[i].pid && !contains(found, candidate.pid)) found.push_back(candidate);
+      if (candidate.parent == found[i].pid && find(found, candidate.pid) == nullptr)
+        found.push_back(candidate);
     }
   }
   return found;
@@ -96,11 +114,25 @@ Result<std::vector<ProcessCpu>> read_processes(std::span<const pid_t> roots) {
 std::vector<ProcessCpu> used_between(std::span<const ProcessCpu> before, std::span<const ProcessCpu> after) {
   std::vector<ProcessCpu> used(after.begin(), after.end());
   for (ProcessCpu& process : used) {
-    for (const ProcessCpu& earlier : before) {
-      if (earlier.pid != process.pid) continue;
-      process.time.user_s -= earlier.time.user_s;
-      process.time.system_s -= earlier.time.system_s;
-    }
+    const ProcessCpu* earlier = find(before, process.pid);
+    if (earlier == nullptr) continue;
+    subtract(process.time, earlier->time);
+    subtract(process.ended, earlier->ended);
+  }
+  for (const ProcessCpu& process : before) {
+    if (find(after, process.pid) != nullptr) continue;
+    const auto heir = std::find_if(used.begin(), used.end(), [&](const ProcessCpu& one) {
+      return one.pid == heir_of(process, before, after);
+    });
+    if (heir == used.end()) continue;
+    subtract(heir->ended, process.time);
+    subtract(heir->ended, process.ended);
+  }
+  for (ProcessCpu& process : used) {
+    // Nothing came to who ignores the ends of its children.
+    process.time.user_s += std::max(process.ended.user_s, 0.0);
+    process.time.system_s += std::max(process.ended.system_s, 0.0);
+    process.ended = {};
   }
   return used;
 }

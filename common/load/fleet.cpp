@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "common/core/clock.h"
@@ -37,6 +38,9 @@ Status greet(const Socket& socket, Codec& codec, const client::Address& server) 
     received.append(room.data(), *got);
     const Answer answer = codec.parse(received);
     if (answer.kind == Answer::Kind::kDone) return {};
+    if (answer.kind == Answer::Kind::kBad) {
+      return fail(Code::kCorrupt, server.text() + ": its answer is not one of this protocol");
+    }
     if (answer.kind != Answer::Kind::kUnknown) {
       return fail(Code::kUnauthorized, server.text() + ": the key was refused");
     }
@@ -131,21 +135,20 @@ Tally Fleet::play(const Options& options, const Values& values, const Watcher& w
   });
 
   const std::uint64_t start_ns = monotonic_ns();
-  double seconds = static_cast<double>(options.duration.count()) / 1000;
-  if (options.requests > 0 && options.rate > 0) {
-    seconds = static_cast<double>(options.requests) / static_cast<double>(options.rate);
+  std::uint64_t deadline_ns = start_ns + static_cast<std::uint64_t>(options.duration.count()) * 1'000'000;
+  if (options.requests > 0) deadline_ns = Task::kNoLimit;
+  std::optional<Schedule> schedule;
+  if (options.rate > 0) {
+    schedule.emplace(start_ns, static_cast<double>(options.rate), connections_);
+    if (options.requests > 0) deadline_ns = schedule->due_ns(options.requests);  // of the first too many
   }
   std::vector<Task> tasks(runners_.size());
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     tasks[i].pipeline = batch;
     if (options.verify) tasks[i].verify = &values;
     if (options.requests > 0) tasks[i].requests = share(options.requests, tasks.size(), i);
-    if (options.requests == 0 || options.rate > 0) {
-      tasks[i].deadline_ns = start_ns + static_cast<std::uint64_t>(seconds * 1e9);
-    }
-    if (options.rate == 0) continue;
-    const Schedule schedule(start_ns, static_cast<double>(options.rate), connections_);
-    tasks[i].pacer.emplace(schedule, i, tasks.size(), connections_);
+    tasks[i].deadline_ns = deadline_ns;
+    if (schedule) tasks[i].pacer.emplace(*schedule, i, tasks.size(), connections_);
   }
   return run(tasks, watcher);
 }

@@ -47,7 +47,7 @@ Head parse_head(std::string_view head) {
   if (!status || *status < 200) return {};
   if (!length) return {*status == 204 ? Answer::Kind::kDone : Answer::Kind::kBad, 0};
   const auto bytes = number_of(*length);
-  if (!bytes) return {};
+  if (!bytes || *bytes > kLargestBody) return {};
   return {kind_of_status(static_cast<unsigned>(*status)), *bytes};
 }
 

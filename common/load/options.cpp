@@ -33,12 +33,13 @@ constexpr std::string_view kHelp =
   -requests N       instead of a time
   -rate N           requests a second, at fixed moments (open loop; latency counts from these);
                     default: as fast as answers come (closed loop)
-  -preload          store every key first
+  -preload          store every key first, and wait until a node has checkpointed that and the
+                    processes of -server-pid are at rest, 30 s at most; other servers are not waited for
   -verify           compare each value that was read with what -preload stores
   -seed N           1; the same seed draws the same keys
   -auth KEY         not with memcache
   -server-pid PID   read the CPU time of this process and its children; repeatable; auto asks the
-                    first address for its processes
+                    first address, on this machine, for its processes
   -settle T         0; wait before reading it, for what the server does afterwards
   -errors-ok        exit with 0 in spite of errors
   -json             one JSON object instead of text

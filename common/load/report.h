@@ -13,7 +13,7 @@ namespace minivault::load {
 struct Report {
   Options options;
   Tally tally;
-  double seconds = 0;  ///< from the first request to the last answer
+  double seconds = 0;  ///< from the first request to Tally::finished_ns
   CpuTime own;
   std::vector<ProcessCpu> server;  ///< empty where no -server-pid was given
 

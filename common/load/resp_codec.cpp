@@ -50,8 +50,9 @@ class RespCodec final : public Codec {
       case '+':
         return line_answer(Answer::Kind::kDone, *line);
       case ':': {
-        const bool enough = number_of(line->substr(1)).value_or(0) >= wait_;
-        return line_answer(enough ? Answer::Kind::kDone : Answer::Kind::kRefused, *line);
+        const auto replicas = number_of(line->substr(1));
+        if (!replicas) return {Answer::Kind::kBad, 0, {}};
+        return line_answer(*replicas >= wait_ ? Answer::Kind::kDone : Answer::Kind::kRefused, *line);
       }
       case '_':
         return line_answer(Answer::Kind::kMissing, *line);

@@ -139,8 +139,7 @@ class Runner::Run {
     tally_.answered += last - first;
     under_way_ -= last - first;
     progress_ns_ = tally_.finished_ns = now_ns_;
-    if (!pacer_) return tally_.latency.record(now_ns_ - sent_ns_[i], last - first);
-    for (; first < last; ++first) tally_.latency.record(now_ns_ - pacer_->due_ns(i, first));
+    record(i, first, last);
   }
 
   void release_due() {
@@ -176,25 +175,39 @@ class Runner::Run {
   }
 
   void bury(std::size_t i, const Error& why) {
+    const Lane& lane = runner_.lanes_[i];
     runner_.dead_[i] = true;
     --alive_;
-    if (pacer_) backlog_ -= due_[i] - runner_.lanes_[i].sent();
+    if (pacer_) backlog_ -= due_[i] - lane.sent();
     ++tally_.broken;
     if (tally_.first_break.empty()) tally_.first_break = why.message;
-    tally_.lost += runner_.lanes_[i].outstanding();
-    under_way_ -= runner_.lanes_[i].outstanding();
-    (void)::epoll_ctl(runner_.epoll_.get(), EPOLL_CTL_DEL, runner_.lanes_[i].fd(), nullptr);
+    tally_.lost += lane.outstanding();
+    under_way_ -= lane.outstanding();
+    record(i, lane.answered(), lane.sent());
+    (void)::epoll_ctl(runner_.epoll_.get(), EPOLL_CTL_DEL, lane.fd(), nullptr);
   }
 
-  /// What was due and never sent waited until now at least: leaving it out would be the omission.
+  /// The requests [first, last) of a lane waited until now, or at least until now.
+  void record(std::size_t i, std::uint64_t first, std::uint64_t last) {
+    if (!pacer_) return tally_.latency.record(now_ns_ - sent_ns_[i], last - first);
+    for (; first < last; ++first) tally_.latency.record(now_ns_ - pacer_->due_ns(i, first));
+  }
+
+  /// What was not answered, sent or not, waited until now at least: leaving it out would be the omission. For
+  /// the same reason silence at the end is time too.
   void close_books() {
     tally_.answered -= waits_;
     for (std::size_t i = 0; i < runner_.lanes_.size(); ++i) {
       const Lane& lane = runner_.lanes_[i];
       if (!runner_.dead_[i] && lane.outstanding() > 0) bury(i, {Code::kTimedOut, "no answer in time"});
-      for (std::uint64_t turn = lane.sent(); turn < due_[i]; ++turn, ++tally_.unsent) {
-        tally_.latency.record(now_ns_ - pacer_->due_ns(i, turn));
-      }
+      if (due_[i] <= lane.sent()) continue;
+      tally_.unsent += due_[i] - lane.sent();
+      record(i, lane.sent(), due_[i]);
+    }
+    if (tally_.lost + tally_.unsent + tally_.broken > 0) {
+      tally_.finished_ns = now_ns_;
+    } else if (pacer_ && !watch_.stop.load(std::memory_order_relaxed)) {
+      tally_.finished_ns = std::max(tally_.finished_ns, task_.deadline_ns);
     }
   }
 

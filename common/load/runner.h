@@ -27,6 +27,8 @@ struct Tally {
   std::uint64_t unsent = 0;      ///< due in the open loop, and not sent when it ended
   std::uint64_t broken = 0;      ///< connections
   std::string first_break;       ///< why the first of them broke
+  /// When the last answer came; in the open loop not before its time was over, and where anything was lost,
+  /// unsent or broken not before nobody waited any more.
   std::uint64_t finished_ns = 0;
   Histogram latency;
 

@@ -16,8 +16,11 @@ class Schedule {
 
   /// The moment of request `turn` (0, 1, …) of a connection (0 to connections - 1).
   [[nodiscard]] std::uint64_t due_ns(std::size_t connection, std::uint64_t turn) const {
-    const auto request = static_cast<double>(turn * connections_ + connection);
-    return start_ns_ + static_cast<std::uint64_t>(request * period_ns_);
+    return due_ns(turn * connections_ + connection);
+  }
+  /// Of request `number` (0, 1, …) of all connections together: until then exactly so many were due.
+  [[nodiscard]] std::uint64_t due_ns(std::uint64_t number) const {
+    return start_ns_ + static_cast<std::uint64_t>(static_cast<double>(number) * period_ns_);
   }
 
  private:

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/core/assert.h"
 #include "common/net/block.h"
 #include "common/net/frozen_bytes.h"
 
@@ -64,7 +65,10 @@ class OutputBuffer {
   [[nodiscard]] bool empty() const { return backlog() == 0; }
   [[nodiscard]] bool held() const { return first_hold_ < holds_.size(); }
   /// The mark that the next held bytes wait for. REQUIRES: held().
-  [[nodiscard]] std::uint64_t next_mark() const { return holds_[first_hold_].mark; }
+  [[nodiscard]] std::uint64_t next_mark() const {
+    MV_ASSERT(held());
+    return holds_[first_hold_].mark;
+  }
 
   /// Drops the holds that `reached` satisfies.
   void release(std::uint64_t reached);

@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <utility>
 
 namespace minivault::net {
 namespace {
 
-/// One call, and what became of the first so many; the results of all that was not taken stay as they are.
-std::size_t submit(io_uring& ring, std::array<int, SendBatch::kMost>& results) {
+/// One call for `wanted` sends, and what became of each; the results of all that was not taken stay as they
+/// are.
+Status submit(io_uring& ring, std::size_t wanted, std::array<int, SendBatch::kMost>& results) {
   int submitted = 0;
   do {
     submitted = io_uring_submit(&ring);
@@ -23,11 +25,16 @@ std::size_t submit(io_uring& ring, std::array<int, SendBatch::kMost>& results) {
     do {
       waited = io_uring_wait_cqe(&ring, &completion);  // it is there already
     } while (waited == -EINTR);
-    if (waited < 0) return i;
+    if (waited < 0) return fail_errno("io_uring failed", -waited);
     results[completion->user_data] = completion->res;
     io_uring_cqe_seen(&ring, completion);
   }
-  return count;
+  if (submitted < 0) return fail_errno("io_uring failed", -submitted);
+  if (count < wanted) {
+    return fail(Code::kIo, "io_uring failed: it took " + std::to_string(count) + " of " +
+                               std::to_string(wanted) + " sends");
+  }
+  return {};
 }
 
 }  // namespace
@@ -57,13 +64,15 @@ void SendBatch::add(int fd, std::string_view bytes, void* owner) {
   owners_[count_++] = owner;
 }
 
-void SendBatch::run(const std::function<void(void* owner, int result)>& sent) {
+Status SendBatch::run(const std::function<void(void* owner, int result)>& sent) {
   const std::size_t count = std::exchange(count_, 0);
-  if (count == 0) return;
+  if (count == 0) return {};
   std::array<int, kMost> results;
   results.fill(-EINTR);
-  if (submit(*ring_, results) < count) ring_.reset();  // and with it what it was given and did not do
+  Status done = submit(*ring_, count, results);
+  if (!done) ring_.reset();  // and with it what it was given and did not do
   for (std::size_t i = 0; i < count; ++i) sent(owners_[i], results[i]);
+  return done;
 }
 
 }  // namespace minivault::net

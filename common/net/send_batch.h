@@ -34,8 +34,8 @@ class SendBatch {
 
   /// Sends what was added, and tells of each in turn how many bytes were taken, or the negated errno. Where
   /// the ring itself fails, what it did not take ends with -EINTR, what it took and does not tell of with
-  /// -EIO, and the batch is available() no more.
-  void run(const std::function<void(void* owner, int result)>& sent);
+  /// -EIO, and the batch is available() no more. Errors: kIo, why it failed, and all were told.
+  [[nodiscard]] Status run(const std::function<void(void* owner, int result)>& sent);
 
  private:
   struct Close {

@@ -172,6 +172,8 @@ class SettingsTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT(help.find("\n  -port PORT   ") != std::string::npos);
     CPPUNIT_ASSERT(help.find("(default 3000)\n") != std::string::npos);
+    CPPUNIT_ASSERT(help.find("where the kernel can (default true)\n") != std::string::npos);
+    CPPUNIT_ASSERT(help.find("(default false)") == std::string::npos);  // what a switch is unless it is given
     CPPUNIT_ASSERT(help.ends_with('\n'));
     constexpr std::size_t kTerminalWidth = 110;
     for (std::size_t start = 0; start < help.size(); start = help.find('\n', start) + 1) {

@@ -4,10 +4,13 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 #include <rapidjson/document.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
+#include "tests/client/fake_server.h"
 #include "tests/support/node.h"
 
 namespace minivault::test {
@@ -64,6 +67,8 @@ class BenchTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_pause_of_the_server_is_in_the_latency);
   CPPUNIT_TEST(a_lost_server_is_an_error);
   CPPUNIT_TEST(sends_its_key);
+  CPPUNIT_TEST(charges_no_other_process);
+  CPPUNIT_TEST(measures_once_the_preload_is_done_with);
   CPPUNIT_TEST(refuses_wrong_usage);
   CPPUNIT_TEST_SUITE_END();
 
@@ -147,7 +152,7 @@ class BenchTest : public CppUnit::TestFixture {
 
   /// A closed loop would ask one request a connection in the pause, and call the server fast.
   void a_pause_of_the_server_is_in_the_latency() {
-    const Node node({.flags = {"-procs", "1"}});
+    const Node node({.flags = {"-procs", "1", "-sync", "none"}});  // a busy disk is not what is asked about
     const pid_t worker = node.child("worker");
     std::jthread pause([&] {
       eventually("requests arrive", [&] {
@@ -192,6 +197,42 @@ class BenchTest : public CppUnit::TestFixture {
         run({minivault_binary(), "bench", node.address(), "-auth", "wrong", "-requests", "1"});
     CPPUNIT_ASSERT_EQUAL(1, wrong.status);
     CPPUNIT_ASSERT(wrong.err.find("refused") != std::string::npos);
+  }
+
+  /// Numbers in a health from elsewhere may be those of processes here.
+  void charges_no_other_process() {
+    const std::string health =
+        R"({"processes":[{"role":"worker","number":0,"pid":)" + std::to_string(::getpid()) + "}]}";
+    const FakeServer server([&](RawConnection& connection, unsigned) {
+      for (;;) {
+        const SeenRequest request = receive_request(connection);
+        connection.send(ok_answer(request.opcode == 5 ? health : ""));
+      }
+    });
+    const Finished refused = run({minivault_binary(), "bench", server.address().text(), "-server-pid", "auto",
+                                  "-requests", "10", "-connections", "1"});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.out, 1, refused.status);
+    CPPUNIT_ASSERT_MESSAGE(refused.err, refused.err.find("-server-pid auto: the server's worker is process " +
+                                                         std::to_string(::getpid())) != std::string::npos);
+  }
+
+  void measures_once_the_preload_is_done_with() {
+    std::atomic<int> healths = 0;
+    std::atomic<int> healths_before_gets = -1;
+    const FakeServer server([&](RawConnection& connection, unsigned) {
+      for (;;) {
+        const SeenRequest request = receive_request(connection);
+        int none = -1;
+        if (request.opcode == 1) healths_before_gets.compare_exchange_strong(none, healths);
+        const std::string checkpoint = request.opcode == 5 && ++healths >= 4 ? "100" : "99";
+        const std::string health = R"({"log":{"tail":100,"checkpoint":)" + checkpoint + "}}";
+        connection.send(ok_answer(request.opcode == 5 ? health : ""));
+      }
+    });
+    const Finished done = run({minivault_binary(), "bench", server.address().text(), "-preload", "-keys", "3",
+                               "-requests", "10", "-connections", "1"});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    CPPUNIT_ASSERT_EQUAL(4, healths_before_gets.load());
   }
 
   void refuses_wrong_usage() {

@@ -60,6 +60,21 @@ void assert_bad(Codec& codec, const std::string& bytes) {
   CPPUNIT_ASSERT_MESSAGE(bytes, codec.parse(bytes).kind == Kind::kBad);
 }
 
+/// Whatever a line begins with: without both bytes of its end, or without anything before them, it is none.
+void assert_lines_end_well(Codec& codec, const std::string& firsts) {
+  for (const std::string& bad : {"\n", "\r\n", "\r\r\n"}) assert_bad(codec, bad);
+  for (const char first : firsts) assert_bad(codec, std::string(1, first) + "\n");
+}
+
+/// Sizes that, with what is around them, begin again at zero, or that no value has.
+void assert_sizes_are_bounded(Codec& codec, const std::string& front, const std::string& back) {
+  for (const char* size : {"18446744073709551615", "18446744073709551614", "18446744073709551580",
+                           "18446744073709551616", "9223372036854775807", "4294967296"}) {
+    assert_bad(codec, front + size + back);
+    assert_bad(codec, front + size + back + "\r\n\r\n");
+  }
+}
+
 std::string http(const std::string& status, const std::string& body) {
   return "HTTP/1.1 " + status +
          "\r\nContent-Type: application/json\r\ncontent-length: " + std::to_string(body.size()) +
@@ -117,6 +132,11 @@ class CodecTest : public CppUnit::TestFixture {
     assert_bad(*codec, "$5\r\nhelloXX");
     assert_bad(*codec, "HD\r\n");
     assert_bad(*codec, std::string(5000, '+'));
+    assert_bad(*codec, ":\r\n");
+    assert_bad(*codec, ":many\r\n");
+    assert_bad(*codec, "+OK\n");
+    assert_lines_end_well(*codec, "$+:_-*");
+    assert_sizes_are_bounded(*codec, "$", "\r\n");
   }
 
   void resp_waits_for_replicas() {
@@ -152,6 +172,8 @@ class CodecTest : public CppUnit::TestFixture {
     assert_answer(*codec, Kind::kRefused, "", "SERVER_ERROR out of memory\r\n");
     assert_bad(*codec, "VA\r\n");
     assert_bad(*codec, "STORED\r\n");
+    assert_lines_end_well(*codec, "VHEN");
+    assert_sizes_are_bounded(*codec, "VA ", "\r\n");
   }
 
   void http_requests() {
@@ -178,6 +200,7 @@ class CodecTest : public CppUnit::TestFixture {
     assert_bad(*codec, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     assert_bad(*codec, "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n");
     assert_bad(*codec, std::string(20'000, 'H'));
+    assert_sizes_are_bounded(*codec, "HTTP/1.1 200 OK\r\nContent-Length: ", "\r\n\r\n");
   }
 
   /// A head is remembered; the next one may differ in a digit.

@@ -61,6 +61,8 @@ class CompareTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(tells_how_workers_share_the_work);
   CPPUNIT_TEST(an_interrupt_ends_every_server);
   CPPUNIT_TEST(names_a_work_it_does_not_know);
+  CPPUNIT_TEST(says_that_the_floor_is_missing);
+  CPPUNIT_TEST(asks_wrk_for_a_second_at_least);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -120,6 +122,42 @@ class CompareTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(done.status != 0);
     CPPUNIT_ASSERT(done.err.find("juggle") != std::string::npos);
     CPPUNIT_ASSERT(done.err.find("get-p64") != std::string::npos);
+  }
+
+  void says_that_the_floor_is_missing() {
+    if (!python_is_here()) return;
+    const TemporaryDirectory directory;
+    const std::string minivault = directory.write("minivault", "");
+    fs::permissions(minivault, fs::perms::owner_all);
+    const auto list = [&](std::vector<std::string> flags) {
+      flags.insert(flags.end(), {"--minivault", minivault, "--list"});
+      return run(compare(directory, flags)).err;
+    };
+    CPPUNIT_ASSERT_EQUAL("compare: left out, for " + directory.file("bench_floor") + " is not there: floor\n",
+                         list({"--only", ""}));
+    CPPUNIT_ASSERT_EQUAL(std::string(), list({"--only", "minivault"}));  // nobody asked for it
+    CPPUNIT_ASSERT_EQUAL(std::string(), list({"--only", "", "--floor", minivault}));
+  }
+
+  /// wrk counts in whole seconds, and takes none at all for a mistake.
+  void asks_wrk_for_a_second_at_least() {
+    if (!python_is_here()) return;
+    const std::string script =
+        "import sys, types; sys.path.insert(0, sys.argv[1])\n"
+        "from network import other_tools\n"
+        "asked = []\n"
+        "def timed(running, command):\n"
+        "  asked.extend(command)\n"
+        "  return '1 requests in\\nRequests/sec: 1.0\\n50% 1us\\n99% 1us', 0, 0\n"
+        "other_tools._timed = timed\n"
+        "other_tools.wrk(types.SimpleNamespace(address='a'), {}, 0, float(sys.argv[2]))\n"
+        "print([word for word in asked if word and word.startswith('-d')][0])";
+    for (const auto& [asked, told] :
+         {std::pair{"0.2", "-d1s\n"}, {"1", "-d1s\n"}, {"1.5", "-d2s\n"}, {"5", "-d5s\n"}}) {
+      const Finished done =
+          run({"/usr/bin/env", "python3", "-B", "-c", script, source_directory() / "bench", asked});
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, std::string(told), done.out);
+    }
   }
 
  private:

@@ -65,6 +65,8 @@ class CpuTimeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(finds_descendants_with_their_time);
   CPPUNIT_TEST(names_the_process_that_is_not_there);
   CPPUNIT_TEST(subtracts_what_was_before);
+  CPPUNIT_TEST(who_ended_meanwhile_counts_for_what_it_used_meanwhile);
+  CPPUNIT_TEST(a_child_that_ends_takes_its_past_along);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -76,8 +78,10 @@ class CpuTimeTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(name, process->name);
       CPPUNIT_ASSERT_EQUAL(pid_t{4711}, process->pid);
       CPPUNIT_ASSERT_EQUAL(pid_t{4242}, process->parent);
-      CPPUNIT_ASSERT_DOUBLES_EQUAL(350 / hertz, process->time.user_s, 1e-9);
-      CPPUNIT_ASSERT_DOUBLES_EQUAL(75 / hertz, process->time.system_s, 1e-9);
+      CPPUNIT_ASSERT_DOUBLES_EQUAL(250 / hertz, process->time.user_s, 1e-9);
+      CPPUNIT_ASSERT_DOUBLES_EQUAL(50 / hertz, process->time.system_s, 1e-9);
+      CPPUNIT_ASSERT_DOUBLES_EQUAL(100 / hertz, process->ended.user_s, 1e-9);
+      CPPUNIT_ASSERT_DOUBLES_EQUAL(25 / hertz, process->ended.system_s, 1e-9);
     }
   }
 
@@ -117,12 +121,37 @@ class CpuTimeTest : public CppUnit::TestFixture {
   }
 
   void subtracts_what_was_before() {
-    const std::vector<ProcessCpu> before{{1, 0, "a", {1, 2}}, {2, 1, "ended", {5, 5}}};
-    const std::vector<ProcessCpu> after{{1, 0, "a", {1.5, 4}}, {3, 1, "new", {0.25, 0}}};
+    const std::vector<ProcessCpu> before{{1, 0, "a", {1, 2}, {}}, {2, 1, "ended", {5, 5}, {}}};
+    const std::vector<ProcessCpu> after{{1, 0, "a", {1.5, 4}, {}}, {3, 1, "new", {0.25, 0}, {}}};
     const auto used = used_between(before, after);
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, used.size());
     CPPUNIT_ASSERT_DOUBLES_EQUAL(2.5, used[0].time.total_s(), 1e-9);
     CPPUNIT_ASSERT_DOUBLES_EQUAL(0.25, used[1].time.total_s(), 1e-9);
+  }
+
+  void who_ended_meanwhile_counts_for_what_it_used_meanwhile() {
+    // A child and its child; both have ended.
+    const std::vector<ProcessCpu> before{
+        {1, 0, "root", {1, 1}, {0.5, 0}}, {2, 1, "child", {4, 2}, {}}, {3, 2, "grandchild", {8, 0}, {}}};
+    const std::vector<ProcessCpu> after{{1, 0, "root", {1.25, 1}, {0.5 + 4.5 + 8.25, 2.125}}};
+    const auto used = used_between(before, after);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, used.size());
+    CPPUNIT_ASSERT_DOUBLES_EQUAL(0.25 + 0.5 + 0.25, used[0].time.user_s, 1e-9);
+    CPPUNIT_ASSERT_DOUBLES_EQUAL(0.125, used[0].time.system_s, 1e-9);
+    // Whose end nobody waits for is in no parent's time.
+    const std::vector<ProcessCpu> ignored{{1, 0, "root", {1.25, 1}, {0.5, 0}}};
+    CPPUNIT_ASSERT_DOUBLES_EQUAL(0.25, used_between(before, ignored)[0].time.total_s(), 1e-9);
+  }
+
+  void a_child_that_ends_takes_its_past_along() {
+    const pid_t self = ::getpid();
+    std::vector<ProcessCpu> before;
+    {
+      const BusyChild child(300);
+      before = read_processes(std::span(&self, 1)).value();
+    }
+    const auto after = read_processes(std::span(&self, 1));
+    CPPUNIT_ASSERT_DOUBLES_EQUAL(0, used_between(before, *after).front().time.total_s(), 0.15);
   }
 };
 

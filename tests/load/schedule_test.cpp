@@ -30,6 +30,7 @@ class ScheduleTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(after_a_stall_all_that_was_missed_is_due_at_its_own_moment);
   CPPUNIT_TEST(threads_share_the_schedule_without_overlap);
   CPPUNIT_TEST(an_odd_rate_does_not_drift);
+  CPPUNIT_TEST(before_a_request_is_due_as_many_were_as_its_number_says);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -73,6 +74,18 @@ class ScheduleTest : public CppUnit::TestFixture {
     const std::uint64_t requests = 333'333ULL * 3600;  // an hour
     const std::uint64_t due_ns = schedule.due_ns(requests % 7, requests / 7);
     CPPUNIT_ASSERT_DOUBLES_EQUAL(3600e9, static_cast<double>(due_ns - kStartNs), 1000);
+  }
+
+  void before_a_request_is_due_as_many_were_as_its_number_says() {
+    for (unsigned rate = 1; rate <= 100'000'000; rate = rate * 3 / 2 + 1) {
+      for (unsigned requests = 1; requests < 10'000; requests = requests * 2 + 1) {
+        const Schedule schedule(kStartNs, rate, 3);
+        Pacer pacer(schedule, 0, 1, 3);
+        unsigned given = 0;
+        pacer.advance(schedule.due_ns(requests) - 1, [&](std::size_t) { ++given; });
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(std::to_string(rate), requests, given);
+      }
+    }
   }
 };
 

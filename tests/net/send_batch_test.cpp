@@ -5,10 +5,6 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,7 +12,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstddef>
 #include <map>
 #include <string>
 #include <utility>
@@ -24,6 +19,7 @@
 
 #include "common/net/block.h"
 #include "common/net/connection.h"
+#include "tests/support/forbidden_call.h"
 
 namespace minivault::net {
 namespace {
@@ -47,19 +43,6 @@ std::string heard(const UniqueFd& client) {
     all.append(bytes.data(), static_cast<std::size_t>(got));
   }
   return all;
-}
-
-/// The system call fails with EPERM in this process from now on.
-bool forbid(unsigned system_call) {
-  std::array<sock_filter, 4> program{{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, system_call, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  }};
-  const sock_fprog filter{program.size(), program.data()};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 /// In a process of its own, which may be forbidden things.
@@ -100,7 +83,8 @@ class SendBatchTest : public CppUnit::TestFixture {
   }
 
   void is_not_there_where_it_is_forbidden() {
-    assert_in_child([] { return forbid(__NR_io_uring_setup) && !SendBatch::create().has_value(); });
+    assert_in_child(
+        [] { return test::forbid_system_call(__NR_io_uring_setup) && !SendBatch::create().has_value(); });
   }
 
   void each_socket_gets_its_own_bytes_in_round_after_round() {
@@ -168,8 +152,9 @@ class SendBatchTest : public CppUnit::TestFixture {
       if (!batch || !connection.send_together(0, *batch, &connection)) return false;
       batch->add(plain.server.get(), "other", nullptr);
       std::map<void*, int> results;
-      if (!forbid(__NR_io_uring_enter)) return false;
-      batch->run([&](void* owner, int result) { results[owner] = result; });
+      if (!test::forbid_system_call(__NR_io_uring_enter)) return false;
+      const Status done = batch->run([&](void* owner, int result) { results[owner] = result; });
+      if (done || done.error().message != "io_uring failed: Operation not permitted") return false;
       const std::map<void*, int> interrupted{{nullptr, -EINTR}, {&connection, -EINTR}};
       return results == interrupted && !batch->available() && connection.sent_together(-EINTR) &&
              connection.send(0) == Connection::Sent::kAll;
@@ -223,7 +208,10 @@ class SendBatchTest : public CppUnit::TestFixture {
  private:
   std::map<void*, int> run() {
     std::map<void*, int> results;
-    batch_.run([&](void* owner, int result) { CPPUNIT_ASSERT(results.insert({owner, result}).second); });
+    const auto note = [&](void* owner, int result) {
+      CPPUNIT_ASSERT(results.insert({owner, result}).second);
+    };
+    CPPUNIT_ASSERT(batch_.run(note));
     return results;
   }
 

@@ -4,12 +4,18 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sys/syscall.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <list>
 #include <string>
+#include <vector>
 
+#include "tests/support/forbidden_call.h"
 #include "tests/support/frames.h"
 #include "tests/support/node.h"
 #include "tests/support/raw_connection.h"
@@ -29,11 +35,12 @@ bool has_io_uring(const Node& node) {
   return false;
 }
 
-bool log_says(Node& node, const std::string& text) {
-  for (const std::string& line : node.supervisor().lines()) {
-    if (line.find(text) != std::string::npos) return true;
-  }
-  return false;
+/// In how many lines.
+std::size_t log_says(Node& node, const std::string& text) {
+  const std::vector<std::string> lines = node.supervisor().lines();
+  return static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+    return line.find(text) != std::string::npos;
+  }));
 }
 
 }  // namespace
@@ -41,6 +48,7 @@ bool log_says(Node& node, const std::string& text) {
 class SendTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(SendTest);
   CPPUNIT_TEST(a_worker_uses_io_uring_unless_told_not_to_and_says_why_it_cannot);
+  CPPUNIT_TEST(a_ring_that_fails_is_named_once_and_answers_leave_without_it);
   CPPUNIT_TEST(answers_of_one_turn_reach_each_client_in_order);
   CPPUNIT_TEST(clients_that_end_with_their_request_get_its_answer);
   CPPUNIT_TEST_SUITE_END();
@@ -49,9 +57,26 @@ class SendTest : public CppUnit::TestFixture {
   void a_worker_uses_io_uring_unless_told_not_to_and_says_why_it_cannot() {
     Node node({.flags = {"-procs", "1"}});
     const bool told_not_to = std::getenv("TESTED_IO_URING") != nullptr;
-    CPPUNIT_ASSERT_EQUAL(!told_not_to && !log_says(node, "sends go one by one"), has_io_uring(node));
+    CPPUNIT_ASSERT_EQUAL(!told_not_to && log_says(node, "sends go one by one") == 0, has_io_uring(node));
     const Node without({.flags = {"-procs", "1", "-io-uring=false"}});
     CPPUNIT_ASSERT(!has_io_uring(without));
+  }
+
+  /// By a thread of its own, which may make rings and not use them; so may the node that it starts.
+  void a_ring_that_fails_is_named_once_and_answers_leave_without_it() {
+    if (std::getenv("TESTED_IO_URING") != nullptr) return;
+    std::async(std::launch::async, [] {
+      CPPUNIT_ASSERT(forbid_system_call(__NR_io_uring_enter));
+      Node node({.flags = {"-procs", "1"}});
+      if (log_says(node, "cannot use io_uring") > 0) return;  // nor could it without the ban
+      RawConnection client(node.port());
+      for (int i = 0; i < 3; ++i) {
+        CPPUNIT_ASSERT(client.exchange(set_frame("k", "v") + get_frame("k"), 11) == kOk + value_answer("v"));
+      }
+      eventually("it is in the log", [&] { return log_says(node, "io_uring failed") > 0; });
+      CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_says(node, "io_uring failed: Operation not permitted"));
+      CPPUNIT_ASSERT(!has_io_uring(node));
+    }).get();
   }
 
   void answers_of_one_turn_reach_each_client_in_order() {
