@@ -62,7 +62,7 @@ void assert_bad(Codec& codec, const std::string& bytes) {
 
 /// Whatever a line begins with: without both bytes of its end, or without anything before them, it is none.
 void assert_lines_end_well(Codec& codec, const std::string& firsts) {
-  for (const std::string& bad : {"\n", "\r\n", "\r\r\n"}) assert_bad(codec, bad);
+  for (const char* bad : {"\n", "\r\n", "\r\r\n"}) assert_bad(codec, bad);
   for (const char first : firsts) assert_bad(codec, std::string(1, first) + "\n");
 }
 

@@ -134,7 +134,7 @@ class OptionsTest : public CppUnit::TestFixture {
     report.tally.answered = 2'000'000;
     report.tally.latency.record(1500, 2'000'000);
     report.seconds = 2;
-    report.server = {{10, 1, "worker 1", {0.5, 1.5}}};
+    report.server = {{10, 1, "worker 1", {0.5, 1.5}, {}}};
     const std::string text = text_of(report);
     for (const char* part :
          {"1,000,000/s", "p99 1.50", "server 1.00 (user 0.25, system 0.75)", "worker 1 [10]"}) {
