@@ -170,6 +170,7 @@ void Replicator::repair() {
                     .settle_since_ms = settling_ == 0 ? 0 : settling_since_ms_});
   }
   store_->end_turn();
+  repairs_->end_with_forgotten(home_.members());
   repairs_->tick(now_ms_, list, [this](const Repairs::Done& done) {
     store_->begin_turn();
     // Where there is no room the debt stays, and is paid once more.

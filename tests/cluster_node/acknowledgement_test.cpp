@@ -61,6 +61,8 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(whoever_has_forgotten_some_vouches_for_nothing);
   CPPUNIT_TEST(what_was_held_against_a_stream_is_asked_again);
   CPPUNIT_TEST(a_debt_that_found_no_room_is_noted_later);
+  CPPUNIT_TEST(a_repair_says_for_whom_it_is);
+  CPPUNIT_TEST(who_is_removed_hangs_up_both_lines);
   CPPUNIT_TEST(no_more_are_called_than_workers_allow);
   CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
   CPPUNIT_TEST_SUITE_END();
@@ -255,6 +257,38 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(0U, other.repairs());
     go_on(stopped);
     eventually("a repair is asked for", [&] { return other.repairs() > 0; });
+  }
+
+  // Else one that was forgotten would still bring its records by repair.
+  void a_repair_says_for_whom_it_is() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.drops_ghosts = true; });
+    assert_done(put(cluster, 0, "k", "v"));
+    eventually("a repair is asked for", [&] { return other.repairs() > 0; });
+    CPPUNIT_ASSERT_EQUAL(0U, other.nameless_repairs());
+  }
+
+  void who_is_removed_hangs_up_both_lines() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+    other.say([](FakeNode::Words& words) { words.has_removed_caller = true; });
+    eventually("it is refused, and has hung up", [&] {
+      const auto health = cluster.health(0);
+      const auto& peer = health["peers"][0];
+      return std::string_view(peer["state"].GetString()) == "refused" && peer["connections"].GetUint() == 0;
+    });
+    const unsigned batches = other.batches();
+    assert_refused(put(cluster, 0, "k", "w"), 503);
+    CPPUNIT_ASSERT_EQUAL(batches, other.batches());
+    // It asks on, and is there again should that have been a mistake.
+    other.say([](FakeNode::Words& words) { words.has_removed_caller = false; });
+    await_reachable(cluster, 2);
   }
 
   // Four connections: stream and pulse of one peer, and those of a repair.

@@ -101,6 +101,7 @@ void FakeNode::run() {
 
 void FakeNode::serve(int fd) {
   RawConnection connection{UniqueFd(fd)};
+  bool is_nameless = true;
   try {
     for (;;) {
       const std::string head = connection.receive(3);
@@ -108,7 +109,7 @@ void FakeNode::serve(int fd) {
       if (head[0] != '\4') throw std::runtime_error("only SYNC is spoken here");
       const std::string length = connection.receive(5);
       const std::string message = connection.receive(number_in(std::string_view(length).substr(0, 4)));
-      connection.send(value_answer(answer(kind, message)));
+      connection.send(value_answer(answer(kind, message, is_nameless)));
     }
   } catch (const std::exception&) {  // the other side has closed, or the test is over
   }
@@ -116,11 +117,17 @@ void FakeNode::serve(int fd) {
   std::erase(sockets_, fd);
 }
 
-std::string FakeNode::answer(std::string_view kind, std::string_view message) {
-  if (kind == cluster::kHello) return hello(message);
+std::string FakeNode::answer(std::string_view kind, std::string_view message, bool& is_nameless) {
+  if (kind == cluster::kHello) {
+    is_nameless = cluster::decode_hello(message).value().id == 0;
+    return hello(message);
+  }
   if (kind == cluster::kPulse) return pulse();
   if (kind == cluster::kBatch) return batch(message);
-  if (kind == cluster::kCompare) ++repairs_;
+  if (kind == cluster::kCompare) {
+    ++repairs_;
+    if (is_nameless) ++nameless_repairs_;
+  }
   return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
 }
 
@@ -129,6 +136,7 @@ std::string FakeNode::hello(std::string_view message) {
   const std::lock_guard lock(mutex_);
   ++hellos_;
   if (words_.refuses) return cluster::encode_refusal(cluster::Reply::kBusy, "not now");
+  if (words_.has_removed_caller) return cluster::encode_refusal(cluster::Reply::kForgotten, "removed");
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
   if (!hello.dial_back && caller_.id != hello.id) caller_ = {hello.id};
@@ -157,6 +165,7 @@ std::uint64_t FakeNode::digest() const {
 std::string FakeNode::pulse() {
   const std::lock_guard lock(mutex_);
   ++pulses_;
+  if (words_.has_removed_caller) return cluster::encode_refusal(cluster::Reply::kForgotten, "removed");
   cluster::PulseReply reply;
   reply.backs = true;
   reply.id = words_.id;
