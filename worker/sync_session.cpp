@@ -327,11 +327,24 @@ void SyncSession::repair(Client& client) {
   reply(client, std::string_view("\0", 1));
 }
 
+/// Whom this node was ever told of: a mistyped id would be remembered for ever, and nobody would be gone.
+bool SyncSession::has_heard_of(Client& client, cluster::NodeId id) {
+  const Result<cluster::MemberSet> known = members(client);
+  if (known && (known->find(id) != nullptr || known->is_forgotten(id))) return true;
+  return std::any_of(std::begin(board().peers), std::end(board().peers), [id](const shared::PeerPlace& peer) {
+    return peer.node_id.load(std::memory_order_relaxed) == id;
+  });
+}
+
 /// The replicator alone changes the member set.
 void SyncSession::forget(Client& client, std::string_view id) {
   const std::optional<cluster::NodeId> node = cluster::parse_id(id);
   if (!node || *node == 0) return refuse(client, Reply::kMalformed, "an id has 16 hexadecimal digits");
   if (*node == own_id()) return refuse(client, Reply::kItself, "a node does not forget itself");
+  if (!has_heard_of(client, *node)) {
+    return refuse(client, Reply::kMalformed,
+                  cluster::id_text(*node) + " is no member here: `minivault cluster` shows who is");
+  }
   std::uint64_t nobody = 0;
   if (!services_->state.cluster.forget_requested.compare_exchange_strong(nobody, *node) && nobody != *node) {
     return refuse(client, Reply::kBusy, "another node is being forgotten; try again");

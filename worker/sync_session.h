@@ -70,6 +70,7 @@ class SyncSession {
   void read(Client& client, std::string_view key);
   [[nodiscard]] Progress compare(Client& client);
   void repair(Client& client);
+  [[nodiscard]] bool has_heard_of(Client& client, cluster::NodeId id);
   void forget(Client& client, std::string_view id);
 
   // Records (sync_records.cpp).

@@ -29,6 +29,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(callers_are_refused_by_name);
   CPPUNIT_TEST(a_copy_does_not_take_the_place_of_a_silent_node);
   CPPUNIT_TEST(who_is_forgotten_while_connected_is_refused);
+  CPPUNIT_TEST(nobody_is_forgotten_who_was_never_heard_of);
   CPPUNIT_TEST(nothing_goes_before_hello);
   CPPUNIT_TEST(the_key_is_needed_in_every_mode);
   CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
@@ -150,6 +151,30 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
     assert_reply(Reply::kOk, other.ask(cluster::kPush, push));  // who was not goes on
     CPPUNIT_ASSERT_EQUAL(std::string("pushed"), get(node, "k"));
+  }
+
+  void nobody_is_forgotten_who_was_never_heard_of() {
+    const BoardNode node;
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.introduce(42, "127.0.0.1:1").has_value());
+    CPPUNIT_ASSERT(members.forget(666));
+    node.write_note(cluster::kMembersNote, members.encode());
+    node.set_peer(0, 7, "127.0.0.1:2");  // a stranger that `minivault cluster` shows
+    FakePeer person(node.port(), 0);
+    (void)person.hello(true);
+    std::atomic<std::uint64_t>& requested = node.board().forget_requested;
+    const auto forget = [&](cluster::NodeId id) {
+      requested.store(0);
+      return person.ask(cluster::kForget, cluster::id_text(id));
+    };
+    const std::string mistyped = forget(43);
+    assert_reply(Reply::kMalformed, mistyped);
+    CPPUNIT_ASSERT_MESSAGE(mistyped, mistyped.find("is no member here") != std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, requested.load());
+    for (const cluster::NodeId known : {42, 7, 666}) {
+      assert_reply(Reply::kOk, forget(known));
+      CPPUNIT_ASSERT_EQUAL(known, requested.load());
+    }
   }
 
   void nothing_goes_before_hello() {
