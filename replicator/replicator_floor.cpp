@@ -53,16 +53,14 @@ void Replicator::count_absences() {
   }
   const bool has_majority =
       board_->reachable.load(std::memory_order_relaxed) >= board_->needed.load(std::memory_order_relaxed);
-  const bool was_empty = absences_.away().empty();
   absences_.pass(now_ms_ - since_ms, has_majority, signs_of_life());
   for (const auto& peer : peers_) {
     peer->place().away_ms.store(absences_.away_ms(peer->id()), std::memory_order_relaxed);
   }
-  const bool came_back = !was_empty && absences_.away().empty();
   const bool goes_on = !absences_.away().empty() && now_ms_ >= next_away_note_ms_;
-  if (!has_majority || (!came_back && !goes_on)) return;
+  if (!has_majority || (!absences_.note_says_too_much() && !goes_on)) return;
   next_away_note_ms_ = now_ms_ + pause_ms(context_->config, kAwayNoteMs);
-  (void)home_.note_away(absences_.away());
+  if (home_.note_away(absences_.away())) absences_.noted();  // else at the next look
 }
 
 std::vector<Absences::Sign> Replicator::signs_of_life() const {

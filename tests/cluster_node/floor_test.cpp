@@ -40,6 +40,7 @@ class FloorTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(tombstones_are_purged_on_different_days);
   CPPUNIT_TEST(a_member_long_away_brings_nothing_back);
   CPPUNIT_TEST(who_is_cut_off_takes_nobody_for_away);
+  CPPUNIT_TEST(an_absence_goes_on_after_a_start);
   CPPUNIT_TEST(a_backup_brings_nothing_back);
   CPPUNIT_TEST(a_newborn_with_a_late_clock_loses_nothing);
   CPPUNIT_TEST(the_streams_of_forgotten_nodes_hold_it_until_they_are_settled);
@@ -128,6 +129,18 @@ class FloorTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(sum_of(cluster, 0, "away_ms") < 1'000);
     cluster.heal();
     eventually("it is back", [&] { return sum_of(cluster, 1, "away_ms") == 0; });
+  }
+
+  // It is noted each second here.
+  void an_absence_goes_on_after_a_start() {
+    Cluster cluster({.flags = {"-tombstone-ttl", "16s"}});
+    cluster.await_quorum();
+    cluster.kill(2);
+    eventually("one is away for a while", [&] { return sum_of(cluster, 0, "away_ms") >= 6'000; });
+    cluster.stop(0);
+    cluster.start(0);
+    eventually("it is counted", [&] { return sum_of(cluster, 0, "away_ms") > 0; });
+    CPPUNIT_ASSERT(sum_of(cluster, 0, "away_ms") >= 3'000);
   }
 
   void a_backup_brings_nothing_back() {
