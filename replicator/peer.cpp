@@ -241,6 +241,7 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   link.delay_ms = 0;
   refused_ = false;
   failures_ = 0;
+  set_text(place_->texts, place_->last_error, "");  // a line that goes on failing says so again
   if (&link == &stream_) {
     begin_stream(hello->position);
   } else if (!last_said_.empty()) {

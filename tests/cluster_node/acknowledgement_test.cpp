@@ -60,6 +60,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(before_all_were_heard_nobody_vouches);
   CPPUNIT_TEST(whoever_has_forgotten_some_vouches_for_nothing);
   CPPUNIT_TEST(what_was_held_against_a_stream_is_asked_again);
+  CPPUNIT_TEST(what_is_over_is_no_error);
   CPPUNIT_TEST(a_debt_that_found_no_room_is_noted_later);
   CPPUNIT_TEST(a_repair_says_for_whom_it_is);
   CPPUNIT_TEST(who_is_removed_hangs_up_both_lines);
@@ -234,6 +235,17 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     go_on(stopped);
     await_reachable(cluster, 2);
     assert_done(put(cluster, 0, "k", "v"));
+  }
+
+  void what_is_over_is_no_error() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.refuses = true; });
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    eventually("it says why it is not there", [&] { return last_error(cluster) == "not now"; });
+    other.say([](FakeNode::Words& words) { words.refuses = false; });
+    await_reachable(cluster, 2);
+    eventually("it says nothing any more", [&] { return last_error(cluster).empty(); });
   }
 
   // Whoever sent a ghost owes a repair, also where the log had no room for the note of it.
