@@ -106,6 +106,7 @@ class Replicator final : private PeerOwner {
   void ring_waiting(Lsn quorum) const;
   void note_given_up();
   void publish_lag() const;
+  void publish_debts() const;
 
   const ChildContext* context_;
   store::Store* store_;

@@ -92,6 +92,13 @@ void Replicator::publish_lag() const {
   }
 }
 
+void Replicator::publish_debts() const {
+  for (const auto& peer : peers_) {
+    const bool owed = peer->id() != 0 && home_.debt(peer->id()) != store::Version();
+    peer->place().owed.store(owed ? 1 : 0, std::memory_order_relaxed);
+  }
+}
+
 void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
                            const std::vector<cluster::Conflict>& conflicts) {
   // What was dropped there as deleted long ago must go here, too, or come back as something new.

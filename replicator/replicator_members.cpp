@@ -71,6 +71,7 @@ void Replicator::drop_unwanted() {
           &place.counts_from_ms, &place.behind_since_ms, &place.last_heard_ms, &place.away_ms}) {
       word->store(0, std::memory_order_relaxed);
     }
+    place.owed.store(0, std::memory_order_relaxed);
     place.state.store(shared::PeerState::kNone, std::memory_order_release);
   }
 }

@@ -281,6 +281,8 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     assert_done(put(cluster, 0, "k", "v"));
     eventually("a repair is asked for", [&] { return other.repairs() > 0; });
     CPPUNIT_ASSERT_EQUAL(0U, other.nameless_repairs());
+    eventually("its health says that it is owed",
+               [&] { return cluster.health(0)["peers"][0]["repair_owed"].GetBool(); });
   }
 
   void who_is_removed_hangs_up_both_lines() {
