@@ -94,7 +94,8 @@ void Replicator::publish_lag() const {
 
 void Replicator::publish_debts() const {
   for (const auto& peer : peers_) {
-    const bool owed = peer->id() != 0 && home_.debt(peer->id()) != store::Version();
+    const NodeId id = id_of(*peer);
+    const bool owed = id != 0 && home_.debt(id) != store::Version();
     peer->place().owed.store(owed ? 1 : 0, std::memory_order_relaxed);
   }
 }

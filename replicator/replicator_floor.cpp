@@ -55,7 +55,7 @@ void Replicator::count_absences() {
       board_->reachable.load(std::memory_order_relaxed) >= board_->needed.load(std::memory_order_relaxed);
   absences_.pass(now_ms_ - since_ms, has_majority, signs_of_life());
   for (const auto& peer : peers_) {
-    peer->place().away_ms.store(absences_.away_ms(peer->id()), std::memory_order_relaxed);
+    peer->place().away_ms.store(absences_.away_ms(id_of(*peer)), std::memory_order_relaxed);
   }
   const bool goes_on = !absences_.away().empty() && now_ms_ >= next_away_note_ms_;
   if (!has_majority || (!absences_.note_says_too_much() && !goes_on)) return;
@@ -63,18 +63,24 @@ void Replicator::count_absences() {
   if (home_.note_away(absences_.away())) absences_.noted();  // else at the next look
 }
 
-std::vector<Absences::Sign> Replicator::signs_of_life() const {
-  std::vector<cluster::Held> everyone = home_.held();
-  for (const auto& peer : peers_) everyone.insert(everyone.end(), peer->held().begin(), peer->held().end());
+/// Only from what the same teller said before: that one is heard for the first time since this start, and
+/// holds more than this node, is no sign of life.
+void Replicator::look_for_moves(NodeId teller, std::span<const cluster::Held> held) {
+  for (const cluster::Held& each : held) {
+    const auto [before, first] = held_afar_.try_emplace({teller, each.origin}, each.position.lsn);
+    if (!first && before->second != each.position.lsn) ++moves_afar_[each.origin];
+    before->second = each.position.lsn;
+  }
+}
+
+std::vector<Absences::Sign> Replicator::signs_of_life() {
+  look_for_moves(home_.id(), home_.held());
+  for (const auto& peer : peers_) look_for_moves(peer->id(), peer->held());
   std::vector<Absences::Sign> signs;
   for (const cluster::Member& member : home_.members().members()) {
     if (member.id == home_.id()) continue;
     const Peer* itself = find(member.id);
-    std::uint64_t seen_afar = 0;
-    for (const cluster::Held& held : everyone) {
-      if (held.origin == member.id) seen_afar = std::max(seen_afar, held.position.lsn);
-    }
-    signs.push_back({member.id, itself != nullptr && itself->is_reachable(), seen_afar});
+    signs.push_back({member.id, itself != nullptr && itself->is_reachable(), moves_afar_[member.id]});
   }
   return signs;
 }

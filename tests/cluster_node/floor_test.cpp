@@ -3,6 +3,7 @@
 // whose clocks are moved until tombstones are purged; members that are away, lost, restored from a backup, or
 // born late.
 
+#include <algorithm>
 #include <functional>
 #include <future>
 
@@ -131,16 +132,27 @@ class FloorTest : public CppUnit::TestFixture {
     eventually("it is back", [&] { return sum_of(cluster, 1, "away_ms") == 0; });
   }
 
-  // It is noted each second here.
+  // It is noted each second here. The other that is there holds more of the absent one's stream, and is heard
+  // after the start: that is no sign of life.
   void an_absence_goes_on_after_a_start() {
-    Cluster cluster({.flags = {"-tombstone-ttl", "16s"}});
+    Cluster cluster({.flags = {"-tombstone-ttl", "16s", "-procs", "1"}});
     cluster.await_quorum();
+    cluster.disconnect(0, 2);
+    assert_write(cluster, history_, 2, key(0), "v");
     cluster.kill(2);
+    cluster.heal();
     eventually("one is away for a while", [&] { return sum_of(cluster, 0, "away_ms") >= 6'000; });
     cluster.stop(0);
     cluster.start(0);
-    eventually("it is counted", [&] { return sum_of(cluster, 0, "away_ms") > 0; });
-    CPPUNIT_ASSERT(sum_of(cluster, 0, "away_ms") >= 3'000);
+    std::uint64_t first = 0;
+    eventually("it is counted", [&] { return (first = sum_of(cluster, 0, "away_ms")) > 0; });
+    std::uint64_t lowest = first;
+    eventually("it is counted on", [&] {
+      const std::uint64_t now = sum_of(cluster, 0, "away_ms");
+      lowest = std::min(lowest, now);
+      return now >= first + 2'000;
+    });
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(lowest), lowest >= 3'000);
   }
 
   void a_backup_brings_nothing_back() {
