@@ -36,4 +36,9 @@ bool Absences::is_away(cluster::NodeId member) const {
   return away_.contains(member) && away_ms(member) >= ttl_ms_;
 }
 
+bool Absences::note_says_too_much() const {
+  return std::any_of(noted_.begin(), noted_.end(),
+                     [this](const auto& each) { return each.second > away_ms(each.first); });
+}
+
 }  // namespace minivault::replicator

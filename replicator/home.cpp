@@ -86,7 +86,7 @@ Status Home::read_floor() {
 Status Home::read_completeness() {
   const Result<store::Found> filled = store_->note(cluster::kFilledNote);
   if (!filled) return tl::unexpected(filled.error());
-  if (!filled->value.empty()) state_->cluster.complete.store(1, std::memory_order_release);
+  if (filled->value == cluster::id_text(id_)) state_->cluster.complete.store(1, std::memory_order_release);
   return {};
 }
 
@@ -296,7 +296,7 @@ bool Home::is_complete() const {
 
 Status Home::become_complete() {
   if (is_complete()) return {};
-  if (Status written = write(cluster::kFilledNote, "1"); !written) return written;
+  if (Status written = write(cluster::kFilledNote, cluster::id_text(id_)); !written) return written;
   state_->cluster.complete.store(1, std::memory_order_release);
   log_line(LogLevel::kInfo, "complete");
   return {};

@@ -8,9 +8,7 @@ constexpr std::size_t kPushesUnderWay = 4;
 
 }  // namespace
 
-Result<cluster::CompareReply> NodeSide::begin() {
-  cluster::Hello hello;
-  hello.dial_back = true;  // on nobody's behalf
+Result<cluster::CompareReply> NodeSide::begin(const cluster::Hello& hello) {
   for (client::Connection* connection : {&comparison_, &pushes_}) {
     if (Status said = tell(*connection, cluster::kHello, cluster::encode(hello)); !said) {
       return tl::unexpected(said.error());

@@ -13,9 +13,9 @@ class NodeSide final : public cluster::Side {
   NodeSide(client::Connection comparison, client::Connection pushes)
       : comparison_(std::move(comparison)), pushes_(std::move(pushes)) {}
 
-  /// Says hello and begins the comparison. Errors: kUnavailable (not reachable, or busy), kUnauthorized,
-  /// kCorrupt.
-  [[nodiscard]] Result<cluster::CompareReply> begin();
+  /// Says hello on both connections, as whoever `hello` says, and begins the comparison. Errors: kUnavailable
+  /// (not reachable, busy, or refused), kUnauthorized, kCorrupt.
+  [[nodiscard]] Result<cluster::CompareReply> begin(const cluster::Hello& hello);
 
   Result<cluster::RangesPage> split(const cluster::SplitRequest& request) override;
   Result<cluster::RangesPage> sums(const cluster::SumsRequest& request) override;

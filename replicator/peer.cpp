@@ -113,8 +113,10 @@ void Peer::run(Link& link, std::uint64_t now_ms) {
   const Status well =
       link.line.run([&](std::string_view message) { return answered(link, message, now_ms); });
   if (!well) {
-    refused_ = refused_ || well.error().code == Code::kUnauthorized;
-    return end(link, now_ms, well.error().message);
+    // What is refused on one line is on the other.
+    const bool unwanted = well.error().code == Code::kUnauthorized;
+    refused_ = refused_ || unwanted;
+    return unwanted ? close(now_ms, well.error().message) : end(link, now_ms, well.error().message);
   }
   if (link.line.state() == Line::State::kOpen && !link.said_hello) greet(link);
 }
@@ -203,7 +205,7 @@ Status Peer::refusal(cluster::Reply reply, const Error& error) {
   const bool final = reply == Reply::kForgotten || reply == Reply::kIdTaken || reply == Reply::kOtherVersion;
   refused_ = refused_ || final;
   services_->owner.refused(*this, reply);
-  return tl::unexpected(error);
+  return tl::unexpected(reply == Reply::kForgotten ? Error{Code::kUnauthorized, error.message} : error);
 }
 
 Status Peer::hello_answered(Link& link, std::string_view message, const Expected& asked) {
@@ -239,6 +241,7 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   link.delay_ms = 0;
   refused_ = false;
   failures_ = 0;
+  set_text(place_->texts, place_->last_error, "");  // a line that goes on failing says so again
   if (&link == &stream_) {
     begin_stream(hello->position);
   } else if (!last_said_.empty()) {

@@ -56,6 +56,21 @@ void note(std::string_view event, const RepairTask& task, const cluster::Reconci
             {"ms", monotonic_ms() - began_ms}});
 }
 
+/// A node that answers nobody of its own id is asked on nobody's behalf.
+cluster::Hello hello_here() {
+  cluster::Hello hello;
+  hello.dial_back = true;
+  return hello;
+}
+
+cluster::Hello hello_to_peer(const RepairTask& task) {
+  cluster::Hello hello = hello_here();
+  hello.id = task.id;
+  hello.epoch = task.epoch;
+  hello.address = task.public_url;
+  return hello;
+}
+
 /// True: the peer is complete.
 Result<bool> repair(const RepairTask& task) {
   const std::uint64_t began_ms = monotonic_ms();
@@ -63,9 +78,9 @@ Result<bool> repair(const RepairTask& task) {
   if (!here) return tl::unexpected(here.error());
   const auto peer = connect(task, task.peer);
   if (!peer) return tl::unexpected(peer.error());
-  const Result<cluster::CompareReply> about_here = (*here)->begin();
+  const Result<cluster::CompareReply> about_here = (*here)->begin(hello_here());
   if (!about_here) return tl::unexpected(about_here.error());
-  const Result<cluster::CompareReply> about_peer = (*peer)->begin();
+  const Result<cluster::CompareReply> about_peer = (*peer)->begin(hello_to_peer(task));
   if (!about_peer) return tl::unexpected(about_peer.error());
   if (about_here->id == about_peer->id) return fail(Code::kInvalidArgument, "the peer is this node itself");
 

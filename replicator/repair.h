@@ -6,14 +6,18 @@
 #include <string>
 
 #include "common/client/address.h"
+#include "common/cluster/members.h"
 #include "common/core/error.h"
 #include "common/shared/cluster_board.h"
 
 namespace minivault::replicator {
 
 /// A repair between this node and a peer (REPLICATION.md rule 6), told from outside: whoever does it is a
-/// client of both.
+/// client of both. To the peer it says for whom: who was forgotten repairs nobody.
 struct RepairTask {
+  cluster::NodeId id = 0;  ///< this node's
+  std::uint64_t epoch = 0;
+  std::string public_url;
   client::Address here;
   client::Address peer;
   std::string auth_key;

@@ -28,6 +28,10 @@ void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, cons
   }
 }
 
+void Repairs::end_with_forgotten(const cluster::MemberSet& members) {
+  if (repair_ && members.is_forgotten(peer_)) repair_.reset();
+}
+
 bool Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
   if (!repair_) return false;
   const Repair::State state = repair_->look();
@@ -68,6 +72,9 @@ std::uint64_t Repairs::last_began_ms(cluster::NodeId peer) const {
 
 void Repairs::start(const RepairPeer& peer, Account& account, Need need, std::uint64_t now_ms) {
   RepairTask task;
+  task.id = id_;
+  task.epoch = board_.epoch.load(std::memory_order_acquire);
+  task.public_url = config_.public_url;
   task.here = here_;
   task.peer = peer.address;
   task.auth_key = config_.auth_key;

@@ -48,6 +48,9 @@ class Repairs {
   /// Looks after the one under way and starts the next that is due. Often enough: a few times a second.
   void tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done);
 
+  /// The one under way is ended where it is with a node that was forgotten: it would go on bringing its
+  /// records.
+  void end_with_forgotten(const cluster::MemberSet& members);
   /// When the last repair with it that ended well began; 0: none since this process did.
   [[nodiscard]] std::uint64_t last_began_ms(cluster::NodeId peer) const;
   [[nodiscard]] bool under_way(cluster::NodeId peer) const { return repair_ && peer_ == peer; }

@@ -128,6 +128,7 @@ void Replicator::look_around() {
   next_look_ms_ = now_ms_ + kLookMs;
   note_given_up();
   publish_lag();
+  publish_debts();
   forget_on_request();
   std::erase_if(unnoted_debts_, [this](NodeId id) { return owe(id).has_value(); });
   (void)home_.refresh();  // what went wrong goes wrong again, or right, at the next look

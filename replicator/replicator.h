@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -63,6 +64,7 @@ class Replicator final : private PeerOwner {
   [[nodiscard]] bool is_listed(NodeId id) const;
   [[nodiscard]] bool is_stranger(const Peer& peer) const;
   [[nodiscard]] Peer* find(NodeId id) const;
+  [[nodiscard]] NodeId id_of(const Peer& peer) const;
   void take_introductions();
   [[nodiscard]] std::size_t configured() const;
   [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
@@ -82,7 +84,8 @@ class Replicator final : private PeerOwner {
   };
   void publish_floor();
   void count_absences();
-  [[nodiscard]] std::vector<Absences::Sign> signs_of_life() const;
+  [[nodiscard]] std::vector<Absences::Sign> signs_of_life();
+  void look_for_moves(NodeId teller, std::span<const cluster::Held> held);
   [[nodiscard]] std::optional<Presence> look_who_is_there() const;
   void settle(const Presence& presence);
   void write_settled(const Presence& presence, std::uint64_t fingerprint);
@@ -108,6 +111,7 @@ class Replicator final : private PeerOwner {
   void ring_waiting(Lsn quorum) const;
   void note_given_up();
   void publish_lag() const;
+  void publish_debts() const;
 
   const ChildContext* context_;
   store::Store* store_;
@@ -156,6 +160,8 @@ class Replicator final : private PeerOwner {
   std::uint64_t disagrees_since_ms_ = 0;  ///< 0: it does not
   std::uint64_t next_disagreement_note_ms_ = 0;
   Absences absences_;
+  std::map<std::pair<NodeId, NodeId>, Lsn> held_afar_;  ///< teller and origin: as the teller said last
+  std::map<NodeId, std::uint64_t> moves_afar_;  ///< how often somebody came to hold more of its stream
   std::uint64_t absences_counted_ms_ = 0;
   std::uint64_t next_away_note_ms_ = 0;
   std::uint64_t next_floor_note_ms_ = 0;

@@ -92,6 +92,14 @@ void Replicator::publish_lag() const {
   }
 }
 
+void Replicator::publish_debts() const {
+  for (const auto& peer : peers_) {
+    const NodeId id = id_of(*peer);
+    const bool owed = id != 0 && home_.debt(id) != store::Version();
+    peer->place().owed.store(owed ? 1 : 0, std::memory_order_relaxed);
+  }
+}
+
 void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
                            const std::vector<cluster::Conflict>& conflicts) {
   // What was dropped there as deleted long ago must go here, too, or come back as something new.
@@ -170,6 +178,7 @@ void Replicator::repair() {
                     .settle_since_ms = settling_ == 0 ? 0 : settling_since_ms_});
   }
   store_->end_turn();
+  repairs_->end_with_forgotten(home_.members());
   repairs_->tick(now_ms_, list, [this](const Repairs::Done& done) {
     store_->begin_turn();
     // Where there is no room the debt stays, and is paid once more.

@@ -53,33 +53,34 @@ void Replicator::count_absences() {
   }
   const bool has_majority =
       board_->reachable.load(std::memory_order_relaxed) >= board_->needed.load(std::memory_order_relaxed);
-  const bool was_empty = absences_.away().empty();
   absences_.pass(now_ms_ - since_ms, has_majority, signs_of_life());
   for (const auto& peer : peers_) {
-    // Who has not answered since this start is known by its address.
-    const cluster::Member* there = home_.members().find_address(peer->address());
-    const NodeId id = peer->id() == 0 && there != nullptr ? there->id : peer->id();
-    peer->place().away_ms.store(absences_.away_ms(id), std::memory_order_relaxed);
+    peer->place().away_ms.store(absences_.away_ms(id_of(*peer)), std::memory_order_relaxed);
   }
-  const bool came_back = !was_empty && absences_.away().empty();
   const bool goes_on = !absences_.away().empty() && now_ms_ >= next_away_note_ms_;
-  if (!has_majority || (!came_back && !goes_on)) return;
+  if (!has_majority || (!absences_.note_says_too_much() && !goes_on)) return;
   next_away_note_ms_ = now_ms_ + pause_ms(context_->config, kAwayNoteMs);
-  (void)home_.note_away(absences_.away());
+  if (home_.note_away(absences_.away())) absences_.noted();  // else at the next look
 }
 
-std::vector<Absences::Sign> Replicator::signs_of_life() const {
-  std::vector<cluster::Held> everyone = home_.held();
-  for (const auto& peer : peers_) everyone.insert(everyone.end(), peer->held().begin(), peer->held().end());
+/// Only from what the same teller said before: that one is heard for the first time since this start, and
+/// holds more than this node, is no sign of life.
+void Replicator::look_for_moves(NodeId teller, std::span<const cluster::Held> held) {
+  for (const cluster::Held& each : held) {
+    const auto [before, first] = held_afar_.try_emplace({teller, each.origin}, each.position.lsn);
+    if (!first && before->second != each.position.lsn) ++moves_afar_[each.origin];
+    before->second = each.position.lsn;
+  }
+}
+
+std::vector<Absences::Sign> Replicator::signs_of_life() {
+  look_for_moves(home_.id(), home_.held());
+  for (const auto& peer : peers_) look_for_moves(peer->id(), peer->held());
   std::vector<Absences::Sign> signs;
   for (const cluster::Member& member : home_.members().members()) {
     if (member.id == home_.id()) continue;
     const Peer* itself = find(member.id);
-    std::uint64_t seen_afar = 0;
-    for (const cluster::Held& held : everyone) {
-      if (held.origin == member.id) seen_afar = std::max(seen_afar, held.position.lsn);
-    }
-    signs.push_back({member.id, itself != nullptr && itself->is_reachable(), seen_afar});
+    signs.push_back({member.id, itself != nullptr && itself->is_reachable(), moves_afar_[member.id]});
   }
   return signs;
 }

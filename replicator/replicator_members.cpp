@@ -26,6 +26,13 @@ Peer* Replicator::find(NodeId id) const {
   return found == peers_.end() ? nullptr : found->get();
 }
 
+/// As it said, or, of one that has not answered since this process began, as members are noted; 0: unknown.
+NodeId Replicator::id_of(const Peer& peer) const {
+  if (peer.id() != 0) return peer.id();
+  const cluster::Member* member = home_.members().find_address(peer.address());
+  return member == nullptr ? 0 : member->id;
+}
+
 void Replicator::forget_on_request() {
   const NodeId id = board_->forget_requested.load(std::memory_order_acquire);
   if (id == 0 || !home_.forget(id)) return;
@@ -71,6 +78,7 @@ void Replicator::drop_unwanted() {
           &place.counts_from_ms, &place.behind_since_ms, &place.last_heard_ms, &place.away_ms}) {
       word->store(0, std::memory_order_relaxed);
     }
+    place.owed.store(0, std::memory_order_relaxed);
     place.state.store(shared::PeerState::kNone, std::memory_order_release);
   }
 }

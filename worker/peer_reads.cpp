@@ -14,6 +14,12 @@ using State = cluster::ReadReply::State;
 /// Between two attempts at a node that did not answer.
 constexpr std::uint64_t kAgainMs = 50;
 
+/// The answer is chosen, and what is newer and heard later is no part of it. Not where it may be a ghost, as
+/// one of those has nothing: then whoever still has the delete speaks against it.
+bool is_settled(const PeerRead& read) {
+  return read.chosen && !read.somebody_has_nothing;
+}
+
 store::Operation operation_of(const HeardRecord& record) {
   return record.state == State::kPresent ? store::Operation::kSet : store::Operation::kDelete;
 }
@@ -71,7 +77,8 @@ void PeerReads::hear_self(PeerRead& read) {
   self.version = found->version;
   read.voices.push_back(std::move(self));
   read.answer_after = found->answer_after;
-  if (read.chosen || found->version < read.newest.version) return;
+  read.somebody_has_nothing = read.somebody_has_nothing || !found->known;
+  if (is_settled(read) || found->version < read.newest.version) return;
   read.newest.state = found->present ? State::kPresent : found->known ? State::kDeleted : State::kAbsent;
   read.newest.flags = found->flags;
   read.newest.version = found->version;
@@ -130,7 +137,8 @@ void PeerReads::heard(PeerRead& read, std::size_t at, const Result<std::string_v
 void PeerReads::take(PeerRead& read, PeerRead::Voice& voice, const cluster::ReadReply& reply) {
   voice.answered = true;
   voice.version = reply.version;
-  if (read.chosen || reply.state == State::kAbsent || reply.version <= read.newest.version) return;
+  read.somebody_has_nothing = read.somebody_has_nothing || reply.state == State::kAbsent;
+  if (is_settled(read) || reply.state == State::kAbsent || reply.version <= read.newest.version) return;
   read.newest = {reply.state, reply.flags, reply.version, std::string(reply.value)};
 }
 
@@ -176,19 +184,32 @@ void PeerReads::push(const Read& read, std::size_t at) {
   writer.add({operation_of(newest), newest.flags, newest.version, read->key, newest.value});
   read->voices[at].pushed = true;
   calls_->call(read->voices[at].address, cluster::kPush, writer.finish_push(),
-               [this, at, asker = std::weak_ptr(read)](const Result<std::string_view>& message) {
+               [this, at, version = newest.version,
+                asker = std::weak_ptr(read)](const Result<std::string_view>& message) {
                  const Read alive = asker.lock();
                  if (!alive || alive->done) return;
-                 PeerRead::Voice& voice = alive->voices[at];
-                 voice.pushed = false;
-                 cluster::Reply refusal{};
-                 if (!message || !cluster::decode_batch_reply(*message, refusal)) return;
-                 voice.version = alive->newest.version;
+                 alive->voices[at].pushed = false;
+                 if (message) taken(*alive, at, version, *message);
                  decide(alive);
                });
 }
 
-/// Writes the newest record here, unless something newer is here. False: not now.
+/// What became of a push of that version.
+void PeerReads::taken(PeerRead& read, std::size_t at, const store::Version& version,
+                      std::string_view answer) {
+  cluster::Reply refusal{};
+  const auto reply = cluster::decode_batch_reply(answer, refusal);
+  if (!reply) return;
+  const bool is_ghost = std::any_of(reply->conflicts.begin(), reply->conflicts.end(),
+                                    [](const cluster::Conflict& each) { return each.held.origin == 0; });
+  if (!is_ghost) {
+    read.voices[at].version = std::max(read.voices[at].version, version);
+  } else if (read.newest.version == version) {
+    read.newest = {};
+  }
+}
+
+/// Writes the newest record here, unless something newer is here, or it is a ghost. False: not now.
 bool PeerReads::adopt(PeerRead& read) {
   const HeardRecord& newest = read.newest;
   if (newest.state == State::kAbsent) return true;
@@ -205,8 +226,10 @@ bool PeerReads::adopt(PeerRead& read) {
     services_->store.cancel_wait();
     return false;
   }
-  read.answer_after = std::max(read.answer_after, batch.result(0).answer_after);
-  return batch.result(0).outcome != store::WriteResult::Outcome::kFailed;
+  const store::WriteResult& result = batch.result(0);
+  read.answer_after = std::max(read.answer_after, result.answer_after);
+  if (result.outcome == store::WriteResult::Outcome::kRefused && result.version.origin == 0) read.newest = {};
+  return result.outcome != store::WriteResult::Outcome::kFailed;
 }
 
 void PeerReads::finish(PeerRead& read, std::string error) {

@@ -44,7 +44,10 @@ struct PeerRead {
   std::uint64_t deadline_ms = 0;
   std::uint64_t ask_again_ms = 0;
   std::vector<Voice> voices;
+  /// Nothing where one node that was to take it dropped it as a ghost (REPLICATION.md rule 5): what was
+  /// acknowledged is one nowhere, so it was deleted, and whoever holds it was away for long.
   HeardRecord newest;
+  bool somebody_has_nothing = false;  ///< neither a record nor the tombstone of one
   bool chosen = false;  ///< a majority has spoken: `newest` is the answer once a majority holds it
   bool done = false;
   std::string error;
@@ -98,6 +101,8 @@ class PeerReads {
   void decide_quorum(const Read& read);
   void spread(const Read& read);
   void push(const Read& read, std::size_t voice);
+  static void taken(PeerRead& read, std::size_t voice, const store::Version& version,
+                    std::string_view answer);
   [[nodiscard]] bool adopt(PeerRead& read);
   void finish(PeerRead& read, std::string error);
   [[nodiscard]] std::string unanswered(const PeerRead& read) const;

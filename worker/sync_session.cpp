@@ -82,6 +82,8 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
     hello(client, message);
   } else if (state.id == 0) {
     refuse(client, Reply::kSayHelloFirst, "a connection begins with a hello");
+  } else if (was_forgotten_since(client)) {
+    refuse_forgotten(client, state.id);
   } else if (request.key == cluster::kBatch) {
     return batch(client, message);
   } else if (request.key == cluster::kPush) {
@@ -110,6 +112,7 @@ void SyncSession::hello(Client& client, std::string_view message) {
   const Result<cluster::Hello> decoded = cluster::decode_hello(message);
   if (!decoded) return refuse(client, Reply::kMalformed, decoded.error().message);
   if (!accept_caller(client, *decoded)) return;
+  const std::uint64_t digest = board().members_digest.load(std::memory_order_acquire);
   Result<cluster::Position> position = position_in(client, decoded->id);
   Result<cluster::MemberSet> known = members(client);
   const Result<store::Found> members_note = services_->store.note(cluster::kMembersNote);
@@ -123,6 +126,7 @@ void SyncSession::hello(Client& client, std::string_view message) {
   state.introduced = !decoded->dial_back;
   state.is_member = known->find(decoded->id) != nullptr;
   state.joined_hlc = members_note->version.hlc;
+  state.members_digest = digest;
   state.next.reset();
   if (state.introduced) introduce(client, *decoded);
 
@@ -174,7 +178,7 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
   }
   const Result<cluster::MemberSet> known = members(client);
   if (known && known->is_forgotten(hello.id)) {
-    refuse(client, Reply::kForgotten, cluster::id_text(hello.id) + " was removed from the cluster");
+    refuse_forgotten(client, hello.id);
     return false;
   }
   const OtherHolder other = other_holder(hello, reachable_address(hello.address, client.connection.fd()));
@@ -184,6 +188,23 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
     refuse(client, Reply::kIdTaken, "another live node has the id " + cluster::id_text(hello.id));
   }
   return other == OtherHolder::kNone;
+}
+
+/// A hello is good for the set that it was judged by: whoever is forgotten while connected is refused from
+/// then on. The digest is published behind the note, so who has seen it reads that set or a later one.
+bool SyncSession::was_forgotten_since(Client& client) {
+  SyncState& state = *client.sync;
+  const std::uint64_t digest = board().members_digest.load(std::memory_order_acquire);
+  if (digest == state.members_digest) return false;
+  const Result<cluster::MemberSet> known = members(client);
+  if (!known) return false;  // whatever it asks for fails for the same reason
+  if (known->is_forgotten(state.id)) return true;
+  state.members_digest = digest;
+  return false;
+}
+
+void SyncSession::refuse_forgotten(Client& client, cluster::NodeId id) {
+  refuse(client, Reply::kForgotten, cluster::id_text(id) + " was removed from the cluster");
 }
 
 /// A node that was killed and starts again may be back before its old connections are known to be dead. Only
@@ -306,11 +327,24 @@ void SyncSession::repair(Client& client) {
   reply(client, std::string_view("\0", 1));
 }
 
+/// Whom this node was ever told of: a mistyped id would be remembered for ever, and nobody would be gone.
+bool SyncSession::has_heard_of(Client& client, cluster::NodeId id) {
+  const Result<cluster::MemberSet> known = members(client);
+  if (known && (known->find(id) != nullptr || known->is_forgotten(id))) return true;
+  return std::any_of(std::begin(board().peers), std::end(board().peers), [id](const shared::PeerPlace& peer) {
+    return peer.node_id.load(std::memory_order_relaxed) == id;
+  });
+}
+
 /// The replicator alone changes the member set.
 void SyncSession::forget(Client& client, std::string_view id) {
   const std::optional<cluster::NodeId> node = cluster::parse_id(id);
   if (!node || *node == 0) return refuse(client, Reply::kMalformed, "an id has 16 hexadecimal digits");
   if (*node == own_id()) return refuse(client, Reply::kItself, "a node does not forget itself");
+  if (!has_heard_of(client, *node)) {
+    return refuse(client, Reply::kMalformed,
+                  cluster::id_text(*node) + " is no member here: `minivault cluster` shows who is");
+  }
   std::uint64_t nobody = 0;
   if (!services_->state.cluster.forget_requested.compare_exchange_strong(nobody, *node) && nobody != *node) {
     return refuse(client, Reply::kBusy, "another node is being forgotten; try again");

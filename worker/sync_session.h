@@ -21,6 +21,7 @@ struct SyncState {
   bool introduced = false;       ///< its hello was more than a question: it may send its stream
   bool is_member = false;        ///< as this node's note of members has it
   std::uint64_t joined_hlc = 0;  ///< the note of members is of then: the caller came in before, or with it
+  std::uint64_t members_digest = 0;  ///< of the set by which it was last looked up among those forgotten
   /// Where the next batch begins; none: the stream has not begun, or was refused in the middle.
   std::optional<shared::Lsn> next;
 
@@ -59,6 +60,8 @@ class SyncSession {
  private:
   void hello(Client& client, std::string_view message);
   [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello);
+  [[nodiscard]] bool was_forgotten_since(Client& client);
+  void refuse_forgotten(Client& client, cluster::NodeId id);
   /// A node that answers at another connection with the id of the caller, but of another start.
   enum class OtherHolder { kNone, kMayBeGone, kLives };
   [[nodiscard]] OtherHolder other_holder(const cluster::Hello& hello, const std::string& address);
@@ -67,6 +70,7 @@ class SyncSession {
   void read(Client& client, std::string_view key);
   [[nodiscard]] Progress compare(Client& client);
   void repair(Client& client);
+  [[nodiscard]] bool has_heard_of(Client& client, cluster::NodeId id);
   void forget(Client& client, std::string_view id);
 
   // Records (sync_records.cpp).

@@ -60,8 +60,11 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(before_all_were_heard_nobody_vouches);
   CPPUNIT_TEST(whoever_has_forgotten_some_vouches_for_nothing);
   CPPUNIT_TEST(what_was_held_against_a_stream_is_asked_again);
+  CPPUNIT_TEST(what_is_over_is_no_error);
   CPPUNIT_TEST(a_debt_that_found_no_room_is_noted_later);
   CPPUNIT_TEST(whoever_had_a_majority_keeps_its_id);
+  CPPUNIT_TEST(a_repair_says_for_whom_it_is);
+  CPPUNIT_TEST(who_is_removed_hangs_up_both_lines);
   CPPUNIT_TEST(no_more_are_called_than_workers_allow);
   CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
   CPPUNIT_TEST_SUITE_END();
@@ -235,6 +238,17 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     assert_done(put(cluster, 0, "k", "v"));
   }
 
+  void what_is_over_is_no_error() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.refuses = true; });
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    eventually("it says why it is not there", [&] { return last_error(cluster) == "not now"; });
+    other.say([](FakeNode::Words& words) { words.refuses = false; });
+    await_reachable(cluster, 2);
+    eventually("it says nothing any more", [&] { return last_error(cluster).empty(); });
+  }
+
   // Whoever sent a ghost owes a repair, also where the log had no room for the note of it.
   void a_debt_that_found_no_room_is_noted_later() {
     FakeNode other;
@@ -256,6 +270,40 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(0U, other.repairs());
     go_on(stopped);
     eventually("a repair is asked for", [&] { return other.repairs() > 0; });
+  }
+
+  // Else one that was forgotten would still bring its records by repair.
+  void a_repair_says_for_whom_it_is() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.drops_ghosts = true; });
+    assert_done(put(cluster, 0, "k", "v"));
+    eventually("a repair is asked for", [&] { return other.repairs() > 0; });
+    CPPUNIT_ASSERT_EQUAL(0U, other.nameless_repairs());
+    eventually("its health says that it is owed",
+               [&] { return cluster.health(0)["peers"][0]["repair_owed"].GetBool(); });
+  }
+
+  void who_is_removed_hangs_up_both_lines() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+    other.say([](FakeNode::Words& words) { words.has_removed_caller = true; });
+    eventually("it is refused, and has hung up", [&] {
+      const auto health = cluster.health(0);
+      const auto& peer = health["peers"][0];
+      return std::string_view(peer["state"].GetString()) == "refused" && peer["connections"].GetUint() == 0;
+    });
+    const unsigned batches = other.batches();
+    assert_refused(put(cluster, 0, "k", "w"), 503);
+    CPPUNIT_ASSERT_EQUAL(batches, other.batches());
+    // It asks on, and is there again should that have been a mistake.
+    other.say([](FakeNode::Words& words) { words.has_removed_caller = false; });
+    await_reachable(cluster, 2);
   }
 
   // Of two holders of an id it was there first: a peer that knows the other one better tells it in vain.

@@ -107,6 +107,7 @@ void FakeNode::run() {
 
 void FakeNode::serve(int fd) {
   RawConnection connection{UniqueFd(fd)};
+  bool is_nameless = true;
   try {
     for (;;) {
       const std::string head = connection.receive(3);
@@ -114,7 +115,7 @@ void FakeNode::serve(int fd) {
       if (head[0] != '\4') throw std::runtime_error("only SYNC is spoken here");
       const std::string length = connection.receive(5);
       const std::string message = connection.receive(number_in(std::string_view(length).substr(0, 4)));
-      connection.send(value_answer(answer(kind, message)));
+      connection.send(value_answer(answer(kind, message, is_nameless)));
     }
   } catch (const std::exception&) {  // the other side has closed, or the test is over
   }
@@ -122,10 +123,14 @@ void FakeNode::serve(int fd) {
   std::erase(sockets_, fd);
 }
 
-std::string FakeNode::answer(std::string_view kind, std::string_view message) {
-  if (kind == cluster::kHello) return hello(message);
+std::string FakeNode::answer(std::string_view kind, std::string_view message, bool& is_nameless) {
+  if (kind == cluster::kHello) {
+    is_nameless = cluster::decode_hello(message).value().id == 0;
+    return hello(message);
+  }
   if (kind == cluster::kPulse) return pulse();
   if (kind == cluster::kBatch) return batch(message);
+  if (kind == cluster::kCompare && is_nameless) ++nameless_repairs_;
   return compare(kind, message);
 }
 
@@ -134,6 +139,7 @@ std::string FakeNode::hello(std::string_view message) {
   const std::lock_guard lock(mutex_);
   ++hellos_;
   if (words_.refuses) return cluster::encode_refusal(words_.reason, "not now");
+  if (words_.has_removed_caller) return cluster::encode_refusal(cluster::Reply::kForgotten, "removed");
   if (words_.hellos_are_older) (void)members_.introduce(words_.id, address());
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
@@ -163,6 +169,7 @@ std::uint64_t FakeNode::digest() const {
 std::string FakeNode::pulse() {
   const std::lock_guard lock(mutex_);
   ++pulses_;
+  if (words_.has_removed_caller) return cluster::encode_refusal(cluster::Reply::kForgotten, "removed");
   cluster::PulseReply reply;
   reply.backs = true;
   reply.id = words_.id;

@@ -28,15 +28,16 @@ class FakeNode {
     bool knows_another_set = false;                 ///< so it says, whatever it is told
     bool hellos_are_older = false;                  ///< than its pulses: they tell of a set with it alone
     std::uint64_t acks_beyond = 0;                  ///< the end of what it was sent
-    bool conflicts_once = false;     ///< the next record is older than what it holds; then it holds answers
-    bool holds_answers = false;      ///< of batches with records
-    bool drops_ghosts = false;       ///< the first record of each batch
-    bool compares = false;           ///< as a node that is complete and holds nothing; else it is busy
-    bool holds_comparisons = false;  ///< each at its beginning
-    bool ends_streams = false;       ///< closes what brings it a batch with records
-    cluster::NodeId forgets = 0;     ///< a node that its hellos say was forgotten; nothing else does
-    bool knows_more = false;         ///< of the caller's stream than that one ever sent
-    std::uint64_t holds_up_to = 0;   ///< HLC value: of its own stream and the caller's; 0: it tells nothing
+    bool conflicts_once = false;      ///< the next record is older than what it holds; then it holds answers
+    bool holds_answers = false;       ///< of batches with records
+    bool drops_ghosts = false;        ///< the first record of each batch
+    bool compares = false;            ///< as a node that is complete and holds nothing; else it is busy
+    bool holds_comparisons = false;   ///< each at its beginning
+    bool ends_streams = false;        ///< closes what brings it a batch with records
+    bool has_removed_caller = false;  ///< whom it refuses as forgotten, but for the batches of its stream
+    cluster::NodeId forgets = 0;      ///< a node that its hellos say was forgotten; nothing else does
+    bool knows_more = false;          ///< of the caller's stream than that one ever sent
+    std::uint64_t holds_up_to = 0;    ///< HLC value: of its own stream and the caller's; 0: it tells nothing
     std::uint64_t largest_value = 64 << 20;
   };
   struct Record {
@@ -60,6 +61,8 @@ class FakeNode {
   [[nodiscard]] unsigned hellos() const { return hellos_; }
   [[nodiscard]] unsigned pulses() const { return pulses_; }
   [[nodiscard]] unsigned repairs() const { return repairs_; }  ///< that were asked for
+  /// … by whoever did not say who it is.
+  [[nodiscard]] unsigned nameless_repairs() const { return nameless_repairs_; }
   [[nodiscard]] unsigned batches() const { return batches_; }  ///< with records
   [[nodiscard]] bool last_stream_jumped() const { return jumped_; }
   [[nodiscard]] std::vector<Record> records() const;
@@ -76,7 +79,7 @@ class FakeNode {
 
   void run();
   void serve(int fd);
-  [[nodiscard]] std::string answer(std::string_view kind, std::string_view message);
+  [[nodiscard]] std::string answer(std::string_view kind, std::string_view message, bool& is_nameless);
   [[nodiscard]] std::string hello(std::string_view message);
   [[nodiscard]] std::string pulse();
   [[nodiscard]] std::string batch(std::string_view message);
@@ -89,6 +92,7 @@ class FakeNode {
   std::atomic<unsigned> pulses_ = 0;
   std::atomic<unsigned> batches_ = 0;
   std::atomic<unsigned> repairs_ = 0;
+  std::atomic<unsigned> nameless_repairs_ = 0;
   std::atomic<bool> jumped_ = false;
   std::atomic<std::uint64_t> vouched_ = 0;
 

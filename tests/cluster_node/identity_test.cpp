@@ -52,6 +52,7 @@ class IdentityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_node_with_new_disks_leaves_no_ghost);
   CPPUNIT_TEST(the_whole_cluster_was_off);
   CPPUNIT_TEST(a_node_is_forgotten);
+  CPPUNIT_TEST(a_node_that_lives_on_is_forgotten);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -295,6 +296,39 @@ class IdentityTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(2U, needed(cluster, 0));
   }
 
+  // Nothing of it comes in any more: not by its streams, not by its repairs.
+  void a_node_that_lives_on_is_forgotten() {
+    Cluster cluster({.flags = {"-write-timeout", "1s"}});
+    cluster.await_quorum();
+    assert_write(cluster, history_, 2, "k", "v");
+    (void)assert_converges(cluster, history_);
+    const std::string gone = id(cluster, 2);
+    const Finished done = run({minivault_binary(), "cluster", "forget", gone, cluster.node(0).address()});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    for (const unsigned i : {0U, 1U}) {
+      eventually("it is refused and has hung up",
+                 [&] { return peer(cluster, 2, i) == "refused" && connections(cluster, 2, i) == 0; });
+    }
+    CPPUNIT_ASSERT_EQUAL(503, put(cluster, 2, "k", "ghost").status);
+    CPPUNIT_ASSERT_EQUAL(503, put(cluster, 2, "ghost", "v").status);
+    const Finished asked = run({minivault_binary(), "repair", cluster.node(2).address()});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(asked.err, 0, asked.status);
+    // What was to come would have by the time two repairs between the others have ended.
+    const std::uint64_t before = repairs(cluster, 0, 1);
+    for (std::uint64_t more = 1; more <= 2; ++more) {
+      const Finished again = run({minivault_binary(), "repair", cluster.node(0).address()});
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(again.err, 0, again.status);
+      eventually("0 has repaired with 1", [&] { return repairs(cluster, 0, 1) >= before + more; });
+    }
+    assert_write(cluster, history_, 1, "k", "w");
+    for (const unsigned i : {0U, 1U}) {
+      await_value(cluster, i, "k", "w");
+      const Result<std::string> none = connect(cluster, i).get("ghost");
+      CPPUNIT_ASSERT_MESSAGE("the forgotten node's write came in", !none);
+    }
+    CPPUNIT_ASSERT_EQUAL(2U, needed(cluster, 0));
+  }
+
  private:
   /// Node 0 writes, all hear of it, and it starts again from a copy that was made before.
   void forget_what_is_written_since(Cluster& cluster, const std::string& copy) {
@@ -309,6 +343,20 @@ class IdentityTest : public CppUnit::TestFixture {
   static void await_written(const Cluster& cluster, unsigned i) {
     eventually("node " + std::to_string(i) + " gets a write acknowledged",
                [&] { return put(cluster, i, "k", "v").status == 200; });
+  }
+
+  static std::uint64_t figure(const Cluster& cluster, unsigned i, unsigned other, const char* name) {
+    const auto health = cluster.health(i);
+    for (const auto& entry : health["peers"].GetArray()) {
+      if (entry["address"].GetString() == cluster.address(other)) return entry[name].GetUint64();
+    }
+    return 0;
+  }
+  static std::uint64_t connections(const Cluster& cluster, unsigned i, unsigned other) {
+    return figure(cluster, i, other, "connections");
+  }
+  static std::uint64_t repairs(const Cluster& cluster, unsigned i, unsigned other) {
+    return figure(cluster, i, other, "repairs");
   }
 
   /// What node i's health says of its peer's state; "" where it does not know it.

@@ -53,6 +53,13 @@ bool repairs_now(const Cluster& cluster, unsigned i) {
   });
 }
 
+bool owes_repair(const Cluster& cluster, unsigned i) {
+  const rapidjson::Document health = cluster.health(i);
+  const auto& peers = health["peers"].GetArray();
+  return std::any_of(peers.begin(), peers.end(),
+                     [](const auto& peer) { return peer["repair_owed"].GetBool(); });
+}
+
 std::uint64_t durable(const Cluster& cluster, unsigned i) {
   return cluster.health(i)["log"]["durable"].GetUint64();
 }
@@ -256,9 +263,11 @@ class RepairTest : public CppUnit::TestFixture {
     cluster.start(2);
     await_line(cluster, 0, " stream_jumps ");
     eventually("a repair goes on", [&] { return repairs_now(cluster, 2); });
+    eventually("health says that it is owed", [&] { return owes_repair(cluster, 2); });
     cluster.stop(2);
     cluster.start(2, {{"MINIVAULT_REPAIR_RATE", "0"}});
     CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge().size());
+    eventually("nothing is owed", [&] { return !owes_repair(cluster, 2); });
   }
 
   /// Nobody is complete and the third never comes: two of three have all that was ever acknowledged.

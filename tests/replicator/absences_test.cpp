@@ -15,6 +15,7 @@ class AbsencesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(whoever_gives_no_sign_is_away);
   CPPUNIT_TEST(whoever_is_seen_by_others_is_not);
   CPPUNIT_TEST(it_goes_on_after_a_start);
+  CPPUNIT_TEST(a_note_says_too_much_of_whoever_came_back);
   CPPUNIT_TEST(without_a_majority_nobody_is_counted);
   CPPUNIT_TEST(who_did_not_look_did_not_run);
   CPPUNIT_TEST_SUITE_END();
@@ -53,6 +54,21 @@ class AbsencesTest : public CppUnit::TestFixture {
     Absences after(*stored, 1'000);
     after.pass(400, true, Signs{{7, false, 10}});
     CPPUNIT_ASSERT(after.is_away(7));
+  }
+
+  // 8 is away all the time, so the note is not empty.
+  void a_note_says_too_much_of_whoever_came_back() {
+    Absences absences({{7, 900}, {8, 50}}, 1'000);
+    absences.pass(10, true, Signs{{7, false, 0}, {8, false, 0}});
+    CPPUNIT_ASSERT(!absences.note_says_too_much());
+    absences.pass(10, true, Signs{{7, true, 0}, {8, false, 0}});
+    CPPUNIT_ASSERT(absences.note_says_too_much());
+    absences.pass(10, true, Signs{{7, false, 0}, {8, false, 0}});  // and gone again
+    CPPUNIT_ASSERT(absences.note_says_too_much());
+    absences.noted();
+    CPPUNIT_ASSERT(!absences.note_says_too_much());
+    absences.pass(10, true, Signs{{8, false, 0}});  // 7 is no member any more
+    CPPUNIT_ASSERT(absences.note_says_too_much());
   }
 
   void without_a_majority_nobody_is_counted() {

@@ -6,6 +6,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "common/store/base.h"
 #include "tests/store/engine.h"
 #include "tests/store/recovery_support.h"
 #include "tests/support/wait.h"
@@ -34,6 +35,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
   CPPUNIT_TEST(the_floor_outlasts_a_start);
   CPPUNIT_TEST(what_is_owed_anew_is_not_paid_by_what_began_before);
+  CPPUNIT_TEST(a_new_id_is_complete_by_nobodys_word);
   CPPUNIT_TEST(one_comes_in_at_a_time);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
@@ -231,6 +233,23 @@ class HomeTest : public CppUnit::TestFixture {
     });
   }
 
+  // `minivault new-id` of an older copy: what the old id acknowledged since is not there.
+  void a_new_id_is_complete_by_nobodys_word() {
+    open();
+    CPPUNIT_ASSERT(in_turn(*store_, [&] { return home_->become_complete(); }).has_value());
+    const NodeId before = home_->id();
+    restart();
+    CPPUNIT_ASSERT(home_->is_complete());
+    end();
+    engine_->stop();
+    give_new_id();
+    engine_->start();
+    begin();
+    open();
+    CPPUNIT_ASSERT(home_->id() != before);
+    CPPUNIT_ASSERT(!home_->is_complete());
+  }
+
   void whoever_is_new_believes_all() {
     open();
     in_turn(*store_, [&] {
@@ -293,6 +312,15 @@ class HomeTest : public CppUnit::TestFixture {
     engine_->start();
     begin();
     open();
+  }
+  /// As `minivault new-id` does.
+  void give_new_id() const {
+    auto base = store::Base::open_writer(engine_->config.data_directory);
+    CPPUNIT_ASSERT(base.has_value());
+    auto change = base->begin();
+    CPPUNIT_ASSERT(change.has_value());
+    ++change->meta().node_id;
+    CPPUNIT_ASSERT(change->commit().has_value());
   }
   /// What lies in the log from `lsn` on was not on disk.
   void cut_power(Lsn lsn) {

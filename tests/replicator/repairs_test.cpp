@@ -45,6 +45,7 @@ class RepairsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_pressing_does_not_wait_for_what_is_routine);
   CPPUNIT_TEST(what_is_pressing_is_not_ended);
   CPPUNIT_TEST(what_is_owed_goes_first);
+  CPPUNIT_TEST(one_with_who_is_forgotten_is_ended);
   CPPUNIT_TEST_SUITE_END();
 
   static constexpr std::uint64_t kIntervalMs = 1'000;
@@ -89,6 +90,18 @@ class RepairsTest : public CppUnit::TestFixture {
     peers_[1].owed = true;
     tick(2);
     CPPUNIT_ASSERT(repairs_->under_way(3));
+  }
+
+  void one_with_who_is_forgotten_is_ended() {
+    peers_[0].owed = true;
+    tick(2);
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.forget(3));
+    repairs_->end_with_forgotten(members);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+    CPPUNIT_ASSERT(members.forget(2));
+    repairs_->end_with_forgotten(members);
+    CPPUNIT_ASSERT(!repairs_->under_way(2));
   }
 
  private:

@@ -6,8 +6,10 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <atomic>
 #include <string>
 
+#include "tests/client/fake_server.h"
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
 #include "tests/worker/board_node.h"
@@ -41,6 +43,9 @@ class PeerReadsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_newest_of_a_majority_is_the_answer);
   CPPUNIT_TEST(a_majority_holds_it_before_it_is_told);
   CPPUNIT_TEST(a_newer_delete_wins);
+  CPPUNIT_TEST(what_was_deleted_long_ago_is_no_answer);
+  CPPUNIT_TEST(whoever_was_away_for_long_hears_that_it_was_deleted);
+  CPPUNIT_TEST(who_still_has_the_delete_is_no_holder_of_what_was_deleted);
   CPPUNIT_TEST(this_node_may_be_the_one_that_knows);
   CPPUNIT_TEST(large_values_come_whole);
   CPPUNIT_TEST(without_a_majority_there_is_no_answer);
@@ -93,6 +98,65 @@ class PeerReadsTest : public CppUnit::TestFixture {
     join(here, there);
     assert_refused(get(here, "k", kQuorum), 404);
     assert_refused(get(here, "k"), 404);
+  }
+
+  // Every member but one that was away held the delete, and has forgotten it since.
+  void what_was_deleted_long_ago_is_no_answer() {
+    const BoardNode here;
+    const BoardNode back;
+    assert_done(put(back, "k", "1"));
+    assert_done(put(back, "l", "1"));
+    here.state().limits.tombstone_floor_hlc.store(back.state().append.last_hlc.load());
+    assert_done(put(back, "l", "2"));  // above the floor: no ghost
+    join(here, back);
+    assert_refused(get(here, "k", kQuorum), 404);
+    assert_refused(get(here, "k"), 404);
+    assert_data(get(here, "l", kQuorum), "2");
+  }
+
+  void whoever_was_away_for_long_hears_that_it_was_deleted() {
+    const BoardNode back;
+    const BoardNode there;
+    assert_done(put(back, "k", "1"));
+    there.state().limits.tombstone_floor_hlc.store(back.state().append.last_hlc.load());
+    join(back, there);
+    assert_refused(get(back, "k", kQuorum), 404);
+    assert_refused(get(there, "k"), 404);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, there.board().ghosts_dropped.load());
+  }
+
+  // Two are a majority, and one of them has nothing; the third, which speaks later, has not yet forgotten the
+  // delete that beats what the first holds.
+  void who_still_has_the_delete_is_no_holder_of_what_was_deleted() {
+    const BoardNode back;
+    const BoardNode remembers;
+    assert_done(put(back, "k", "1"));
+    assert_done(put(remembers, "k", "2"));
+    assert_done(http(remembers.port(), http_request("DELETE", "/k")));
+    remembers.stop_worker();
+    std::atomic<bool> was_pushed = false;
+    FakeServer forgot([&](RawConnection& connection, unsigned) {
+      for (;;) {
+        const SeenRequest request = receive_request(connection);
+        if (request.key == cluster::kHello) {
+          connection.send(value_answer(cluster::encode(cluster::HelloReply{})));
+        } else if (request.key == cluster::kRead) {
+          cluster::ReadReply nothing;
+          nothing.complete = true;
+          connection.send(value_answer(cluster::encode(nothing)));
+        } else {
+          was_pushed = true;  // and not yet answered
+        }
+      }
+    });
+    back.set_peer(0, 8, "127.0.0.1:" + std::to_string(forgot.address().port));
+    back.set_peer(1, remembers);
+    back.set_needed(1);
+    RawConnection client(back.port());
+    client.send(http_request("GET", "/k", kQuorum));
+    eventually("what is held here was pushed", [&] { return was_pushed.load(); });
+    remembers.continue_worker();
+    assert_refused(receive_http(client), 404);
   }
 
   void this_node_may_be_the_one_that_knows() {

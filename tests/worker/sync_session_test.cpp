@@ -29,6 +29,8 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_question_who_is_there_introduces_nobody);
   CPPUNIT_TEST(callers_are_refused_by_name);
   CPPUNIT_TEST(a_copy_does_not_take_the_place_of_a_silent_node);
+  CPPUNIT_TEST(who_is_forgotten_while_connected_is_refused);
+  CPPUNIT_TEST(nobody_is_forgotten_who_was_never_heard_of);
   CPPUNIT_TEST(nothing_goes_before_hello);
   CPPUNIT_TEST(the_key_is_needed_in_every_mode);
   CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
@@ -120,6 +122,61 @@ class SyncSessionTest : public CppUnit::TestFixture {
     assert_reply(Reply::kOk, reply_to(6, "127.0.0.1:1"));
     node.board().peers[0].last_heard_ms.store(monotonic_ms() - shared::kForkSilenceMs);
     assert_reply(Reply::kOk, reply_to(6, "127.0.0.1:2"));
+  }
+
+  // Its connections may live on for long after that, and so may those of its repairs.
+  void who_is_forgotten_while_connected_is_refused() {
+    const BoardNode node;
+    node.know(FakePeer::kId);
+    FakePeer peer(node.port());
+    FakePeer repairing(node.port());
+    FakePeer other(node.port(), 7);
+    (void)peer.hello();
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", hlc_now()}});
+    (void)repairing.hello(true);
+    (void)other.hello(true);
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.forget(peer.id()));
+    node.write_note(cluster::kMembersNote, members.encode());
+    node.board().members_digest.store(members.digest());
+    cluster::BatchWriter pushed(0);
+    pushed.add({store::Operation::kSet, 0, {hlc_now(), 9}, "k", "pushed"});
+    const std::string push = pushed.finish_push();
+    const std::string batch = peer.batch_message(10, 20, {{"k", "w", hlc_now()}});
+    assert_reply(Reply::kForgotten, peer.ask(cluster::kBatch, batch));
+    assert_reply(Reply::kForgotten, peer.ask(cluster::kPulse, cluster::encode(cluster::Pulse{})));
+    assert_reply(Reply::kForgotten, repairing.ask(cluster::kPush, push));
+    assert_reply(Reply::kForgotten, repairing.ask(cluster::kRead, "k"));
+    assert_reply(Reply::kForgotten, repairing.ask(cluster::kCompare, ""));
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "k"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
+    assert_reply(Reply::kOk, other.ask(cluster::kPush, push));  // who was not goes on
+    CPPUNIT_ASSERT_EQUAL(std::string("pushed"), get(node, "k"));
+  }
+
+  void nobody_is_forgotten_who_was_never_heard_of() {
+    const BoardNode node;
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.introduce(42, "127.0.0.1:1").has_value());
+    CPPUNIT_ASSERT(members.forget(666));
+    node.write_note(cluster::kMembersNote, members.encode());
+    node.set_peer(0, 7, "127.0.0.1:2");  // a stranger that `minivault cluster` shows
+    FakePeer person(node.port(), 0);
+    (void)person.hello(true);
+    std::atomic<std::uint64_t>& requested = node.board().forget_requested;
+    const auto forget = [&](cluster::NodeId id) {
+      requested.store(0);
+      return person.ask(cluster::kForget, cluster::id_text(id));
+    };
+    const std::string mistyped = forget(43);
+    assert_reply(Reply::kMalformed, mistyped);
+    CPPUNIT_ASSERT_MESSAGE(mistyped, mistyped.find("is no member here") != std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, requested.load());
+    for (const cluster::NodeId known : {42, 7, 666}) {
+      assert_reply(Reply::kOk, forget(known));
+      CPPUNIT_ASSERT_EQUAL(known, requested.load());
+    }
   }
 
   void nothing_goes_before_hello() {
