@@ -244,15 +244,24 @@ void Home::publish() {
             {"forgotten", members_.forgotten().size()}});
 }
 
-Beginning Home::begin_stream(const cluster::Position& position) const {
+Lsn Home::told() const {
+  const shared::ClusterBoard& board = state_->cluster;
+  if (board.needed.load(std::memory_order_relaxed) == 0 || context_->config.async) return shared::kNoLsn;
+  return std::max(board.quorum.load(std::memory_order_relaxed),
+                  board.given_up.load(std::memory_order_acquire));
+}
+
+Beginning Home::begin_stream(const cluster::Position& position, Lsn answered) const {
   const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
   const Lsn window = state_->marks.window.load(std::memory_order_acquire);
   if (position.epoch == 0 && birth_ != shared::kNoLsn && birth_ >= window) return {.from = birth_};
-  if (epochs_.knows(position, tail) && position.lsn >= window && position.lsn <= tail) {
-    return {.from = position.lsn};
-  }
   // Nobody waits for a write from before this start of the node.
   const Lsn began = state_->limits.first_lsn.load(std::memory_order_relaxed);
+  if (epochs_.knows(position, tail) && position.lsn >= window && position.lsn <= tail) {
+    const Lsn undecided = std::min(position.lsn, std::max(told(), began));
+    if (undecided < window) return {.from = position.lsn, .waits = true};
+    return {.from = answered < window ? undecided : std::min(undecided, answered)};
+  }
   if (began >= window) return {.from = began, .jump = true};
   return {.from = tail, .jump = true, .waits = true};
 }

@@ -65,8 +65,17 @@ class Home {
   /// members() is agreed on (accord.h): somebody else may come in.
   [[nodiscard]] Status agree();
 
-  /// Judges a peer's position in this node's stream.
-  [[nodiscard]] Beginning begin_stream(const cluster::Position& position) const;
+  /// What became of the writes that end at or below this is decided, and nothing that a peer says changes it:
+  /// they were acknowledged, or given up, or nobody waits for peers. Needs no turn.
+  [[nodiscard]] Lsn told() const;
+  /// Judges a peer's position in this node's stream. `answered`: how far its answers were taken; kNoLsn: not
+  /// known.
+  ///
+  /// A position says what the peer has, not what it has found older than something else: that was in its
+  /// answer, and the answer may have been lost with its connection, or with the replicator that took it. So
+  /// what is undecided is sent again, and so is what was not answered.
+  [[nodiscard]] Beginning begin_stream(const cluster::Position& position,
+                                       Lsn answered = shared::kNoLsn) const;
 
   [[nodiscard]] bool is_complete() const;
   [[nodiscard]] Status become_complete();

@@ -213,6 +213,10 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   if (id_ != hello->id || epoch_ != hello->epoch) {
     if (id_ != hello->id) {
       acked_ = 0, ever_streamed_ = false;
+      // A replicator before this one may have taken its answers.
+      if (place_->node_id.load(std::memory_order_relaxed) != hello->id) {
+        place_->acked.store(0, std::memory_order_relaxed);
+      }
       digest_ = backed_digest_ = agreed_digest_ = agreed_version_ = 0;
     }
     id_ = hello->id;
@@ -300,7 +304,9 @@ void Peer::heard_clock(std::uint64_t clock_us, std::uint64_t sent_us) {
 }
 
 void Peer::begin_stream(const cluster::Position& position) {
-  const Beginning beginning = services_->home.begin_stream(position);
+  const Lsn answered = place_->acked.load(std::memory_order_relaxed);
+  const Beginning beginning =
+      services_->home.begin_stream(position, answered == 0 ? shared::kNoLsn : answered);
   const std::uint64_t now_ms = monotonic_ms();
   if (beginning.waits) {
     counts_from_ms_ = now_ms + static_cast<std::uint64_t>(services_->config.write_timeout.count());

@@ -141,8 +141,6 @@ class Replicator final : private PeerOwner {
     Lsn tail;
   };
   std::deque<Mark> marks_;
-  /// Writes that end at or below it are answered, also those whose clients left before: their time was up.
-  Lsn given_up_ = 0;
   std::uint64_t now_ms_ = 0;
   std::uint64_t started_ms_ = 0;
   std::uint64_t next_look_ms_ = 0;

@@ -74,7 +74,7 @@ void Replicator::note_given_up() {
   marks_.push_back({now_ms_, context_->region.state().marks.tail.load(std::memory_order_acquire)});
   const auto timeout_ms = static_cast<std::uint64_t>(context_->config.write_timeout.count());
   while (marks_.front().at_ms + timeout_ms < now_ms_) {
-    given_up_ = marks_.front().tail;
+    shared::raise(board_->given_up, marks_.front().tail);
     marks_.pop_front();
   }
 }
@@ -98,10 +98,7 @@ void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
   const bool dropped = std::any_of(conflicts.begin(), conflicts.end(),
                                    [](const cluster::Conflict& each) { return each.held.origin == 0; });
   if (dropped && !home_.owe(peer.id())) unnoted_debts_.insert(peer.id());
-  const bool waits = board_->needed.load(std::memory_order_relaxed) != 0 && !context_->config.async;
-  if (!waits) return;
-  const Lsn told = std::max({board_->quorum.load(std::memory_order_relaxed), given_up_,
-                             board_->given_up.load(std::memory_order_acquire)});
+  const Lsn told = home_.told();
   if (parcel.to <= told) return;
   const Status visited =
       shelf_->visit(parcel, conflicts, [&](const store::Change& record, const cluster::Conflict& conflict) {

@@ -107,7 +107,8 @@ bool SyncSession::add_position(Client& client) {
   const bool jumps = !state.next && state.head.jump;
   cluster::Position position{state.head.epoch, state.head.to, held->hlc};
   if (!jumps && debt->empty()) position.hlc = std::max(held->hlc, state.head.hlc);
-  if (state.next) position.lsn = std::max(position.lsn, *state.next);
+  // What comes again is held already.
+  if (held->epoch == position.epoch) position.lsn = std::max(position.lsn, held->lsn);
   if (position == *held) return true;
   if (jumps && debt->empty()) {
     state.batch.add(cluster::note_write(cluster::debt_note(state.id), std::to_string(wall_ms())));
