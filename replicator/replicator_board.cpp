@@ -51,7 +51,7 @@ void Replicator::publish_quorum() {
   }
   board_->reachable.store(reachable, std::memory_order_relaxed);
   if (needed == 0 || needed == shared::kNotYetKnown) return;
-  const Lsn quorum = restamps_.cap(quorum_of(std::move(acked), needed));
+  const Lsn quorum = restamps_.cap(quorum_of(std::move(acked), needed), home_.told());
   if (quorum <= board_->quorum.load(std::memory_order_relaxed)) return;
   shared::raise(board_->quorum, quorum);
   ring_waiting(quorum);
