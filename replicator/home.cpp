@@ -7,6 +7,7 @@
 #include "common/core/clock.h"
 #include "common/core/log.h"
 #include "common/core/random.h"
+#include "common/store/node_clock.h"
 
 namespace minivault::replicator {
 namespace {
@@ -174,10 +175,8 @@ Status Home::refresh() {
 
 Status Home::catch_up(std::uint64_t hlc) {
   constexpr std::uint64_t kWorthIt = 1'000ULL << store::kHlcCounterBits;
-  constexpr std::uint64_t kNoClock = 253'402'300'800'000ULL
-                                     << store::kHlcCounterBits;  // beyond the year 9999
   const bool late = hlc >= state_->append.last_hlc.load(std::memory_order_acquire) + kWorthIt;
-  if (!late || hlc >= kNoClock) return {};
+  if (!late || hlc > store::largest_believable_hlc(state_->append)) return {};
   return write(cluster::kClockNote, {}, hlc);
 }
 

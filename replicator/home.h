@@ -47,7 +47,8 @@ class Home {
   /// Takes over what somebody else wrote into the note of members (`cluster forget`).
   [[nodiscard]] Status refresh();
   /// Whatever is stamped here from now on is above `hlc`, which others have reached: a node whose clock is
-  /// late must not stamp below what all others take for settled. Does nothing for less than a second.
+  /// late must not stamp below what all others take for settled. Does nothing for less than a second, nor for
+  /// what is no clock (node_clock.h).
   [[nodiscard]] Status catch_up(std::uint64_t hlc);
   /// Takes over what `teller` says of the set: all of it where it is one of those who agreed, or this node
   /// is new itself; else nobody comes in by it. Any two majorities of consecutive sets share a node, if sets

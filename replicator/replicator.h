@@ -92,6 +92,7 @@ class Replicator final : private PeerOwner {
   // By which clock it stamps (replicator_clock.cpp).
   [[nodiscard]] Clocks clocks() const;
   void choose_clock();
+  void tell_future() const;
   void tell_drift(const Clocks& known);
   void follow_clocks();
 
@@ -101,8 +102,8 @@ class Replicator final : private PeerOwner {
   void find_completeness();
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
-  void conflicts(const Peer& peer, const Parcel& parcel,
-                 const std::vector<cluster::Conflict>& conflicts) override;
+  [[nodiscard]] Status conflicts(const Peer& peer, const Parcel& parcel,
+                                 const std::vector<cluster::Conflict>& conflicts) override;
   void ring_waiting(Lsn quorum) const;
   void note_given_up();
   void publish_lag() const;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/core/log.h"
+#include "common/store/node_clock.h"
 #include "replicator/majority.h"
 #include "replicator/replicator.h"
 
@@ -92,19 +93,26 @@ void Replicator::publish_lag() const {
   }
 }
 
-void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
-                           const std::vector<cluster::Conflict>& conflicts) {
+Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
+                             const std::vector<cluster::Conflict>& conflicts) {
+  const std::uint64_t believable = store::largest_believable_hlc(context_->region.state().append);
+  for (const cluster::Conflict& each : conflicts) {
+    if (each.held.hlc <= believable) continue;
+    return fail(Code::kUnavailable, "the clock of what it holds says " + store::hlc_text(each.held.hlc) +
+                                        ", more than a century above this node's");
+  }
   // What was dropped there as deleted long ago must go here, too, or come back as something new.
   const bool dropped = std::any_of(conflicts.begin(), conflicts.end(),
                                    [](const cluster::Conflict& each) { return each.held.origin == 0; });
   if (dropped && !home_.owe(peer.id())) unnoted_debts_.insert(peer.id());
   const Lsn told = home_.told();
-  if (parcel.to <= told) return;
+  if (parcel.to <= told) return {};
   const Status visited =
       shelf_->visit(parcel, conflicts, [&](const store::Change& record, const cluster::Conflict& conflict) {
         restamps_.conflict(record, conflict.held, told);
       });
   if (!visited) log_line(LogLevel::kWarning, "conflict_lost", {{"error", visited.error().message}});
+  return {};
 }
 
 /// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does. A

@@ -57,6 +57,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
   CPPUNIT_TEST(a_conflict_is_heard_though_its_answer_was_lost);
   CPPUNIT_TEST(a_replicator_that_dies_leaves_conflicts_undecided);
+  CPPUNIT_TEST(nothing_is_stamped_above_what_is_no_clock);
   CPPUNIT_TEST(the_smallest_limit_is_that_of_all);
   CPPUNIT_TEST(nobody_is_a_member_before_it_answers_where_it_says);
   CPPUNIT_TEST(before_all_were_heard_nobody_vouches);
@@ -168,6 +169,20 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     other.say([](FakeNode::Words& words) { words.holds_answers = false; });
     assert_done(waits.get());
     CPPUNIT_ASSERT(other.conflicting() < other.records().back().version);
+  }
+
+  void nothing_is_stamped_above_what_is_no_clock() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.holds_no_clock = true; });
+    assert_refused(put(cluster, 0, "k", "v"), 503);
+    CPPUNIT_ASSERT(last_error(cluster).find("more than a century above") != std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+    other.say([](FakeNode::Words& words) { words.holds_no_clock = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "w"));
   }
 
   void the_smallest_limit_is_that_of_all() {
