@@ -107,12 +107,10 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
   if (dropped && !home_.owe(peer.id())) unnoted_debts_.insert(peer.id());
   const Lsn told = home_.told();
   if (parcel.to <= told) return {};
-  const Status visited =
-      shelf_->visit(parcel, conflicts, [&](const store::Change& record, const cluster::Conflict& conflict) {
-        restamps_.conflict(record, conflict.held, told);
-      });
-  if (!visited) log_line(LogLevel::kWarning, "conflict_lost", {{"error", visited.error().message}});
-  return {};
+  return shelf_->visit(parcel, conflicts,
+                       [&](const store::Change& record, const cluster::Conflict& conflict) {
+                         restamps_.conflict(record, conflict.held, told);
+                       });
 }
 
 /// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does. A

@@ -57,6 +57,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
   CPPUNIT_TEST(a_conflict_is_heard_though_its_answer_was_lost);
   CPPUNIT_TEST(a_replicator_that_dies_leaves_conflicts_undecided);
+  CPPUNIT_TEST(a_conflict_of_what_the_ring_lost_is_no_acknowledgement);
   CPPUNIT_TEST(nothing_is_stamped_above_what_is_no_clock);
   CPPUNIT_TEST(the_smallest_limit_is_that_of_all);
   CPPUNIT_TEST(nobody_is_a_member_before_it_answers_where_it_says);
@@ -169,6 +170,25 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     other.say([](FakeNode::Words& words) { words.holds_answers = false; });
     assert_done(waits.get());
     CPPUNIT_ASSERT(other.conflicting() < other.records().back().version);
+  }
+
+  // The record cannot be read any more, so it is not written again, and its writer never told.
+  void a_conflict_of_what_the_ring_lost_is_no_acknowledgement() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "18s"}));
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.holds_answers = words.conflicts_once = true; });
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "lost"); });
+    eventually("it was sent", [&] { return other.batches() == 1; });
+    RawConnection writer(cluster.port(0));
+    write_large(cluster, writer, 34);
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    assert_refused(waits.get(), 503);
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "sent"));
   }
 
   void nothing_is_stamped_above_what_is_no_clock() {
