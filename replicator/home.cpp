@@ -7,6 +7,7 @@
 #include "common/core/clock.h"
 #include "common/core/log.h"
 #include "common/core/random.h"
+#include "common/store/node_clock.h"
 
 namespace minivault::replicator {
 namespace {
@@ -174,10 +175,8 @@ Status Home::refresh() {
 
 Status Home::catch_up(std::uint64_t hlc) {
   constexpr std::uint64_t kWorthIt = 1'000ULL << store::kHlcCounterBits;
-  constexpr std::uint64_t kNoClock = 253'402'300'800'000ULL
-                                     << store::kHlcCounterBits;  // beyond the year 9999
   const bool late = hlc >= state_->append.last_hlc.load(std::memory_order_acquire) + kWorthIt;
-  if (!late || hlc >= kNoClock) return {};
+  if (!late || hlc > store::largest_believable_hlc(state_->append)) return {};
   return write(cluster::kClockNote, {}, hlc);
 }
 
@@ -244,15 +243,24 @@ void Home::publish() {
             {"forgotten", members_.forgotten().size()}});
 }
 
-Beginning Home::begin_stream(const cluster::Position& position) const {
+Lsn Home::told() const {
+  const shared::ClusterBoard& board = state_->cluster;
+  if (board.needed.load(std::memory_order_relaxed) == 0 || context_->config.async) return shared::kNoLsn;
+  return std::max(board.quorum.load(std::memory_order_relaxed),
+                  board.given_up.load(std::memory_order_acquire));
+}
+
+Beginning Home::begin_stream(const cluster::Position& position, Lsn answered) const {
   const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
   const Lsn window = state_->marks.window.load(std::memory_order_acquire);
   if (position.epoch == 0 && birth_ != shared::kNoLsn && birth_ >= window) return {.from = birth_};
-  if (epochs_.knows(position, tail) && position.lsn >= window && position.lsn <= tail) {
-    return {.from = position.lsn};
-  }
   // Nobody waits for a write from before this start of the node.
   const Lsn began = state_->limits.first_lsn.load(std::memory_order_relaxed);
+  if (epochs_.knows(position, tail) && position.lsn >= window && position.lsn <= tail) {
+    const Lsn undecided = std::min(position.lsn, std::max(told(), began));
+    if (undecided < window) return {.from = position.lsn, .waits = true};
+    return {.from = answered < window ? undecided : std::min(undecided, answered)};
+  }
   if (began >= window) return {.from = began, .jump = true};
   return {.from = tail, .jump = true, .waits = true};
 }

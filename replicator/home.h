@@ -47,7 +47,8 @@ class Home {
   /// Takes over what somebody else wrote into the note of members (`cluster forget`).
   [[nodiscard]] Status refresh();
   /// Whatever is stamped here from now on is above `hlc`, which others have reached: a node whose clock is
-  /// late must not stamp below what all others take for settled. Does nothing for less than a second.
+  /// late must not stamp below what all others take for settled. Does nothing for less than a second, nor for
+  /// what is no clock (node_clock.h).
   [[nodiscard]] Status catch_up(std::uint64_t hlc);
   /// Takes over what `teller` says of the set: all of it where it is one of those who agreed, or this node
   /// is new itself; else nobody comes in by it. Any two majorities of consecutive sets share a node, if sets
@@ -65,8 +66,17 @@ class Home {
   /// members() is agreed on (accord.h): somebody else may come in.
   [[nodiscard]] Status agree();
 
-  /// Judges a peer's position in this node's stream.
-  [[nodiscard]] Beginning begin_stream(const cluster::Position& position) const;
+  /// What became of the writes that end at or below this is decided, and nothing that a peer says changes it:
+  /// they were acknowledged, or given up, or nobody waits for peers. Needs no turn.
+  [[nodiscard]] Lsn told() const;
+  /// Judges a peer's position in this node's stream. `answered`: how far its answers were taken; kNoLsn: not
+  /// known.
+  ///
+  /// A position says what the peer has, not what it has found older than something else: that was in its
+  /// answer, and the answer may have been lost with its connection, or with the replicator that took it. So
+  /// what is undecided is sent again, and so is what was not answered.
+  [[nodiscard]] Beginning begin_stream(const cluster::Position& position,
+                                       Lsn answered = shared::kNoLsn) const;
 
   [[nodiscard]] bool is_complete() const;
   [[nodiscard]] Status become_complete();

@@ -6,6 +6,7 @@
 #include "common/core/clock.h"
 #include "common/core/log.h"
 #include "common/protocol/binary.h"
+#include "common/store/node_clock.h"
 #include "replicator/place_text.h"
 
 namespace minivault::replicator {
@@ -215,6 +216,10 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   if (id_ != hello->id || epoch_ != hello->epoch) {
     if (id_ != hello->id) {
       acked_ = 0, ever_streamed_ = false;
+      // A replicator before this one may have taken its answers.
+      if (place_->node_id.load(std::memory_order_relaxed) != hello->id) {
+        place_->acked.store(0, std::memory_order_relaxed);
+      }
       digest_ = backed_digest_ = agreed_digest_ = agreed_version_ = 0;
     }
     id_ = hello->id;
@@ -284,7 +289,9 @@ Status Peer::batch_answered(std::string_view message) {
   if (batch->to != parcel->to) return fail(Code::kCorrupt, "it acknowledges what was not sent");
   digest_ = batch->members_digest;
   // Before the acknowledgement counts: a conflict may have to hold the quorum back.
-  if (!batch->conflicts.empty()) services_->owner.conflicts(*this, *parcel, batch->conflicts);
+  if (!batch->conflicts.empty()) {
+    if (Status known = services_->owner.conflicts(*this, *parcel, batch->conflicts); !known) return known;
+  }
   raise_acked(parcel->to);
   return {};
 }
@@ -296,8 +303,8 @@ void Peer::raise_acked(Lsn to) {
 
 void Peer::heard_clock(std::uint64_t clock_us, std::uint64_t sent_us) {
   const std::uint64_t round_trip = now_us() - sent_us;
-  constexpr std::uint64_t kYear6000Us = 127'000'000'000'000'000;  // whoever says more says nothing
-  clock_us_ = static_cast<std::int64_t>(std::min(clock_us, kYear6000Us) + round_trip / 2) - boot_us();
+  const std::uint64_t believable_us = (wall_ms() + store::kCenturyMs) * 1'000;  // more says nothing
+  clock_us_ = static_cast<std::int64_t>(std::min(clock_us, believable_us) + round_trip / 2) - boot_us();
   // A busy machine answers late; how far it is away is what the quickest answers tell.
   const std::uint64_t drifting = distance_us_ + distance_us_ / 32 + 1;
   distance_us_ = distance_us_ == 0 ? round_trip : std::min(drifting, round_trip);
@@ -305,7 +312,9 @@ void Peer::heard_clock(std::uint64_t clock_us, std::uint64_t sent_us) {
 }
 
 void Peer::begin_stream(const cluster::Position& position) {
-  const Beginning beginning = services_->home.begin_stream(position);
+  const Lsn answered = place_->acked.load(std::memory_order_relaxed);
+  const Beginning beginning =
+      services_->home.begin_stream(position, answered == 0 ? shared::kNoLsn : answered);
   const std::uint64_t now_ms = monotonic_ms();
   if (beginning.waits) {
     counts_from_ms_ = now_ms + static_cast<std::uint64_t>(services_->config.write_timeout.count());

@@ -26,8 +26,10 @@ class PeerOwner {
   /// A node said who it is, at an address that this node called.
   [[nodiscard]] virtual Objection met(Peer& peer, const cluster::HelloReply& hello) = 0;
   virtual void refused(Peer& peer, cluster::Reply reason) = 0;
-  virtual void conflicts(const Peer& peer, const Parcel& parcel,
-                         const std::vector<cluster::Conflict>& conflicts) = 0;
+  /// Error: it cannot be told which these are, or there is nothing above them: the parcel is not
+  /// acknowledged.
+  [[nodiscard]] virtual Status conflicts(const Peer& peer, const Parcel& parcel,
+                                         const std::vector<cluster::Conflict>& conflicts) = 0;
 
  protected:
   ~PeerOwner() = default;

@@ -95,6 +95,7 @@ class Replicator final : private PeerOwner {
   // By which clock it stamps (replicator_clock.cpp).
   [[nodiscard]] Clocks clocks() const;
   void choose_clock();
+  void tell_future() const;
   void tell_drift(const Clocks& known);
   void follow_clocks();
 
@@ -104,8 +105,8 @@ class Replicator final : private PeerOwner {
   void find_completeness();
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
-  void conflicts(const Peer& peer, const Parcel& parcel,
-                 const std::vector<cluster::Conflict>& conflicts) override;
+  [[nodiscard]] Status conflicts(const Peer& peer, const Parcel& parcel,
+                                 const std::vector<cluster::Conflict>& conflicts) override;
   /// A repair that is under way may have passed by what makes another one due.
   [[nodiscard]] Status owe(NodeId peer) { return home_.owe(peer, repairs_->under_way(peer)); }
   void ring_waiting(Lsn quorum) const;
@@ -147,8 +148,6 @@ class Replicator final : private PeerOwner {
     Lsn tail;
   };
   std::deque<Mark> marks_;
-  /// Writes that end at or below it are answered, also those whose clients left before: their time was up.
-  Lsn given_up_ = 0;
   std::uint64_t now_ms_ = 0;
   std::uint64_t started_ms_ = 0;
   std::uint64_t next_look_ms_ = 0;

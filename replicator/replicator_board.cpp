@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/core/log.h"
+#include "common/store/node_clock.h"
 #include "replicator/majority.h"
 #include "replicator/replicator.h"
 
@@ -51,7 +52,7 @@ void Replicator::publish_quorum() {
   }
   board_->reachable.store(reachable, std::memory_order_relaxed);
   if (needed == 0 || needed == shared::kNotYetKnown) return;
-  const Lsn quorum = restamps_.cap(quorum_of(std::move(acked), needed));
+  const Lsn quorum = restamps_.cap(quorum_of(std::move(acked), needed), home_.told());
   if (quorum <= board_->quorum.load(std::memory_order_relaxed)) return;
   shared::raise(board_->quorum, quorum);
   ring_waiting(quorum);
@@ -74,7 +75,7 @@ void Replicator::note_given_up() {
   marks_.push_back({now_ms_, context_->region.state().marks.tail.load(std::memory_order_acquire)});
   const auto timeout_ms = static_cast<std::uint64_t>(context_->config.write_timeout.count());
   while (marks_.front().at_ms + timeout_ms < now_ms_) {
-    given_up_ = marks_.front().tail;
+    shared::raise(board_->given_up, marks_.front().tail);
     marks_.pop_front();
   }
 }
@@ -100,22 +101,24 @@ void Replicator::publish_debts() const {
   }
 }
 
-void Replicator::conflicts(const Peer& peer, const Parcel& parcel,
-                           const std::vector<cluster::Conflict>& conflicts) {
+Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
+                             const std::vector<cluster::Conflict>& conflicts) {
+  const std::uint64_t believable = store::largest_believable_hlc(context_->region.state().append);
+  for (const cluster::Conflict& each : conflicts) {
+    if (each.held.hlc <= believable) continue;
+    return fail(Code::kUnavailable, "the clock of what it holds says " + store::hlc_text(each.held.hlc) +
+                                        ", more than a century above this node's");
+  }
   // What was dropped there as deleted long ago must go here, too, or come back as something new.
   const bool dropped = std::any_of(conflicts.begin(), conflicts.end(),
                                    [](const cluster::Conflict& each) { return each.held.origin == 0; });
   if (dropped && !owe(peer.id())) unnoted_debts_.insert(peer.id());
-  const bool waits = board_->needed.load(std::memory_order_relaxed) != 0 && !context_->config.async;
-  if (!waits) return;
-  const Lsn told = std::max({board_->quorum.load(std::memory_order_relaxed), given_up_,
-                             board_->given_up.load(std::memory_order_acquire)});
-  if (parcel.to <= told) return;
-  const Status visited =
-      shelf_->visit(parcel, conflicts, [&](const store::Change& record, const cluster::Conflict& conflict) {
-        restamps_.conflict(record, conflict.held, told);
-      });
-  if (!visited) log_line(LogLevel::kWarning, "conflict_lost", {{"error", visited.error().message}});
+  const Lsn told = home_.told();
+  if (parcel.to <= told) return {};
+  return shelf_->visit(parcel, conflicts,
+                       [&](const store::Change& record, const cluster::Conflict& conflict) {
+                         restamps_.conflict(record, conflict.held, told);
+                       });
 }
 
 /// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does. A

@@ -48,7 +48,19 @@ void Replicator::choose_clock() {
   if (chosen) {
     context_->region.state().append.clock_offset.store(store::hlc_of_us(*chosen), std::memory_order_relaxed);
   }
+  if (is_first) tell_future();
   tell_drift(known);
+}
+
+/// A clock that was a century ahead once has left records that nobody else will take.
+void Replicator::tell_future() const {
+  const shared::AppendLock& append = context_->region.state().append;
+  const std::uint64_t last_hlc = append.last_hlc.load(std::memory_order_acquire);
+  if (last_hlc <= store::largest_believable_hlc(append)) return;
+  log_line(
+      LogLevel::kError, "records_of_a_wrong_clock",
+      {{"newest", store::hlc_text(last_hlc)},
+       {"remedy", "other nodes refuse what this one writes: minivault dump, and load into a new directory"}});
 }
 
 void Replicator::tell_drift(const Clocks& known) {

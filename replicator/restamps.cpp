@@ -2,81 +2,93 @@
 
 #include <algorithm>
 
-#include "common/core/log.h"
-
 namespace minivault::replicator {
 namespace {
 
-constexpr std::size_t kMostRemembered = 100'000;
 /// Another process may write the key between the look and the write.
 constexpr int kTries = 3;
 
 }  // namespace
 
-void Restamps::conflict(const store::Change& record, const store::Version& held, Lsn told_up_to) {
+void Restamps::conflict(const store::Change& record, const store::Version& held, Lsn told) {
   // What this node had forgotten and others brought back was answered long ago: whatever is newer was later.
   if ((record.flags & store::kFlagReturned) != 0) return;
-  if (record.end <= told_up_to || once_.contains(record.lsn)) return;
-  if (once_.size() >= kMostRemembered) once_.erase(once_.begin());
-  once_.insert(record.lsn);
-  Waiting again{record.lsn,
-                record.operation,
-                record.flags,
-                record.version,
-                held,
-                std::string(record.key),
-                std::string(record.value)};
-  holds_.push_back({record.lsn, shared::kNoLsn});
-  if (!write_again(again)) waiting_.push_back(std::move(again));
+  if (record.end <= told || again_.contains(record.lsn)) return;
+  const auto [place, is_new] = writes_.try_emplace(record.lsn);
+  Write& write = place->second;
+  if (!is_new && held.hlc <= write.above_hlc) return;
+  if (is_new) write.end = record.end, write.hlc = record.version.hlc;
+  write.above_hlc = held.hlc;
+  write.until = shared::kNoLsn;
+  if (write.waits || write_again(write, {record.operation, record.flags, record.key, record.value})) return;
+  write.waits = true;
+  write.operation = record.operation;
+  write.flags = record.flags;
+  write.key = record.key;
+  write.value = record.value;
+  ++waiting_;
 }
 
 void Restamps::retry() {
-  while (!waiting_.empty() && write_again(waiting_.front())) waiting_.pop_front();
+  if (waiting_ == 0) return;
+  for (auto& [lsn, write] : writes_) {
+    if (!write.waits) continue;
+    if (!write_again(write, {write.operation, write.flags, write.key, write.value})) return;
+    write.waits = false;
+    write.key = write.value = std::string();
+    --waiting_;
+  }
 }
 
-bool Restamps::write_again(const Waiting& record) {
+bool Restamps::write_again(Write& write, const Record& record) {
   for (int tries = 0; tries < kTries; ++tries) {
     const Result<store::Found> newest = store_->get(record.key);
-    const bool superseded =
-        newest && newest->version.origin == id_ && newest->version.hlc > record.version.hlc;
-    if (!newest || !newest->known || superseded) break;
-    store::Batch batch;
-    store::Write write;
-    write.operation = record.operation;
-    write.flags = record.flags;
-    write.key = record.key;
-    write.value = record.value;
-    write.condition = store::Condition::kVersionIs;
-    write.expected = newest->version;
-    write.version = {record.held.hlc, 0};  // stamped here, above that
-    batch.add(write);
-    const Status done = store_->commit(batch);
-    if (!done && done.error().code == Code::kNoSpace) {
-      store_->cancel_wait();
-      return false;
-    }
-    const store::WriteResult& result = batch.result(0);
-    if (result.outcome == store::WriteResult::Outcome::kDone) {
-      once_.insert(result.end - store::record_bytes(record.key.size(), record.value.size()));
-      store_->region().state().cluster.restamped.fetch_add(1, std::memory_order_relaxed);
-      settle(record.lsn, result.end);
+    if (!newest || !newest->known) return true;  // its outcome stays unknown
+    if (newest->version.origin == id_ && newest->version.hlc > write.hlc) {
+      // A later write of this node, which is somewhere below the tail, stands for it; if that is in conflict,
+      // too, it holds the quorum itself.
+      write.until = store_->region().state().marks.tail.load(std::memory_order_acquire);
       return true;
     }
-    if (!done) break;
+    store::Batch batch;
+    store::Write again;
+    again.operation = record.operation;
+    again.flags = record.flags;
+    again.key = record.key;
+    again.value = record.value;
+    again.condition = store::Condition::kVersionIs;
+    again.expected = newest->version;
+    again.version = {write.above_hlc, 0};  // stamped here, above that
+    batch.add(again);
+    const Status done = store_->commit(batch);
+    if (!done) {
+      store_->cancel_wait();
+      return done.error().code != Code::kNoSpace;
+    }
+    const store::WriteResult& result = batch.result(0);
+    if (result.outcome != store::WriteResult::Outcome::kDone) continue;
+    again_.insert(result.end - store::record_bytes(record.key.size(), record.value.size()));
+    store_->region().state().cluster.restamped.fetch_add(1, std::memory_order_relaxed);
+    write.until = result.end;
+    write.hlc = result.version.hlc;
+    write.above_hlc = result.version.hlc - 1;
+    return true;
   }
-  settle(record.lsn, 0);
-  return true;
+  return false;
 }
 
-void Restamps::settle(Lsn lsn, Lsn until) {
-  for (Hold& hold : holds_) {
-    if (hold.lsn == lsn) hold.until = until;
+Lsn Restamps::cap(Lsn quorum, Lsn told) {
+  again_.erase(again_.begin(), again_.lower_bound(told));
+  // From the last: what holds the quorum may keep it below what an earlier one waits for.
+  for (auto at = writes_.rbegin(); at != writes_.rend(); ++at) {
+    if (at->second.end > told && at->second.until > quorum) quorum = std::min(quorum, at->first);
   }
-}
-
-Lsn Restamps::cap(Lsn quorum) {
-  std::erase_if(holds_, [quorum](const Hold& hold) { return hold.until <= quorum; });
-  for (const Hold& hold : holds_) quorum = std::min(quorum, hold.lsn);
+  std::erase_if(writes_, [&](const auto& each) {
+    const Write& write = each.second;
+    const bool is_over = write.end <= told || write.until <= quorum;
+    if (is_over && write.waits) --waiting_;
+    return is_over;
+  });
   return quorum;
 }
 

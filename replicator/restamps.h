@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <set>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "common/cluster/message.h"
 #include "common/store/store.h"
@@ -19,45 +19,55 @@ using cluster::Lsn;
 ///
 /// Until then the quorum stays below the first record: were its writer told earlier, a third write could
 /// begin, get a version between the two, and lose.
+///
+/// Above the newest that any of the acknowledging majority held when the *first* record came to it: whatever
+/// was acknowledged before the write began, one of them held then. They answer in order, so whoever counts
+/// for the last record has said so. What they hold newer when a second record comes is of a write that began
+/// later, and may win. So a write goes out again at most once for each peer, and two nodes that write the
+/// same key do not chase each other.
 class Restamps {
  public:
   Restamps(store::Store& store, cluster::NodeId id) : store_(&store), id_(id) {}
 
-  /// `told_up_to`: writes that end at or below it are acknowledged, or were given up. REQUIRES: in a turn;
+  /// `told`: writes that end at or below it are acknowledged, or were given up. REQUIRES: in a turn;
   /// `record` is of this node and still in the log.
-  void conflict(const store::Change& record, const store::Version& held, Lsn told_up_to);
+  void conflict(const store::Change& record, const store::Version& held, Lsn told);
   /// Tries again what found no room. REQUIRES: in a turn.
   void retry();
-  [[nodiscard]] bool has_to_retry() const { return !waiting_.empty(); }
+  [[nodiscard]] bool has_to_retry() const { return waiting_ > 0; }
 
-  /// How far `quorum` may be told.
-  [[nodiscard]] Lsn cap(Lsn quorum);
+  /// How far `quorum` may be told. What cannot be written again holds it until it was given up.
+  [[nodiscard]] Lsn cap(Lsn quorum, Lsn told);
 
  private:
-  /// A write that is stamped again: quorum stays at or below `lsn` until it reaches `until`.
-  struct Hold {
-    Lsn lsn;
-    Lsn until;  ///< shared::kNoLsn: not written again yet
-  };
-  struct Waiting {
-    Lsn lsn;
-    store::Operation operation;
-    std::uint8_t flags;
-    store::Version version;
-    store::Version held;
+  /// A write that was sent, by the LSN of its first record: the quorum stays there until it reaches `until`.
+  struct Write {
+    Lsn end = 0;                  ///< of the first record
+    Lsn until = shared::kNoLsn;   ///< kNoLsn: what is to be acknowledged in its place is not written yet
+    std::uint64_t hlc = 0;        ///< of the newest record
+    std::uint64_t above_hlc = 0;  ///< the newest record is, or is to be, stamped above this
+    // For as long as it waits for room.
+    bool waits = false;
+    store::Operation operation = store::Operation::kSet;
+    std::uint8_t flags = 0;
     std::string key;
     std::string value;
   };
+  struct Record {
+    store::Operation operation;
+    std::uint8_t flags;
+    std::string_view key;
+    std::string_view value;
+  };
 
-  /// False: there was no room.
-  [[nodiscard]] bool write_again(const Waiting& record);
-  void settle(Lsn lsn, Lsn until);
+  /// False: not now.
+  [[nodiscard]] bool write_again(Write& write, const Record& record);
 
   store::Store* store_;
   cluster::NodeId id_;
-  std::vector<Hold> holds_;
-  std::deque<Waiting> waiting_;
-  std::set<Lsn> once_;  ///< records that were written again, and those that were written for it
+  std::map<Lsn, Write> writes_;
+  std::size_t waiting_ = 0;
+  std::set<Lsn> again_;  ///< records that were written for an earlier one
 };
 
 }  // namespace minivault::replicator

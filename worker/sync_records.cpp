@@ -6,6 +6,7 @@
 #include "common/cluster/notes.h"
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/store/node_clock.h"
 #include "common/store/record.h"
 #include "worker/sync_session.h"
 
@@ -14,9 +15,6 @@ namespace {
 
 using cluster::Reply;
 using Outcome = store::WriteResult::Outcome;
-
-/// A clock may be wrong, and its records count all the same; beyond the year 9999 it is not a clock.
-constexpr std::uint64_t kLargestHlc = 253'402'300'800'000ULL << store::kHlcCounterBits;
 
 store::Write write_of(const cluster::Record& record) {
   store::Write write;
@@ -27,6 +25,16 @@ store::Write write_of(const cluster::Record& record) {
   write.condition = store::Condition::kNewerThanHeld;
   write.version = record.version;
   return write;
+}
+
+/// A clock may be wrong, and its records count all the same; this far off it is none (node_clock.h).
+std::string unbelievable(const std::string& what, std::uint64_t hlc) {
+  return "the clock of " + what + " says " + store::hlc_text(hlc) + ", more than a century above this node's";
+}
+
+/// It may be believed later, but for what can be no clock at all.
+Reply unbelieved(std::uint64_t hlc) {
+  return hlc < store::kEndOfTime ? Reply::kCannotWrite : Reply::kMalformed;
 }
 
 /// Nothing of the memory of a large message, or of one of many tiny records, stays behind.
@@ -76,10 +84,12 @@ Progress SyncSession::batch(Client& client, std::string_view message) {
 bool SyncSession::follows(Client& client, const cluster::BatchHead& head) {
   const SyncState& state = *client.sync;
   const bool begins = head.from == head.to;
-  if (head.epoch != state.epoch || head.hlc >= kLargestHlc) {
-    refuse(client, Reply::kMalformed,
-           head.epoch != state.epoch ? "the batch is of another epoch than the hello"
-                                     : "the batch's clock is beyond the year 9999");
+  if (head.epoch != state.epoch) {
+    refuse(client, Reply::kMalformed, "the batch is of another epoch than the hello");
+    return false;
+  }
+  if (head.hlc > store::largest_believable_hlc(services_->state.append)) {
+    refuse(client, unbelieved(head.hlc), unbelievable("the batch", head.hlc));
     return false;
   }
   if (!state.next && !begins) {
@@ -107,7 +117,8 @@ bool SyncSession::add_position(Client& client) {
   const bool jumps = !state.next && state.head.jump;
   cluster::Position position{state.head.epoch, state.head.to, held->hlc};
   if (!jumps && debt->empty()) position.hlc = std::max(held->hlc, state.head.hlc);
-  if (state.next) position.lsn = std::max(position.lsn, *state.next);
+  // What comes again is held already.
+  if (held->epoch == position.epoch) position.lsn = std::max(position.lsn, held->lsn);
   if (position == *held) return true;
   if (jumps) {
     // Anew, where one stands: a repair that is under way may have passed by what this jump leaves out.
@@ -138,9 +149,10 @@ Progress SyncSession::push(Client& client, std::string_view message) {
 bool SyncSession::take_records(Client& client, std::vector<cluster::Record> records) {
   SyncState& state = *client.sync;
   const std::uint64_t largest = services_->state.limits.largest_record_bytes.load(std::memory_order_relaxed);
+  const std::uint64_t believable = store::largest_believable_hlc(services_->state.append);
   for (const cluster::Record& record : records) {
-    if (record.version.hlc >= kLargestHlc) {
-      refuse(client, Reply::kMalformed, "a record's clock is beyond the year 9999");
+    if (record.version.hlc > believable) {
+      refuse(client, unbelieved(record.version.hlc), unbelievable("a record", record.version.hlc));
       return false;
     }
     // Before anything is written: the position behind it must not speak of a record that was left out.

@@ -162,6 +162,8 @@ Status Reconciler::settle_page(const Items& here, const Items& there) {
       to_first.push_back(key);
     } else if (mine.value_hash != theirs->second.value_hash) {
       ++task_.figures.contradictions;
+      to_first.push_back(key);
+      to_second.push_back(key);
     }
   }
   for (const auto& [key, theirs] : there) {

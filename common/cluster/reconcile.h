@@ -27,7 +27,7 @@ class Side {
   [[nodiscard]] virtual Result<RecordsPage> fetch(const std::vector<std::string>& keys) = 0;
   /// The next call is records(span): whoever is far away may be asked already.
   virtual void look_ahead(const Span& /*span*/) {}
-  /// Takes what is newer only.
+  /// Takes what is newer only, and of one version with two values the one with the larger checksum.
   [[nodiscard]] virtual Status push(const std::vector<Record>& records) = 0;
   /// Every record that was pushed is there on disk, or something newer, when this returns.
   [[nodiscard]] virtual Status settle() { return {}; }
@@ -48,7 +48,7 @@ struct Reconciliation {
     std::uint64_t to_first = 0;  ///< records
     std::uint64_t to_second = 0;
     std::uint64_t ghosts = 0;
-    std::uint64_t contradictions = 0;  ///< one version, two values
+    std::uint64_t contradictions = 0;  ///< one version, two values: sent both ways, and judged there
   };
   Figures figures;
 

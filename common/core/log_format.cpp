@@ -41,17 +41,6 @@ std::string_view priority_of(LogLevel level) {
   return "<3>";
 }
 
-std::string timestamp(std::uint64_t wall_ms) {
-  const auto seconds = static_cast<std::time_t>(wall_ms / 1'000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  std::array<char, 40> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03uZ", static_cast<unsigned>(wall_ms % 1'000));
-  return std::string(text.data(), length) + fraction.data();
-}
-
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
 }
@@ -125,6 +114,17 @@ void append_json(std::string& line, const LogMoment& moment, LogLevel level, std
 }
 
 }  // namespace
+
+std::string timestamp(std::uint64_t wall_ms) {
+  const auto seconds = static_cast<std::time_t>(wall_ms / 1'000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 40> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::array<char, 8> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%03uZ", static_cast<unsigned>(wall_ms % 1'000));
+  return std::string(text.data(), length) + fraction.data();
+}
 
 std::string format_log_line(const LogStyle& style, const LogMoment& moment, LogLevel level,
                             std::string_view event, std::span<const LogField> fields) {

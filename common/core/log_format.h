@@ -40,6 +40,9 @@ struct LogMoment {
   int pid;
 };
 
+/// As lines begin, in UTC: 2026-11-21T05:30:01.123Z.
+[[nodiscard]] std::string timestamp(std::uint64_t wall_ms);
+
 /// The whole line with its line break, and no other. Control bytes and what is not UTF-8 appear as \xHH.
 ///   text  2026-11-21T05:30:01.123Z info worker 1[4711] event name=value
 ///   json  {"time":"2026-…Z","level":"info","role":"worker 1","process":4711,"event":"event","name":"value"}

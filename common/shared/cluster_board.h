@@ -72,9 +72,9 @@ struct ClusterBoard {
   std::atomic<std::uint32_t> reachable;  ///< peers that count now
   /// Every write that ends at or below this is durable at `needed` peers. Only grows.
   std::atomic<std::uint64_t> quorum;
-  /// Nobody waits any more for writes that end at or below this: their clients were told "unknown" (by any
-  /// worker). They win over nothing that was acknowledged since.
-  /// Only grows.
+  /// Nobody waits any more for writes that end at or below this: their clients were told "unknown" by a
+  /// worker, or have left and their time was up. They win over nothing that was acknowledged since. Only
+  /// grows; raised by workers too.
   std::atomic<std::uint64_t> given_up;
   /// Slot + 1 of a replicator that sleeps and wants its bell when the tail moves; 0: none. Store, fence,
   /// look, on both sides (LogWriter::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.

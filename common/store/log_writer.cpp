@@ -55,6 +55,7 @@ Status LogWriter::commit(Batch& batch) {
   }
   hash_entries(batch);
   clock_hlc_ = node_clock(state_.append);
+  largest_hlc_ = largest_believable_hlc(state_.append);
   while (batch.settled_ < batch.size()) {
     if (Status judged = judge_by_base(batch); !judged) {
       cancel_wait();
@@ -66,6 +67,12 @@ Status LogWriter::commit(Batch& batch) {
     if (stop == Stop::kFailed) {
       settle_failed(batch);
       return fail(Code::kUnavailable, "this node takes no writes: an earlier write of its log failed");
+    }
+    if (stop == Stop::kNoVersion && next_hlc() >= kEndOfTime) {
+      settle_failed(batch);
+      return fail(Code::kUnavailable, "no version is left: a record of this node says " +
+                                          hlc_text(next_hlc() - 1) +
+                                          "; what it holds can be dumped, and loaded into a new directory");
     }
     if (stop == Stop::kNoVersion) {
       ask_for_sync();
@@ -155,6 +162,10 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
 LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   Batch::Entry& entry = batch.entries_[at];
   if (entry.result.outcome == WriteResult::Outcome::kFailed) return Stop::kAtEnd;  // judge_damaged()
+  if (entry.header.hlc > largest_hlc_) {
+    entry.result.outcome = WriteResult::Outcome::kFailed;
+    return Stop::kAtEnd;
+  }
   if (entry.header.origin == 0) note_seen(std::exchange(entry.header.hlc, 0));
   const Lsn end = next + record_bytes(entry.header.key_size, entry.header.value_size);
   if (end - next > ring_.largest_record()) {

@@ -88,7 +88,8 @@ class LogWriter {
   const Index& index_;
   Reader& reader_;
   SyncMode sync_;
-  std::uint64_t clock_hlc_ = 0;  ///< node_clock(), read once a commit
+  std::uint64_t clock_hlc_ = 0;    ///< node_clock(), read once a commit
+  std::uint64_t largest_hlc_ = 0;  ///< largest_believable_hlc(), the same
 
   // Of the commit under way; kept for their memory.
   std::vector<Planned> plan_;

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "common/core/clock.h"
+#include "common/core/log_format.h"
 #include "common/shared/layout.h"
 #include "common/store/version.h"
 
@@ -28,6 +31,23 @@ namespace minivault::store {
 
 [[nodiscard]] inline std::uint64_t node_clock(const shared::AppendLock& append) {
   return boot_hlc() + static_cast<std::uint64_t>(append.clock_offset.load(std::memory_order_relaxed));
+}
+
+/// So far above what this node knows of the time another's clock is believed. HLC values merge upwards, so
+/// one record takes every clock along; where the bound is a fixed time, one that lies just below it leaves
+/// nobody a version that the others take. This one moves on by 65,536 values a ms, faster than anybody
+/// stamps: a clock that was taken along up to it is below it again a moment later.
+inline constexpr std::uint64_t kCenturyMs = 36'525ULL * 86'400'000;
+
+[[nodiscard]] inline std::uint64_t largest_believable_hlc(const shared::AppendLock& append) {
+  const bool knows = append.clock_offset.load(std::memory_order_relaxed) != 0;
+  const std::uint64_t now = knows ? node_clock(append) : wall_ms() << kHlcCounterBits;
+  return std::min(now + (kCenturyMs << kHlcCounterBits), kEndOfTime - 1);
+}
+
+/// For logs and errors: what a clock value says.
+[[nodiscard]] inline std::string hlc_text(std::uint64_t hlc) {
+  return timestamp(hlc >> kHlcCounterBits);
 }
 
 /// Nobody has said what time it is, and this node may have told others of a later one in an earlier life: a

@@ -19,6 +19,10 @@ struct Version {
   auto operator<=>(const Version&) const = default;
 };
 
+/// The end of the year 9999: beyond, it is no clock. Nothing is stamped from here on, and no record from here
+/// on is taken.
+inline constexpr std::uint64_t kEndOfTime = 253'402'300'800'000ULL << kHlcCounterBits;
+
 /// The stable floor (shared::Limits) of a node without peers: no delete needs a tombstone there.
 inline constexpr std::uint64_t kEverything = std::numeric_limits<std::uint64_t>::max();
 
@@ -40,12 +44,13 @@ inline constexpr std::uint64_t kCeilingAboveLast = 250ULL << kHlcCounterBits;
 
 /// `clock_hlc`: the node's clock (node_clock.h); `last_hlc`: the largest value stamped or seen.
 [[nodiscard]] constexpr std::uint64_t next_hlc_ceiling(std::uint64_t clock_hlc, std::uint64_t last_hlc) {
-  return std::max(clock_hlc + kCeilingAboveClock, last_hlc + kCeilingAboveLast);
+  return std::min(std::max(clock_hlc + kCeilingAboveClock, last_hlc + kCeilingAboveLast), kEndOfTime);
 }
 /// Half of what lies below the ceiling is used up.
 [[nodiscard]] constexpr bool hlc_ceiling_is_due(std::uint64_t ceiling, std::uint64_t clock_hlc,
                                                 std::uint64_t last_hlc) {
-  return ceiling < std::max(clock_hlc + kCeilingAboveClock / 2, last_hlc + kCeilingAboveLast / 2);
+  const std::uint64_t half = std::max(clock_hlc + kCeilingAboveClock / 2, last_hlc + kCeilingAboveLast / 2);
+  return ceiling < std::min(half, kEndOfTime);
 }
 
 }  // namespace minivault::store

@@ -55,6 +55,10 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(just_what_was_sent_is_acknowledged);
   CPPUNIT_TEST(a_jump_acknowledges_nothing_of_before);
   CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
+  CPPUNIT_TEST(a_conflict_is_heard_though_its_answer_was_lost);
+  CPPUNIT_TEST(a_replicator_that_dies_leaves_conflicts_undecided);
+  CPPUNIT_TEST(a_conflict_of_what_the_ring_lost_is_no_acknowledgement);
+  CPPUNIT_TEST(nothing_is_stamped_above_what_is_no_clock);
   CPPUNIT_TEST(the_smallest_limit_is_that_of_all);
   CPPUNIT_TEST(nobody_is_a_member_before_it_answers_where_it_says);
   CPPUNIT_TEST(before_all_were_heard_nobody_vouches);
@@ -135,6 +139,74 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(waits.wait_for(milliseconds(500)) == std::future_status::timeout);
     other.say([](FakeNode::Words& words) { words.holds_answers = false; });
     assert_done(waits.get());
+  }
+
+  // The position in the next hello says that the write is held, and not that it lost there.
+  void a_conflict_is_heard_though_its_answer_was_lost() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "20s"}));
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.loses_answer = words.conflicts_once = true; });
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "v"); });
+    eventually("it comes again, and above what was in the way", [&] { return other.records().size() == 3; });
+    const std::vector<FakeNode::Record> records = other.records();
+    CPPUNIT_ASSERT(records[0].version == records[1].version);
+    CPPUNIT_ASSERT(other.conflicting() < records[2].version);
+    CPPUNIT_ASSERT(waits.wait_for(milliseconds(500)) == std::future_status::timeout);
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    assert_done(waits.get());
+  }
+
+  // What it knew of a conflict is gone with it; that nobody was told of the write is not.
+  void a_replicator_that_dies_leaves_conflicts_undecided() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "20s"}));
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.conflicts_once = true; });
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "v"); });
+    eventually("it comes again", [&] { return other.records().size() == 2; });
+    const unsigned hellos = other.hellos();
+    ::kill(cluster.node(0).child("replicator"), SIGKILL);
+    eventually("another one calls", [&] { return other.hellos() >= hellos + 2; });
+    CPPUNIT_ASSERT(waits.wait_for(milliseconds(500)) == std::future_status::timeout);
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    assert_done(waits.get());
+    CPPUNIT_ASSERT(other.conflicting() < other.records().back().version);
+  }
+
+  // The record cannot be read any more, so it is not written again, and its writer never told.
+  void a_conflict_of_what_the_ring_lost_is_no_acknowledgement() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "18s"}));
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.holds_answers = words.conflicts_once = true; });
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "lost"); });
+    eventually("it was sent", [&] { return other.batches() == 1; });
+    RawConnection writer(cluster.port(0));
+    write_large(cluster, writer, 34);
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    assert_refused(waits.get(), 503);
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "sent"));
+  }
+
+  void nothing_is_stamped_above_what_is_no_clock() {
+    FakeNode other;
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.holds_no_clock = true; });
+    assert_refused(put(cluster, 0, "k", "v"), 503);
+    CPPUNIT_ASSERT(last_error(cluster).find("more than a century above") != std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+    other.say([](FakeNode::Words& words) { words.holds_no_clock = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "w"));
   }
 
   void the_smallest_limit_is_that_of_all() {

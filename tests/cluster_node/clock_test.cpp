@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <iostream>
 
+#include "common/cluster/message.h"
 #include "tests/cluster_node/clients.h"
+#include "tests/support/frames.h"
+#include "tests/support/raw_connection.h"
 #include "tests/support/seed.h"
 
 namespace minivault::test {
@@ -36,6 +39,24 @@ bool drifts(const Cluster& cluster, unsigned i) {
   return cluster.health(i)["clock"]["drifts"].IsTrue();
 }
 
+/// As anybody may, who only asks who is there before.
+void push_record(std::uint16_t port, std::uint64_t hlc) {
+  RawConnection connection(port);
+  const auto say = [&connection](std::string_view kind, const std::string& message) {
+    connection.send(keyed_frame('\4', kind) + little_endian(message.size(), 4) + '\0' + message);
+    const std::string head = connection.receive(5);
+    std::size_t bytes = 0;
+    for (std::size_t i = 4; i > 0; --i) bytes = bytes << 8U | static_cast<std::uint8_t>(head[i]);
+    (void)connection.receive(bytes);
+  };
+  cluster::Hello hello;
+  hello.dial_back = true;
+  say(cluster::kHello, cluster::encode(hello));
+  cluster::BatchWriter writer(0);
+  writer.add({store::Operation::kSet, 0, {hlc, 0x1234}, "pushed", "v"});
+  say(cluster::kPush, writer.finish_push());
+}
+
 }  // namespace
 
 class ClockTest : public CppUnit::TestFixture {
@@ -58,6 +79,8 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_majority_that_moves_is_followed);
   CPPUNIT_TEST(a_node_alone_follows_its_own);
   CPPUNIT_TEST(who_acknowledges_alone_needs_nobody);
+  CPPUNIT_TEST(one_record_stops_nobody);
+  CPPUNIT_TEST(records_of_a_wrong_clock_are_told);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -256,6 +279,39 @@ class ClockTest : public CppUnit::TestFixture {
       return std::chrono::abs(stamp(cluster, 0, "k").value() - wall_clock()) < kMaxDrift;
     });
     CPPUNIT_ASSERT(cluster.health(0)["clock"]["confirmed"].IsFalse());
+  }
+
+  // Whoever can reach a node can push it a record, and its clock goes on from there, and so do all others'.
+  void one_record_stops_nobody() {
+    Cluster cluster;
+    cluster.await_quorum();
+    constexpr std::uint64_t kEndOfTime = 253'402'300'800'000ULL << 16U;
+    push_record(cluster.port(0), kEndOfTime - 1);
+    const auto almost_ms = static_cast<std::uint64_t>((wall_clock() + 24 * hours(36'525)).count()) - 1;
+    push_record(cluster.port(0), almost_ms << 16U);
+    for (unsigned i = 0; i < cluster.size(); ++i) {
+      const std::string key = "after" + std::to_string(i);
+      assert_write(cluster, history_, i, key, "v");
+      for (unsigned there = 0; there < cluster.size(); ++there) await_value(cluster, there, key, "v");
+    }
+    CPPUNIT_ASSERT(stamp(cluster, 0, "after0").value() > wall_clock() + 24 * hours(36'524));
+  }
+
+  void records_of_a_wrong_clock_are_told() {
+    Cluster cluster({.nodes = 1, .start = false});
+    cluster.set_clock(0, 150 * 365 * 24 * hours(1));
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    assert_write(cluster, history_, 0, "k", "v");
+    cluster.stop(0);
+    cluster.set_clock(0, seconds(0));
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    eventually("it says so", [&] {
+      const std::vector<std::string> lines = cluster.node(0).supervisor().lines();
+      return std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+        return line.find("records_of_a_wrong_clock") != std::string::npos;
+      });
+    });
+    assert_write(cluster, history_, 0, "k", "w");
   }
 
  private:

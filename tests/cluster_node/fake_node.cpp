@@ -199,6 +199,11 @@ std::string FakeNode::batch(std::string_view message) {
     ++batches_;
     changed_.wait(lock, [this] { return stopping_ || !words_.holds_answers; });
     if (words_.ends_streams) throw std::runtime_error("it was told to end");
+    if (std::exchange(words_.loses_answer, false)) {
+      caller_.position = {batch.head.epoch, batch.head.to, batch.head.hlc};
+      throw std::runtime_error("it was told to lose this");
+    }
+    if (words_.holds_no_clock) reply.conflicts.push_back({0, {~std::uint64_t{0}, words_.id}});
     if (words_.drops_ghosts) reply.conflicts.push_back({0, {}});
     if (std::exchange(words_.conflicts_once, false)) {
       conflicting_ = {batch.records.front().version.hlc + (1ULL << 20U), words_.id};

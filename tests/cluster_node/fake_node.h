@@ -29,6 +29,8 @@ class FakeNode {
     bool hellos_are_older = false;                  ///< than its pulses: they tell of a set with it alone
     std::uint64_t acks_beyond = 0;                  ///< the end of what it was sent
     bool conflicts_once = false;      ///< the next record is older than what it holds; then it holds answers
+    bool loses_answer = false;        ///< of the next batch with records, once: held, and the line breaks
+    bool holds_no_clock = false;      ///< the first record of each batch is older than what no clock says
     bool holds_answers = false;       ///< of batches with records
     bool drops_ghosts = false;        ///< the first record of each batch
     bool compares = false;            ///< as a node that is complete and holds nothing; else it is busy

@@ -30,6 +30,9 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(each_start_is_an_epoch);
   CPPUNIT_TEST(a_stream_begins_where_the_peer_is);
   CPPUNIT_TEST(what_the_ring_lost_is_jumped_over);
+  CPPUNIT_TEST(what_is_undecided_is_sent_again);
+  CPPUNIT_TEST(what_was_not_answered_is_sent_again);
+  CPPUNIT_TEST(whoever_holds_what_the_ring_lost_undecided_does_not_count);
   CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
   CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
   CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
@@ -107,6 +110,52 @@ class HomeTest : public CppUnit::TestFixture {
     for (int i = 0; i < 24; ++i) test::put(*store_, "fill", value);
     assert_begins(held, {.from = tail(), .jump = true, .waits = true});
     assert_begins({}, {.from = tail(), .jump = true, .waits = true});
+  }
+
+  // A peer may hold a write, hold something newer, too, and have said so in an answer that was lost.
+  void what_is_undecided_is_sent_again() {
+    open();
+    shared::ClusterBoard& board = engine_->state().cluster;
+    const Lsn began = engine_->state().limits.first_lsn.load();
+    test::put(*store_, "k", "u");
+    const Lsn told = tail();
+    test::put(*store_, "k", "v");
+    const cluster::Position held{home_->epoch(), tail(), 0};
+    assert_begins(held, {.from = tail()});  // nobody waits
+    board.needed.store(1);
+    assert_begins(held, {.from = began});
+    board.quorum.store(told);
+    assert_begins(held, {.from = told});
+    board.quorum.store(0);
+    board.given_up.store(told);
+    assert_begins(held, {.from = told});
+    assert_begins({home_->epoch(), told - 8, 0}, {.from = told - 8});
+    engine_->config.async = true;
+    assert_begins(held, {.from = tail()});
+  }
+
+  // Nor may a ghost be forgotten, of which nobody waits to be told.
+  void what_was_not_answered_is_sent_again() {
+    open();
+    const Lsn answered = tail();
+    test::put(*store_, "k", "v");
+    const cluster::Position held{home_->epoch(), tail(), 0};
+    assert_begins(held, {.from = answered}, answered);
+    assert_begins(held, {.from = tail()}, tail() + 8);
+    const std::string value(1 << 20, 'v');
+    for (int i = 0; i < 24; ++i) test::put(*store_, "fill", value);
+    assert_begins({home_->epoch(), tail(), 0}, {.from = tail()}, answered);  // it is nowhere any more
+  }
+
+  void whoever_holds_what_the_ring_lost_undecided_does_not_count() {
+    open();
+    engine_->state().cluster.needed.store(1);
+    engine_->state().cluster.quorum.store(tail());
+    const std::string value(1 << 20, 'v');
+    for (int i = 0; i < 24; ++i) test::put(*store_, "fill", value);
+    assert_begins({home_->epoch(), tail(), 0}, {.from = tail(), .waits = true});
+    engine_->state().cluster.given_up.store(tail());
+    assert_begins({home_->epoch(), tail(), 0}, {.from = tail()});
   }
 
   void who_knows_more_of_this_node_than_it_does() {
@@ -296,6 +345,7 @@ class HomeTest : public CppUnit::TestFixture {
     context_.emplace(ChildContext{engine_->config, engine_->region(), 1});
     home_ = std::make_unique<Home>(*context_, *store_);
     tail_at_start_ = tail();
+    engine_->state().cluster.needed.store(0);  // nobody waits, where a test says nothing else
   }
   void end() {
     home_.reset();
@@ -342,8 +392,9 @@ class HomeTest : public CppUnit::TestFixture {
       return 0;
     });
   }
-  void assert_begins(const cluster::Position& position, const Beginning& expected) {
-    const Beginning beginning = in_turn(*store_, [&] { return home_->begin_stream(position); });
+  void assert_begins(const cluster::Position& position, const Beginning& expected,
+                     Lsn answered = shared::kNoLsn) {
+    const Beginning beginning = in_turn(*store_, [&] { return home_->begin_stream(position, answered); });
     CPPUNIT_ASSERT_EQUAL(expected.from, beginning.from);
     CPPUNIT_ASSERT_EQUAL(expected.jump, beginning.jump);
     CPPUNIT_ASSERT_EQUAL(expected.waits, beginning.waits);

@@ -18,7 +18,9 @@ class RestampsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RestampsTest);
   CPPUNIT_TEST(a_later_write_gets_a_later_version);
   CPPUNIT_TEST(the_quorum_waits_for_the_new_record);
-  CPPUNIT_TEST(once);
+  CPPUNIT_TEST(above_the_newest_that_anybody_holds);
+  CPPUNIT_TEST(what_is_newer_than_a_second_record_was_later);
+  CPPUNIT_TEST(what_was_given_up_holds_nothing);
   CPPUNIT_TEST(what_was_told_stays);
   CPPUNIT_TEST(what_this_node_wrote_since_stays);
   CPPUNIT_TEST(what_another_node_wrote_here_does_not_protect_it);
@@ -56,28 +58,53 @@ class RestampsTest : public CppUnit::TestFixture {
     const store::Change written = put("k", "mine");
     conflict(written, {written.version.hlc + 5, 9}, 0);
     const Lsn tail = engine_->state().marks.tail.load();
-    CPPUNIT_ASSERT_EQUAL(written.lsn, restamps_->cap(tail - 1));
-    CPPUNIT_ASSERT_EQUAL(written.lsn - 8, restamps_->cap(written.lsn - 8));
-    CPPUNIT_ASSERT_EQUAL(tail, restamps_->cap(tail));
-    CPPUNIT_ASSERT_EQUAL(tail - 1, restamps_->cap(tail - 1));  // it is over
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(tail - 1));
+    CPPUNIT_ASSERT_EQUAL(written.lsn - 8, cap(written.lsn - 8));
+    CPPUNIT_ASSERT_EQUAL(tail, cap(tail));
+    CPPUNIT_ASSERT_EQUAL(tail - 1, cap(tail - 1));  // it is over
   }
 
-  void once() {
+  // One peer holds what nobody was told of, the others what was acknowledged; the one answers first.
+  void above_the_newest_that_anybody_holds() {
+    const store::Change written = put("k", "mine");
+    conflict(written, {written.version.hlc + (20'000ULL << 16U), 9}, 0);
+    const Lsn first_end = last().end;
+    const store::Version acknowledged{written.version.hlc + (40'000ULL << 16U), 7};
+    conflict(written, acknowledged, 0);
+    const store::Change second = last();
+    CPPUNIT_ASSERT(second.end > first_end);
+    CPPUNIT_ASSERT(version_of("k") == second.version && acknowledged < second.version);
+    CPPUNIT_ASSERT_EQUAL(std::string("mine"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(first_end));
+    conflict(written, acknowledged, 0);  // by another one: it is above that
+    CPPUNIT_ASSERT_EQUAL(second.end, last().end);
+    CPPUNIT_ASSERT_EQUAL(second.end, cap(second.end));
+  }
+
+  void what_is_newer_than_a_second_record_was_later() {
     const store::Change written = put("k", "mine");
     conflict(written, {written.version.hlc + 5, 9}, 0);
-    const store::Version again = version_of("k");
     const store::Change second = last();
-    CPPUNIT_ASSERT(second.version == again);
-    conflict(written, {again.hlc + 5, 9}, 0);
-    conflict(second, {again.hlc + 5, 9}, 0);
-    CPPUNIT_ASSERT(version_of("k") == again);
+    conflict(second, {second.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") == second.version);
+    CPPUNIT_ASSERT_EQUAL(second.end, cap(second.end));
+  }
+
+  // Where nothing can be written again it is never told, and what comes behind it is not held for ever.
+  void what_was_given_up_holds_nothing() {
+    const store::Change written = put("k", "mine");
+    conflict(written, {written.version.hlc + 5, 9}, 0);
+    const store::Change second = last();
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(written.end));
+    CPPUNIT_ASSERT_EQUAL(written.end, cap(written.end, written.end));
+    CPPUNIT_ASSERT_EQUAL(second.end, cap(second.end));
   }
 
   void what_was_told_stays() {
     const store::Change written = put("k", "mine");
     conflict(written, {written.version.hlc + 5, 9}, written.end);
     CPPUNIT_ASSERT(version_of("k") == written.version);
-    CPPUNIT_ASSERT_EQUAL(written.end, restamps_->cap(written.end));
+    CPPUNIT_ASSERT_EQUAL(written.end, cap(written.end));
   }
 
   void what_this_node_wrote_since_stays() {
@@ -85,7 +112,12 @@ class RestampsTest : public CppUnit::TestFixture {
     const store::Change since = put("k", "since");
     conflict(written, {since.version.hlc + 5, 9}, 0);
     CPPUNIT_ASSERT(version_of("k") == since.version);
-    CPPUNIT_ASSERT_EQUAL(written.end, restamps_->cap(written.end));
+    // It is told with that one, which may have to be written again itself.
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(written.end));
+    conflict(since, {since.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") > since.version);
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(since.end));
+    CPPUNIT_ASSERT_EQUAL(last().end, cap(last().end));
   }
 
   void what_another_node_wrote_here_does_not_protect_it() {
@@ -160,6 +192,7 @@ class RestampsTest : public CppUnit::TestFixture {
       });
     }
   }
+  Lsn cap(Lsn quorum, Lsn told = 0) { return restamps_->cap(quorum, told); }
   unsigned flags_of(std::string_view key) {
     return in_turn(*store_, [&] { return unsigned{store_->get(key).value().flags}; });
   }

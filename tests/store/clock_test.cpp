@@ -76,6 +76,8 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_machines_clock_is_not_asked);
   CPPUNIT_TEST(who_acknowledges_at_once_knows_the_time_first);
   CPPUNIT_TEST(crashes_do_not_make_it_run_away);
+  CPPUNIT_TEST(what_is_no_clock_takes_nobody_along);
+  CPPUNIT_TEST(at_the_end_of_time_nothing_is_stamped);
   CPPUNIT_TEST(a_damaged_ceiling_is_told);
   CPPUNIT_TEST_SUITE_END();
 
@@ -272,6 +274,40 @@ class ClockTest : public CppUnit::TestFixture {
                      8'000 + i * 250);
       engine.kill();
     }
+  }
+
+  /// Neither as the version of another node's record, nor as what is to be stamped above.
+  void what_is_no_clock_takes_nobody_along() {
+    Engine engine;
+    engine.start();
+    set_clock(engine, 0);
+    store::Store store = engine.open_store();
+    for (const std::uint64_t origin : {std::uint64_t{7}, std::uint64_t{0}}) {
+      store::Write write;
+      write.key = "key";
+      write.version = {store::largest_believable_hlc(engine.state().append) + (1ULL << 40U), origin};
+      const store::WriteResult result = commit_one(store, write);
+      CPPUNIT_ASSERT(result.outcome == store::WriteResult::Outcome::kFailed);
+      CPPUNIT_ASSERT(ms_ahead(stamp(store).hlc) < kHourMs);
+    }
+  }
+
+  void at_the_end_of_time_nothing_is_stamped() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    (void)stamp(store);
+    engine.state().append.last_hlc.store(store::kEndOfTime - 2);
+    engine.state().append.hlc_ceiling.store(store::next_hlc_ceiling(0, store::kEndOfTime - 2));
+    CPPUNIT_ASSERT_EQUAL(store::kEndOfTime - 1, stamp(store).hlc);
+    store::Batch batch;
+    store::Write write;
+    write.key = "key";
+    batch.add(write);
+    const Status refused = in_turn(store, [&] { return store.commit(batch); });
+    CPPUNIT_ASSERT(!refused);
+    CPPUNIT_ASSERT_MESSAGE(refused.error().message,
+                           refused.error().message.find("9999-12-31") != std::string::npos);
   }
 
   void a_damaged_ceiling_is_told() {

@@ -10,6 +10,7 @@
 
 #include "common/cluster/notes.h"
 #include "common/core/clock.h"
+#include "common/store/node_clock.h"
 #include "tests/support/bytes.h"
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
@@ -51,6 +52,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(only_members_stream);
   CPPUNIT_TEST(what_a_newcomer_stamped_too_low_is_a_conflict);
   CPPUNIT_TEST(what_somebody_long_away_stamped_too_low_is_a_conflict);
+  CPPUNIT_TEST(a_clock_a_century_ahead_is_none);
   CPPUNIT_TEST(the_largest_record_fits);
   CPPUNIT_TEST_SUITE_END();
 
@@ -117,12 +119,13 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     FakePeer again(node.port());
     (void)again.hello();
     (void)again.begin(0);
+    // Held is what was held, wherever the stream goes on.
+    CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 10, hlc + 1}));
     const cluster::BatchReply answer = again.batch(0, 10, {{"k", "v", hlc}, {"l", std::nullopt, hlc + 1}});
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, answer.to);
     CPPUNIT_ASSERT(answer.conflicts.empty());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, node.board().equal_versions.load());
-    // The position went back and forth, the records did not.
-    CPPUNIT_ASSERT(node.tail() - tail <= 2 * store::record_bytes(25, 20));
+    CPPUNIT_ASSERT_EQUAL(tail, node.tail());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
   }
 
@@ -360,6 +363,40 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     const auto conflicts = peer.batch(10, 20, {{"low", "v", hlc + 10}, {"high", "v", hlc + 11}}).conflicts;
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, conflicts.size());
     CPPUNIT_ASSERT_EQUAL(hlc + 10, conflicts.front().held.hlc);
+  }
+
+  // One record takes the clock of every node along that keeps it.
+  void a_clock_a_century_ahead_is_none() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    constexpr std::uint64_t kDay = 86'400'000ULL << store::kHlcCounterBits;
+    constexpr std::uint64_t kCentury = 36'525 * kDay;
+    const std::uint64_t beyond = hlc_now() + kCentury + kDay;
+    for (const std::uint64_t hlc : {beyond, ~std::uint64_t{0}, std::uint64_t{1} << 63U}) {
+      const Reply reply = hlc < store::kEndOfTime ? Reply::kCannotWrite : Reply::kMalformed;
+      const std::string refused = peer.ask(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc}}));
+      assert_reply(reply, refused);
+      const std::string says = "says " + store::hlc_text(hlc) + ", more than a century above this node's";
+      CPPUNIT_ASSERT_MESSAGE(refused, refused.find(says) != std::string::npos);
+      (void)peer.begin(0);
+      cluster::BatchWriter pushed(0);
+      pushed.add({store::Operation::kSet, 0, {hlc, 7}, "k", "v"});
+      assert_reply(reply, peer.ask(cluster::kPush, pushed.finish_push()));
+      const auto opening = cluster::BatchWriter(peer.id()).finish({FakePeer::kEpoch, false, 0, 0, hlc});
+      assert_reply(reply, peer.ask(cluster::kBatch, opening));
+    }
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "k"));
+    CPPUNIT_ASSERT(node.state().append.last_hlc.load() < hlc_now() + kDay);
+    // Any other counts, and what is written next is taken by whoever knows the time as well as this node.
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", beyond - 2 * kDay}});
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "k"));
+    RawConnection client(node.port());
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "newer"), 5));
+    CPPUNIT_ASSERT_EQUAL(std::string("newer"), get(node, "k"));
+    CPPUNIT_ASSERT(node.state().append.last_hlc.load() < hlc_now() + kCentury);
   }
 
   void the_largest_record_fits() {
