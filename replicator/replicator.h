@@ -69,7 +69,7 @@ class Replicator final : private PeerOwner {
   Accord seek_accord();
   void tell_disagreement();
   [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
-  [[nodiscard]] bool forget_replaced(const Peer& peer, NodeId id);
+  [[nodiscard]] bool forget_replaced(const Peer& peer, const cluster::HelloReply& hello);
   void refused(Peer& peer, cluster::Reply reason) override;
   void id_is_taken(const Peer& peer);
 

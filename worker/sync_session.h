@@ -58,6 +58,7 @@ class SyncSession {
 
  private:
   void hello(Client& client, std::string_view message);
+  [[nodiscard]] Result<bool> has_agreed(Client& client);
   [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello);
   /// A node that answers at another connection with the id of the caller, but of another start.
   enum class OtherHolder { kNone, kMayBeGone, kLives };

@@ -107,7 +107,7 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.start(0);
     cluster.start(1);
     cluster.await_quorum();
-    CPPUNIT_ASSERT_EQUAL(2U, needed(cluster, 0));
+    await_needed(cluster, 0, 2);
     assert_write(cluster, history_, 0, "k", "v");
     cluster.kill(1);
     cluster.await_quorum();
