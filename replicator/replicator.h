@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -99,6 +100,7 @@ class Replicator final : private PeerOwner {
   void publish_members();
   void publish_quorum();
   void find_completeness();
+  [[nodiscard]] bool has_all_there_is(std::uint32_t needed) const;
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
   void conflicts(const Peer& peer, const Parcel& parcel,
@@ -131,8 +133,9 @@ class Replicator final : private PeerOwner {
     NodeId id;
   };
   std::vector<Alias> aliases_;
-  /// While this node is incomplete: with whom it has been repaired since this process began.
-  std::set<NodeId> filled_from_;
+  /// While this node is incomplete: with whom it has been repaired since this process began, and whether that
+  /// one was complete then.
+  std::map<NodeId, bool> filled_from_;
   std::set<NodeId> unnoted_debts_;  ///< there was no room for the note
 
   /// Where the log ended when, one entry a look: what a write from back then waited for is over.
