@@ -56,7 +56,10 @@ void Replicator::count_absences() {
   const bool was_empty = absences_.away().empty();
   absences_.pass(now_ms_ - since_ms, has_majority, signs_of_life());
   for (const auto& peer : peers_) {
-    peer->place().away_ms.store(absences_.away_ms(peer->id()), std::memory_order_relaxed);
+    // Who has not answered since this start is known by the address.
+    const cluster::Member* there = home_.members().find_address(peer->address());
+    const NodeId id = peer->id() != 0 ? peer->id() : there != nullptr ? there->id : 0;
+    peer->place().away_ms.store(absences_.away_ms(id), std::memory_order_relaxed);
   }
   const bool came_back = !was_empty && absences_.away().empty();
   const bool goes_on = !absences_.away().empty() && now_ms_ >= next_away_note_ms_;
