@@ -310,6 +310,11 @@ Status Home::become_complete() {
   return {};
 }
 
+bool Home::has_forgotten() const {
+  const Result<store::Found> note = store_->note(cluster::kFilledNote);
+  return !note || (note->value.empty() && note->version != store::Version());
+}
+
 store::Version Home::debt(NodeId peer) const {
   const Result<store::Found> note = store_->note(cluster::debt_note(peer));
   return note && !note->value.empty() ? note->version : store::Version();

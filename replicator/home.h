@@ -80,6 +80,8 @@ class Home {
 
   [[nodiscard]] bool is_complete() const;
   [[nodiscard]] Status become_complete();
+  /// It was complete once, and has forgotten something since.
+  [[nodiscard]] bool has_forgotten() const;
   /// A peer holds more of this node's stream than this node ever sent as far as it remembers: its directory
   /// was put back from an older copy, or the power took the end of its log. What it has forgotten it must not
   /// take for deleted.

@@ -71,7 +71,7 @@ class Replicator final : private PeerOwner {
   Accord seek_accord();
   void tell_disagreement();
   [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
-  [[nodiscard]] bool forget_replaced(const Peer& peer, NodeId id);
+  [[nodiscard]] bool forget_replaced(const Peer& peer, const cluster::HelloReply& hello);
   void refused(Peer& peer, cluster::Reply reason) override;
   void id_is_taken(const Peer& peer);
 
@@ -103,6 +103,7 @@ class Replicator final : private PeerOwner {
   void publish_members();
   void publish_quorum();
   void find_completeness();
+  [[nodiscard]] bool has_all_there_is(std::uint32_t needed) const;
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
   [[nodiscard]] Status conflicts(const Peer& peer, const Parcel& parcel,
@@ -138,8 +139,9 @@ class Replicator final : private PeerOwner {
     NodeId id;
   };
   std::vector<Alias> aliases_;
-  /// While this node is incomplete: with whom it has been repaired since this process began.
-  std::set<NodeId> filled_from_;
+  /// While this node is incomplete: with whom it has been repaired since this process began, and whether that
+  /// one was complete then.
+  std::map<NodeId, bool> filled_from_;
   std::set<NodeId> unnoted_debts_;  ///< there was no room for the note
 
   /// Where the log ended when, one entry a look: what a write from back then waited for is over.

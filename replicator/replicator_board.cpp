@@ -121,27 +121,43 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
                        });
 }
 
-/// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does. A
-/// repair with one complete node tells (repair()). Where none is complete, all that there is was written at
-/// them or here: whoever has been repaired with all of them, or with a majority after a while, lacks nothing.
-/// What they take meanwhile their streams bring; a stream that jumps leaves a debt.
+/// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does; and
+/// one of them alone may not hold what others have acknowledged, complete or not, owing a repair or not. A
+/// repair with one of each majority that can have acknowledged without this node tells.
 void Replicator::find_completeness() {
-  if (home_.is_complete() || !home_.is_open()) return;
-  std::size_t held = 1;
-  bool all = true;
+  if (home_.is_complete()) return filled_from_.clear();
+  const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
+  // Before that, this node may not know of all who were there.
+  if (!home_.is_open() || needed == shared::kNotYetKnown) return;
+  const cluster::MemberSet& set = home_.members();
+  const bool has_lost = !set.forgotten().empty() || home_.has_forgotten();
+  const auto sources = std::count_if(filled_from_.begin(), filled_from_.end(), [&](const auto& each) {
+    return each.second && set.find(each.first) != nullptr;
+  });
+  const std::size_t enough = sources_needed(set.members().size(), has_lost);
+  if (static_cast<std::size_t>(sources) >= enough || has_all_there_is(needed)) (void)home_.become_complete();
+}
+
+/// Where too few are complete, all that there is was written at those that are there: whoever has been
+/// repaired with all of them lacks nothing, and, where nobody is complete, with a majority after a while.
+/// What they take meanwhile their streams bring; a stream that jumps leaves a debt.
+bool Replicator::has_all_there_is(std::uint32_t needed) const {
+  std::set<NodeId> held{home_.id()};
+  bool all_listed = true;
+  bool none_complete = true;
   for (const auto& peer : peers_) {
     if (peer->is_itself()) continue;
-    if (peer->is_streaming() && peer->is_complete()) return;
-    if (peer->is_streaming() && filled_from_.contains(peer->id()) &&
-        home_.debt(peer->id()) == store::Version()) {
-      ++held;
+    const bool is_there = peer->is_streaming();
+    none_complete = none_complete && !(is_there && peer->is_complete());
+    if (is_there && filled_from_.contains(peer->id()) && home_.debt(peer->id()) == store::Version()) {
+      held.insert(peer->id());
     } else {
-      all = false;
+      all_listed = false;
     }
   }
-  const std::size_t needed = board_->needed.load(std::memory_order_relaxed) + std::size_t{1};
-  const bool patient = now_ms_ >= started_ms_ + kBirthPatienceMs;
-  if (held >= needed && (all || patient)) (void)home_.become_complete();
+  if (held.size() <= needed) return false;
+  if (!none_complete) return held.size() == home_.members().members().size();
+  return all_listed || now_ms_ >= started_ms_ + kBirthPatienceMs;
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a
@@ -169,7 +185,9 @@ void Replicator::repair() {
     const Result<client::Address> address = client::parse_address(peer->address());
     if (!address || peer->id() == 0 || !peer->is_streaming()) continue;
     const store::Version debt = home_.debt(peer->id());
-    const bool fills = !home_.is_complete() && (peer->is_complete() || !filled_from_.contains(peer->id()));
+    const auto filled = filled_from_.find(peer->id());
+    const bool fills =
+        !home_.is_complete() && (filled == filled_from_.end() || (peer->is_complete() && !filled->second));
     const bool owed = debt != store::Version() || fills;
     list.push_back({.id = peer->id(),
                     .address = *address,
@@ -184,10 +202,9 @@ void Replicator::repair() {
   repairs_->end_with_forgotten(home_.members());
   repairs_->tick(now_ms_, list, [this](const Repairs::Done& done) {
     store_->begin_turn();
-    // Where there is no room the debt stays, and is paid once more.
-    const Status paid = home_.pay(done.peer, done.debt);
-    if (!home_.is_complete()) filled_from_.insert(done.peer);
-    if (paid && done.peer_was_complete) (void)home_.become_complete();
+    (void)home_.pay(done.peer, done.debt);  // where there is no room the debt stays, and is paid once more
+    if (!home_.is_complete()) filled_from_[done.peer] |= done.peer_was_complete;
+    find_completeness();
     store_->end_turn();
   });
 }

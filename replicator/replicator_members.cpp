@@ -20,10 +20,15 @@ constexpr std::uint64_t kDisagreesForMs = 5'000;
 
 }  // namespace
 
+/// A node that has moved is found where it answers now, not where it did.
 Peer* Replicator::find(NodeId id) const {
-  const auto found = std::find_if(peers_.begin(), peers_.end(),
-                                  [id](const auto& peer) { return id != 0 && peer->id() == id; });
-  return found == peers_.end() ? nullptr : found->get();
+  Peer* found = nullptr;
+  for (const auto& peer : peers_) {
+    if (id == 0 || peer->id() != id) continue;
+    if (peer->is_reachable()) return peer.get();
+    if (found == nullptr) found = peer.get();
+  }
+  return found;
 }
 
 /// As it said, or, of one that has not answered since this process began, as members are noted; 0: unknown.
@@ -193,14 +198,14 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
   for (const auto& other : peers_) {
     if (other.get() == &peer || other->id() != hello.id) continue;
     if (other->is_reachable()) {
-      if (!forget_replaced(peer, hello.id)) return Objection::kNotStored;
+      if (!forget_replaced(peer, hello)) return Objection::kNotStored;
       // Names of one node are one node; which of them is called does not matter.
       aliases_.push_back({peer.address(), hello.id});
       return Objection::kKnownElsewhere;
     }
     other->close(now_ms_, "the node is called at another address now");
   }
-  if (!forget_replaced(peer, hello.id)) return Objection::kNotStored;
+  if (!forget_replaced(peer, hello)) return Objection::kNotStored;
   return take_in(peer, hello.id);
 }
 
@@ -261,17 +266,23 @@ PeerOwner::Objection Replicator::take_in(Peer& peer, NodeId id) {
 }
 
 /// A node that answers at the address of a member which is nowhere now has taken its place: else every
-/// replaced disk would leave a ghost that counts. False: that could not be stored.
-bool Replicator::forget_replaced(const Peer& peer, NodeId id) {
+/// replaced disk would leave a ghost that counts. One that this node has agreed with has only moved there:
+/// the other may come back elsewhere. (That it is a member already says nothing: others may have taken a new
+/// one in, and told, before this node met it.) Who is new itself knows of nobody whether he has moved, and
+/// leaves him to the others unless he is new, too. False: that could not be stored.
+bool Replicator::forget_replaced(const Peer& peer, const cluster::HelloReply& hello) {
+  const bool has_moved = home_.is_old(hello.id) || (home_.old_set() == OldSet::kNone && hello.has_agreed);
+  if (has_moved) return true;
   std::vector<NodeId> gone;
   for (const cluster::Member& member : home_.members().members()) {
-    if (member.address != peer.address() || member.id == id || member.id == home_.id()) continue;
+    if (member.address != peer.address() || member.id == hello.id || member.id == home_.id()) continue;
     const Peer* elsewhere = find(member.id);
     if (elsewhere == nullptr || !elsewhere->is_reachable()) gone.push_back(member.id);
   }
   return std::all_of(gone.begin(), gone.end(), [&](NodeId replaced) {
-    log_line(LogLevel::kWarning, "member_replaced",
-             {{"node", cluster::id_text(replaced)}, {"by", cluster::id_text(id)}, {"peer", peer.address()}});
+    log_line(
+        LogLevel::kWarning, "member_replaced",
+        {{"node", cluster::id_text(replaced)}, {"by", cluster::id_text(hello.id)}, {"peer", peer.address()}});
     return home_.forget(replaced).has_value();
   });
 }

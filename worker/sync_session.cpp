@@ -120,6 +120,9 @@ void SyncSession::hello(Client& client, std::string_view message) {
   if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
   if (!members_note) return refuse(client, Reply::kCannotWrite, members_note.error().message);
 
+  const Result<bool> has_agreed = this->has_agreed(client);
+  if (!has_agreed) return refuse(client, Reply::kCannotWrite, has_agreed.error().message);
+
   SyncState& state = *client.sync;
   state.id = decoded->id != 0 ? decoded->id : own_id();  // whoever only asks may have no id yet
   state.epoch = decoded->epoch;
@@ -139,8 +142,19 @@ void SyncSession::hello(Client& client, std::string_view message) {
   answer.largest_value = services_->store.largest_value(1);
   answer.position = *position;
   answer.complete = board().complete.load(std::memory_order_acquire) != 0;
+  answer.has_agreed = *has_agreed;
   answer.members = std::move(*known);
   reply(client, cluster::encode(answer));
+}
+
+/// From the note: the board does not know it before the replicator runs.
+Result<bool> SyncSession::has_agreed(Client& client) {
+  const Result<std::string_view> value = note(client, cluster::kAgreedNote);
+  if (!value) return tl::unexpected(value.error());
+  if (value->empty()) return false;
+  const Result<cluster::MemberSet> agreed = cluster::MemberSet::decode(*value);
+  if (!agreed) return tl::unexpected(agreed.error());
+  return cluster::has_agreed(*agreed, own_id());
 }
 
 /// False: it was refused.

@@ -59,6 +59,12 @@ class MemberSet {
   std::vector<NodeId> forgotten_;
 };
 
+/// Whether the node has ever agreed with another on a set; `agreed` is the last that its directory agreed on
+/// (note `agreed`), which may have been under another id.
+[[nodiscard]] inline bool has_agreed(const MemberSet& agreed, NodeId id) {
+  return agreed.members().size() > 1 && agreed.find(id) != nullptr;
+}
+
 /// Whose records there may be: members, and those that were forgotten.
 [[nodiscard]] std::vector<NodeId> origins_of(const MemberSet& set);
 

@@ -128,6 +128,7 @@ std::string encode(const HelloReply& message) {
   wire::put(out, message.largest_value);
   put_position(out, message.position);
   wire::put_fixed(out, static_cast<std::uint8_t>(message.complete));
+  wire::put_fixed(out, static_cast<std::uint8_t>(message.has_agreed));
   wire::put_text(out, message.members.encode());
   return out;
 }
@@ -218,6 +219,9 @@ Result<HelloReply> decode_hello_reply(std::string_view bytes, Reply& refusal) {
   message.position = take_position(reader);
   if (!take_flag(reader, message.complete)) {
     return damaged("answer to hello", "complete is neither yes nor no");
+  }
+  if (!take_flag(reader, message.has_agreed)) {
+    return damaged("answer to hello", "whether it has agreed is neither yes nor no");
   }
   if (!reader.good()) return damaged("answer to hello", kCutOff);
   if (Status members = take_members(reader, message.members); !members) {

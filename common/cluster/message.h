@@ -18,7 +18,7 @@ namespace minivault::cluster {
 
 /// Grows with every change of what a message looks like or means: nodes that do not speak the same refuse
 /// each other at the hello. tests/cluster/message_test notices a change.
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 
 inline constexpr std::string_view kHello = "hello";
 inline constexpr std::string_view kBatch = "batch";
@@ -72,6 +72,7 @@ struct HelloReply {
   std::uint64_t largest_value = 0;
   Position position;  ///< in the caller's stream; epoch 0: none
   bool complete = false;
+  bool has_agreed = false;  ///< with others, on a member set that has this id; false: it is new
   MemberSet members;
 };
 

@@ -35,6 +35,7 @@ class MembersTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(bytes_there_and_back);
   CPPUNIT_TEST(damage_has_a_name);
   CPPUNIT_TEST(majorities);
+  CPPUNIT_TEST(whoever_has_agreed_did_so_with_others_and_as_who_it_is);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -153,6 +154,16 @@ class MembersTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, copies_needed(2, 2));
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, copies_needed(3, 5));
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, copies_needed(4, 2));
+  }
+
+  void whoever_has_agreed_did_so_with_others_and_as_who_it_is() {
+    MemberSet agreed;
+    CPPUNIT_ASSERT(!has_agreed(agreed, 1));
+    CPPUNIT_ASSERT(agreed.introduce(1, "a:1"));
+    CPPUNIT_ASSERT(!has_agreed(agreed, 1));
+    CPPUNIT_ASSERT(agreed.introduce(2, "b:1"));
+    CPPUNIT_ASSERT(has_agreed(agreed, 1));
+    CPPUNIT_ASSERT(!has_agreed(agreed, 3));  // its directory had another id then
   }
 };
 

@@ -42,6 +42,7 @@ HelloReply hello_reply() {
   message.largest_value = 13;
   message.position = {77, 4096, 99};
   message.complete = true;
+  message.has_agreed = true;
   message.members = two_members();
   return message;
 }
@@ -96,7 +97,7 @@ class MessageTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(refusal == Reply::kOk);
     CPPUNIT_ASSERT(reply && reply->id == 3 && reply->epoch == 78 && reply->address == "b:2");
     CPPUNIT_ASSERT(reply->previous_epoch == 75 && reply->clock_us == 12 && reply->largest_value == 13 &&
-                   reply->complete);
+                   reply->complete && reply->has_agreed);
     CPPUNIT_ASSERT((reply->position == Position{77, 4096, 99}) && reply->members == two_members());
   }
 
@@ -154,9 +155,9 @@ class MessageTest : public CppUnit::TestFixture {
     Hello called = hello();
     HelloReply answered = hello_reply();
     called.members = answered.members = MemberSet();
-    CPPUNIT_ASSERT_EQUAL(std::uint32_t{3}, kProtocolVersion);
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{4}, kProtocolVersion);
     CPPUNIT_ASSERT_EQUAL(std::size_t{46}, encode(called).size() - no_members);
-    CPPUNIT_ASSERT_EQUAL(std::size_t{58}, encode(answered).size() - no_members);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{59}, encode(answered).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{94}, encode(static_cast<Pulse>(pulse_reply())).size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{121}, encode(pulse_reply()).size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{29}, encode(BatchReply{4096, 2, {{1, {3, 4}}}}).size());

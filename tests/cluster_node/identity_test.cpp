@@ -108,7 +108,7 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.start(0);
     cluster.start(1);
     cluster.await_quorum();
-    CPPUNIT_ASSERT_EQUAL(2U, needed(cluster, 0));
+    await_needed(cluster, 0, 2);
     assert_write(cluster, history_, 0, "k", "v");
     cluster.kill(1);
     cluster.await_quorum();
@@ -116,7 +116,7 @@ class IdentityTest : public CppUnit::TestFixture {
   }
 
   void a_wrong_key() {
-    Cluster cluster({.flags = {"-write-timeout", "500ms"}, .auth_key = "right", .start = false});
+    Cluster cluster({.flags = {"-write-timeout", "3s"}, .auth_key = "right", .start = false});
     cluster.start(0);
     cluster.start(1);
     cluster.start(2, {{"MINIVAULT_AUTH", "wrong"}});

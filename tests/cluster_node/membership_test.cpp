@@ -2,6 +2,8 @@
 // Method: newcomers that reach a part of a cluster only; callers that are not who they say they are.
 
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include "tests/cluster_node/clients.h"
 #include "tests/cluster_node/fake_node.h"
@@ -15,6 +17,8 @@ class MembershipTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(newcomers_are_no_majority_of_those_who_were_expected);
   CPPUNIT_TEST(the_next_one_waits_until_the_last_one_is_agreed_on);
   CPPUNIT_TEST(a_peer_records_the_set_between_hello_and_pulse);
+  CPPUNIT_TEST(members_that_change_places_stay_members);
+  CPPUNIT_TEST(two_disks_lost_while_the_third_is_off);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -88,12 +92,72 @@ class MembershipTest : public CppUnit::TestFixture {
     assert_done(put(cluster, 0, "k", "v"));
   }
 
+  // 1 and 2 exchange their addresses, then all three move on by one. Whoever is at the new address of another
+  // first, while that one is nowhere, does not take its place: only a node that is new does.
+  void members_that_change_places_stay_members() {
+    Cluster cluster({.flags = {"-write-timeout", "3s", "-procs", "1"}});
+    cluster.await_quorum();
+    const std::set<std::string> before = ids(cluster);
+    assert_write(cluster, history_, 0, "k", "before");
+    for (const unsigned i : {1U, 2U}) cluster.stop(i);
+    exchange_directories(cluster, 1, 2);
+    cluster.start(1);
+    cluster.await_reachable(0, 2);
+    assert_write(cluster, history_, 1, "k", "one of them");
+    cluster.start(2);
+    assert_same(cluster, before);
+    for (const unsigned i : {0U, 1U, 2U}) cluster.stop(i);
+    exchange_directories(cluster, 0, 1);
+    exchange_directories(cluster, 1, 2);
+    for (const unsigned i : {1U, 0U, 2U}) {
+      cluster.start(i);
+      if (i == 0) cluster.await_reachable(0, 2);
+    }
+    assert_same(cluster, before);
+  }
+
+  // The two agree with each other before the third meets them: they have taken the places of those whom it
+  // knew all the same, or it would wait for these for ever.
+  void two_disks_lost_while_the_third_is_off() {
+    Cluster cluster({.flags = {"-write-timeout", "3s", "-procs", "1"}});
+    cluster.await_quorum();
+    for (unsigned i = 0; i < 3; ++i) cluster.stop(i);
+    for (const unsigned i : {1U, 2U}) cluster.wipe(i);
+    for (const unsigned i : {1U, 2U}) cluster.start(i);
+    for (const unsigned i : {1U, 2U}) cluster.await_reachable(i, 2);
+    assert_write(cluster, history_, 1, "k", "v");
+    cluster.start(0);
+    assert_same(cluster, ids(cluster));
+  }
+
  private:
   static std::ptrdiff_t taken_in(Cluster& cluster) {
     const std::vector<std::string> lines = cluster.node(0).supervisor().lines();
     return std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
       return line.find(" member node=") != std::string::npos;
     });
+  }
+
+  static std::set<std::string> ids(const Cluster& cluster) {
+    std::set<std::string> all;
+    for (unsigned i = 0; i < cluster.size(); ++i) all.insert(cluster.health(i)["node"].GetString());
+    return all;
+  }
+  static void exchange_directories(Cluster& cluster, unsigned a, unsigned b) {
+    const std::string between = cluster.node(a).data() + ".other";
+    std::filesystem::rename(cluster.node(a).data(), between);
+    std::filesystem::rename(cluster.node(b).data(), cluster.node(a).data());
+    std::filesystem::rename(between, cluster.node(b).data());
+  }
+  void assert_same(const Cluster& cluster, const std::set<std::string>& before) {
+    cluster.await_quorum();
+    CPPUNIT_ASSERT(ids(cluster) == before);
+    for (unsigned i = 0; i < cluster.size(); ++i) {
+      assert_write(cluster, history_, i, "from" + std::to_string(i), "after");
+      eventually("two of three are needed",
+                 [&] { return cluster.health(i)["quorum"]["needed"].GetUint() == 2; });
+    }
+    (void)assert_converges(cluster, history_);
   }
 
   static std::ptrdiff_t known(const Cluster& cluster, unsigned i) {

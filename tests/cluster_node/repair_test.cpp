@@ -92,6 +92,7 @@ class RepairTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(few_differences_cost_little);
   CPPUNIT_TEST(a_lost_directory_is_filled_again);
   CPPUNIT_TEST(a_new_node_is_filled_before_it_answers);
+  CPPUNIT_TEST(one_of_three_does_not_fill_a_fourth);
   CPPUNIT_TEST(newborns_that_took_writes_are_not_taken_for_empty);
   CPPUNIT_TEST(a_repair_can_be_asked_for);
   CPPUNIT_TEST(killed_in_the_middle_it_goes_on_where_it_was);
@@ -179,6 +180,33 @@ class RepairTest : public CppUnit::TestFixture {
       }
     } while (!is_complete(cluster, 2));
     (void)cluster.converge();
+  }
+
+  /// It is complete, and has missed what the other two acknowledged; the newcomer meets it first.
+  void one_of_three_does_not_fill_a_fourth() {
+    Cluster cluster({.nodes = 4, .flags = {"-procs", "1"}, .start = false});
+    const std::string old = cluster.address(2) + ',' + cluster.address(0) + ',' + cluster.address(1);
+    for (unsigned i = 0; i < 3; ++i) cluster.start(i, {{"CLUSTER_NODES", old}});
+    for (unsigned i = 0; i < 3; ++i) eventually("complete", [&] { return is_complete(cluster, i); });
+    for (const unsigned i : {2U, 3U}) {
+      for (const unsigned other : {0U, 1U}) cluster.disconnect(i, other);
+    }
+    cluster.await_reachable(0, 2);
+    std::mt19937_64 random(seed());
+    for (unsigned i = 0; i < 50; ++i) {
+      assert_set(cluster, 0, "key " + std::to_string(i), random_bytes(random, 40'000));
+    }
+    cluster.start(3, {{"CLUSTER_NODES", old}});
+    eventually("it was repaired with one", [&] { return repaired_with_anyone(cluster, 3) > 0; });
+    CPPUNIT_ASSERT(!is_complete(cluster, 3));
+    for (const unsigned other : {0U, 1U}) {
+      cluster.heal(3, other);
+      cluster.set(other, 3,
+                  Faults{.bytes_per_second = 400'000});  // some seconds, in which it lacks something
+    }
+    eventually(
+        "complete", [&] { return is_complete(cluster, 3); }, kPatience * 3);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{50}, parse_dump(cluster.dump(3)).size());
   }
 
   /// None of the three is complete when the third comes: two have waited for it, but not in vain for clients.

@@ -26,6 +26,7 @@ using cluster::Reply;
 class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(SyncSessionTest);
   CPPUNIT_TEST(a_hello_is_answered_and_left_for_the_replicator);
+  CPPUNIT_TEST(a_hello_tells_whether_it_is_of_a_new_node);
   CPPUNIT_TEST(a_question_who_is_there_introduces_nobody);
   CPPUNIT_TEST(callers_are_refused_by_name);
   CPPUNIT_TEST(a_copy_does_not_take_the_place_of_a_silent_node);
@@ -56,6 +57,18 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(peer.id(), told.node_id);
     CPPUNIT_ASSERT_EQUAL(FakePeer::kEpoch + 0, told.epoch);
     CPPUNIT_ASSERT_EQUAL(std::string("peer.example:3000"), std::string(told.address));
+  }
+
+  // By its note, whatever the board says: at a start the replicator may not have spoken yet.
+  void a_hello_tells_whether_it_is_of_a_new_node() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    CPPUNIT_ASSERT(!peer.hello().has_agreed);
+    cluster::MemberSet agreed;
+    CPPUNIT_ASSERT(agreed.introduce(node.id(), "a:1"));
+    CPPUNIT_ASSERT(agreed.introduce(FakePeer::kId, "b:1"));
+    node.write_note(cluster::kAgreedNote, agreed.encode());
+    CPPUNIT_ASSERT(peer.hello().has_agreed);
   }
 
   void a_question_who_is_there_introduces_nobody() {
