@@ -15,10 +15,12 @@ bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
 
 /// A log that was put back from an earlier moment of the same start is one that has nothing up to where the
 /// base got, nor beyond: the base takes only what is on disk in the log. (While a start is under way the base
-/// may be ahead by its leap.)
-bool reaches(const Ring& ring, const BaseMeta& meta, const LogExamination& log) {
-  return meta.starts % 2 == 1 || meta.checkpoint == ring.header().boundary ||
-         log.highest_end > meta.checkpoint || holds_record_up_to(ring, meta.checkpoint);
+/// may be ahead by its leap. And where writers do not wait for syncs, a lost power may have left less than a
+/// whole record of nearly a ring of them, and that over the last that the base took.)
+bool reaches(const Ring& ring, const BaseMeta& meta, const LogExamination& log, const SyncMode& sync) {
+  return sync.kind != SyncMode::Kind::kAlways || meta.starts % 2 == 1 ||
+         meta.checkpoint == ring.header().boundary || log.highest_end > meta.checkpoint ||
+         holds_record_up_to(ring, meta.checkpoint);
 }
 
 Status note_ceiling(Scene& scene, bool in_order) {
@@ -76,7 +78,7 @@ Result<Scene> survey(const Base& base, const Config& config, Ring::Access access
   e.ends_where_it_should = log.end == header.boundary;
   const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
   if (!in_order) search_beyond_end(*scene->ring, log);
-  e.log_reaches_base = in_order || reaches(*scene->ring, *meta, log);
+  e.log_reaches_base = in_order || reaches(*scene->ring, *meta, log, config.sync);
   const Status ceiling = note_ceiling(*scene, in_order);
   if (!ceiling) return tl::unexpected(ceiling.error());
   return scene;

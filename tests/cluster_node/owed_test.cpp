@@ -44,18 +44,23 @@ class OwedTest : public CppUnit::TestFixture {
     eventually("another one begins", [&] { return other.repairs() > 1; });
   }
 
-  // One that is complete has filled it; another one knows more of its stream, and has not been repaired with.
+  // Two that are complete have filled it; another one knows more of its stream, and has not been repaired
+  // with.
   void before_all_is_paid_nobody_vouches() {
     FakeNode first;
     FakeNode second;
+    FakeNode third;
     second.say([](FakeNode::Words& words) { words.id += 1; });
+    third.say([](FakeNode::Words& words) { words.id += 2; });
     Cluster cluster(one_node());
-    join(cluster, {&first, &second});
+    join(cluster, {&first, &second, &third});
     cluster.kill(0);
-    first.say([](FakeNode::Words& words) { words.compares = true; });
+    for (FakeNode* other : {&first, &third}) {
+      other->say([](FakeNode::Words& words) { words.compares = true; });
+    }
     second.say([](FakeNode::Words& words) { words.knows_more = true; });
     cluster.start(0, {{"CLUSTER_NODES", ""}});
-    cluster.await_reachable(0, 3);
+    cluster.await_reachable(0, 4);
     eventually("it is filled",
                [&] { return first.repairs() > 0 && cluster.health(0)["complete"].GetBool(); });
     for (int i = 0; i < 5; ++i) {
