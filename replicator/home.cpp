@@ -273,7 +273,7 @@ bool Home::is_older_than(const cluster::Position& position) const {
 
 Status Home::become_incomplete() {
   state_->cluster.vouched_from.store(0, std::memory_order_release);
-  if (!is_complete()) return {};
+  if (!is_complete() && has_forgotten()) return {};
   if (Status written = write(cluster::kFilledNote, ""); !written) return written;
   state_->cluster.complete.store(0, std::memory_order_release);
   log_line(LogLevel::kWarning, "older_than_its_peers_know",

@@ -111,7 +111,7 @@ void Replicator::serve() {
   if (home_.is_open()) {
     for (const auto& peer : peers_) peer->tick(now_ms_);
     seen_tail_ = context_->region.state().marks.tail.load(std::memory_order_acquire);
-    restamps_.retry();
+    restamps_.retry(home_.told());
     for (const auto& peer : peers_) peer->fill(now_ms_, alone_since_ms_ != 0);
   }
   publish_quorum();

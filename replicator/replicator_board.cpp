@@ -29,8 +29,13 @@ void Replicator::publish_members() {
     if (peer->largest_value() != 0) largest = std::min(largest, peer->largest_value());
   }
   board_->largest_value.store(largest, std::memory_order_relaxed);
-  if (board_->needed.load(std::memory_order_relaxed) == needed) return;
-  board_->needed.store(needed, std::memory_order_release);
+  const std::uint32_t before = board_->needed.load(std::memory_order_relaxed);
+  if (before == needed) return;
+  board_->needed.store(needed, std::memory_order_seq_cst);
+  // What it took while it needed nobody was acknowledged then: no conflict of it is undecided.
+  if (before == 0) {
+    shared::raise(board_->given_up, context_->region.state().marks.tail.load(std::memory_order_seq_cst));
+  }
   ring_waiting(shared::kNoLsn - 1);
 }
 
@@ -148,7 +153,9 @@ bool Replicator::has_all_there_is(std::uint32_t needed) const {
   for (const auto& peer : peers_) {
     if (peer->is_itself()) continue;
     const bool is_there = peer->is_streaming();
-    none_complete = none_complete && !(is_there && peer->is_complete());
+    // By its last word, wherever it is now: what it holds the others may not have.
+    const bool is_member = home_.members().find(peer->id()) != nullptr;
+    none_complete = none_complete && !(is_member && peer->is_complete());
     if (is_there && filled_from_.contains(peer->id()) && home_.debt(peer->id()) == store::Version()) {
       held.insert(peer->id());
     } else {

@@ -16,7 +16,7 @@ void Restamps::conflict(const store::Change& record, const store::Version& held,
   if (record.end <= told || again_.contains(record.lsn)) return;
   const auto [place, is_new] = writes_.try_emplace(record.lsn);
   Write& write = place->second;
-  if (!is_new && held.hlc <= write.above_hlc) return;
+  if (!is_new && (held.hlc <= write.above_hlc || (held.origin == id_ && held.hlc <= write.hlc))) return;
   if (is_new) write.end = record.end, write.hlc = record.version.hlc;
   write.above_hlc = held.hlc;
   write.until = shared::kNoLsn;
@@ -29,10 +29,10 @@ void Restamps::conflict(const store::Change& record, const store::Version& held,
   ++waiting_;
 }
 
-void Restamps::retry() {
+void Restamps::retry(Lsn told) {
   if (waiting_ == 0) return;
   for (auto& [lsn, write] : writes_) {
-    if (!write.waits) continue;
+    if (!write.waits || write.end <= told) continue;
     if (!write_again(write, {write.operation, write.flags, write.key, write.value})) return;
     write.waits = false;
     write.key = write.value = std::string();

@@ -32,8 +32,8 @@ class Restamps {
   /// `told`: writes that end at or below it are acknowledged, or were given up. REQUIRES: in a turn;
   /// `record` is of this node and still in the log.
   void conflict(const store::Change& record, const store::Version& held, Lsn told);
-  /// Tries again what found no room. REQUIRES: in a turn.
-  void retry();
+  /// Tries again what found no room and is not told yet. REQUIRES: in a turn.
+  void retry(Lsn told);
   [[nodiscard]] bool has_to_retry() const { return waiting_ > 0; }
 
   /// How far `quorum` may be told. What cannot be written again holds it until it was given up.

@@ -111,8 +111,9 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
 void SyncSession::hello(Client& client, std::string_view message) {
   const Result<cluster::Hello> decoded = cluster::decode_hello(message);
   if (!decoded) return refuse(client, Reply::kMalformed, decoded.error().message);
-  if (!accept_caller(client, *decoded)) return;
+  // Before the set is read that it is of, or a later one.
   const std::uint64_t digest = board().members_digest.load(std::memory_order_acquire);
+  if (!accept_caller(client, *decoded)) return;
   Result<cluster::Position> position = position_in(client, decoded->id);
   Result<cluster::MemberSet> known = members(client);
   const Result<store::Found> members_note = services_->store.note(cluster::kMembersNote);

@@ -92,7 +92,7 @@ class Base {
     /// Told of a record that is not what was written; true: go on with the next.
     using Damaged = std::function<bool(std::string_view stored_key, const Error& error)>;
     /// Every record with a key at or after `from` in stored order until `visit` returns false. Tombstones
-    /// too. Unlike get(), verifies each record's checksum, its hash of a long key, and the order. Errors:
+    /// too. Beside each record's checksum verifies its hash of a long key, and the order. Errors:
     /// kCorrupt (unless `damaged` says to go on), kIo.
     [[nodiscard]] Status scan(std::string_view from, const Visit& visit, const Damaged& damaged = {}) const;
     /// The same for all notes.

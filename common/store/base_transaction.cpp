@@ -76,7 +76,8 @@ class TableWriter {
       if (seen == most) return std::string(base::to_view(key));
       const auto stored = base::decode_record(table_, base::to_view(key), base::to_view(value));
       const bool purged = stored && stored->record.operation == Operation::kDelete &&
-                          stored->record.version.hlc <= up_to;  // what is damaged stays for whoever reads it
+                          stored->record.version.hlc <= up_to &&
+                          base::checksum_holds(base::to_view(key), base::to_view(value));  // damage stays
       if (purged) {
         code = ::mdb_cursor_del(cursor_, 0);
         if (code != 0) return environment_.write_failure(kSweeping, code);
@@ -112,8 +113,9 @@ class TableWriter {
 };
 
 void count(const Outcome& outcome, BaseMeta& meta) {
-  if (outcome.before == Operation::kSet) --meta.keys;
-  if (outcome.before == Operation::kDelete) --meta.tombstones;
+  // What a damaged record was cannot be known.
+  if (outcome.before == Operation::kSet && meta.keys > 0) --meta.keys;
+  if (outcome.before == Operation::kDelete && meta.tombstones > 0) --meta.tombstones;
   if (outcome.after == Operation::kSet) ++meta.keys;
   if (outcome.after == Operation::kDelete) ++meta.tombstones;
 }

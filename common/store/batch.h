@@ -46,8 +46,8 @@ struct WriteResult {
     kDone,
     kRefused,  ///< its condition does not hold; nothing happened
     kFailed    ///< not acknowledged; see Store::commit()'s error. After a failed write of the log it may come
-               ///< back at the next start, or not. Where commit() has none: what the base holds of the key, and
-               ///< the condition asks for, is damaged
+             ///< back at the next start, or not. Where commit() has none: what the base holds of the key, and
+             ///< the condition asks for, is damaged
   };
   Outcome outcome = Outcome::kPending;
   /// The answer may be sent once Store::durable() >= this; 0: at once. Also for refusals: nobody is told of a

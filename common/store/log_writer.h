@@ -52,7 +52,7 @@ class LogWriter {
   void forget_plan();
   [[nodiscard]] std::uint16_t& chain_of(std::uint64_t key_hash);
   [[nodiscard]] Status judge_by_base(Batch& batch);
-  static void judge_damaged(Batch::Entry& entry, Lsn at, const Error& damage);
+  static void judge_damaged(Batch::Entry& entry, Lsn at);
   [[nodiscard]] Stop append_some(Batch& batch);
   [[nodiscard]] Stop plan_entry(Batch& batch, std::size_t at, Lsn& next);
   /// Where the entry's record goes; kNoWord: nowhere now.

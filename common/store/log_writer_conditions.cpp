@@ -10,6 +10,8 @@
 namespace minivault::store {
 namespace {
 
+constexpr std::size_t kKeyBytesShown = 60;
+
 bool holds(Condition condition, bool known, bool present, const Version& held, const Version& expected,
            const Version& own) {
   switch (condition) {
@@ -59,7 +61,9 @@ Status LogWriter::judge_by_base(Batch& batch) {
     if (!found && found.error().code != Code::kCorrupt) return tl::unexpected(found.error());
     MV_FAULT_POINT("append.judged");
     if (!found) {
-      judge_damaged(entry, tail, found.error());
+      log_line(LogLevel::kError, "damaged record",
+               {{"key", key.substr(0, kKeyBytesShown)}, {"error", found.error().message}});
+      judge_damaged(entry, tail);
       continue;
     }
     entry.judgement = {tail, found->known, found->present(), found->version};
@@ -70,8 +74,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
 /// What the base holds of this key is damaged: nothing can be said of it, so whoever asks for that fails
 /// alone. A record of another node takes its place, for the others' are whole: what is there counts as older
 /// than any. (Not as absent: up to the floor that would make a ghost of its copies.)
-void LogWriter::judge_damaged(Batch::Entry& entry, Lsn at, const Error& damage) {
-  log_line(LogLevel::kError, "damaged record", {{"error", damage.message}});
+void LogWriter::judge_damaged(Batch::Entry& entry, Lsn at) {
   if (entry.condition == Condition::kNewerThanHeld) {
     entry.judgement = {at, true, true, {}};
   } else {

@@ -41,6 +41,10 @@ Result<Lsn> end_to_tell(const Base& base, const Scene& scene) {
   const Result<Base::Snapshot> snapshot = base.snapshot();
   if (!snapshot) return tl::unexpected(snapshot.error());
   const auto note = snapshot->note(kUntoldEndNote);
+  if (!note && note.error().code == Code::kCorrupt) {
+    log_line(LogLevel::kError, "damaged note", {{"error", note.error().message}});
+    return std::min(end, scene.ring ? scene.ring->header().first_lsn : 0);  // whatever it was: a repair more
+  }
   if (!note) return tl::unexpected(note.error());
   if (!*note || (*note)->value.empty()) return end;
   const std::string_view text = (*note)->value;
@@ -212,6 +216,20 @@ Status refuse_log_without_base(const Config& config) {
   return refuse(*scene, verdict, config);
 }
 
+/// From here on a start is under way: what it takes into the base may be in the page cache alone, and gone
+/// from the log when the power fails.
+Status mark_start(Base& base, Scene& scene) {
+  if (scene.log.records == 0 || scene.meta.starts % 2 == 1) return {};
+  ++scene.meta.starts;
+  return store_meta(base, scene.meta);
+}
+
+void tell_what_is_lost(const Scene& scene, const Verdict& verdict) {
+  if (verdict.decision != Decision::kNewLog && !scene.evidence.acknowledged_damaged) return;
+  const std::string lost = scene.log.damage_durable_to ? describe_damage(scene.log) : scene.log_problem;
+  log_line(LogLevel::kError, "loss_accepted", {{"reason", verdict.reason}, {"lost", lost}});
+}
+
 /// Neither known to be acknowledged nor known not to be.
 void tell_what_is_beyond(const Scene& scene) {
   if (scene.evidence.acknowledged_damaged || scene.log.records_beyond == 0) return;
@@ -238,6 +256,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
             {"log_end", scene->log.end},
             {"records", scene->log.records}});
   if (verdict.decision == Decision::kRefuse) return refuse(*scene, verdict, config);
+  tell_what_is_lost(*scene, verdict);
   tell_what_is_beyond(*scene);
 
   state.limits.index_seed.store(random_u64());
@@ -246,6 +265,7 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
     if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
   }
   if (verdict.decision == Decision::kReplay) {
+    if (Status marked = mark_start(*base, *scene); !marked) return tl::unexpected(marked.error());
     Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log);
     if (!replayed) return tl::unexpected(replayed.error());
   }

@@ -62,8 +62,9 @@ struct LogExamination {
 [[nodiscard]] LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond);
 /// The search alone, for what was examined without.
 void search_beyond_end(const Ring& ring, LogExamination& found);
-/// Whether a valid record ends at `end`: reads at most the size of the largest record in front of it.
-[[nodiscard]] bool holds_record_up_to(const Ring& ring, Lsn end);
+/// Whether the log never got as far as `end`: there lies a record of an earlier lap in front of it, or
+/// nothing. Reads at most the size of the largest record.
+[[nodiscard]] bool ends_before(const Ring& ring, Lsn end);
 
 /// For people: which acknowledged LSNs are damaged, and whose records are lost, as far as can be known.
 /// REQUIRES: damage_durable_to.

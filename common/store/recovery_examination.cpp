@@ -58,15 +58,23 @@ LogExamination examine_log(const Ring& ring, Lsn checkpoint, bool search_beyond)
   return found;
 }
 
-bool holds_record_up_to(const Ring& ring, Lsn end) {
-  const Lsn lowest = end - std::min(end - ring.header().first_lsn, ring.largest_record());
+bool ends_before(const Ring& ring, Lsn end) {
   RecordView record;
-  for (Lsn at = end - kRecordAlignment; at >= lowest && at < end; at -= kRecordAlignment) {
+  Lsn zeros_from = end;
+  bool only_zeros = true;
+  for (std::uint64_t back = kRecordAlignment; back <= std::min(end, ring.largest_record());
+       back += kRecordAlignment) {
+    const Lsn at = end - back;
     Lsn claimed = 0;
     std::memcpy(&claimed, ring.at(at), sizeof claimed);
-    if (claimed == at && ring.verify(at, record) && record.end() == end) return true;
+    only_zeros = only_zeros && claimed == 0;
+    if (only_zeros) zeros_from = at;
+    if (claimed > at || (at - claimed) % ring.size() != 0 || !ring.verify(claimed, record)) continue;
+    const Lsn laps = at - claimed;
+    const Lsn record_end = record.end() + laps;
+    return record_end >= end ? laps != 0 : zeros_from <= record_end + kRecordAlignment;
   }
-  return false;
+  return only_zeros;
 }
 
 std::string describe_beyond(const LogExamination& found) {

@@ -14,21 +14,23 @@ bool same_age(std::uint64_t log_starts, std::uint64_t base_starts) {
 }
 
 /// A log that was put back from an earlier moment of the same start is one that has nothing up to where the
-/// base got, nor beyond: the base takes only what is on disk in the log. (While a start is under way the base
-/// may be ahead by its leap. And where writers do not wait for syncs, a lost power may have left less than a
-/// whole record of nearly a ring of them, and that over the last that the base took.)
-bool reaches(const Ring& ring, const BaseMeta& meta, const LogExamination& log, const SyncMode& sync) {
-  return sync.kind != SyncMode::Kind::kAlways || meta.starts % 2 == 1 ||
-         meta.checkpoint == ring.header().boundary || log.highest_end > meta.checkpoint ||
-         holds_record_up_to(ring, meta.checkpoint);
+/// base got, nor beyond. (While a start is under way the base may be ahead, by its leap, and by what it found
+/// in the page cache alone.) A power cut may have torn nearly a whole ring of unsynced records, and with it
+/// the last that the base took: so what lies in its place must be of an earlier lap, or nothing.
+bool reaches(const Ring& ring, const BaseMeta& meta, const LogExamination& log) {
+  return meta.starts % 2 == 1 || meta.checkpoint == ring.header().boundary ||
+         log.highest_end > meta.checkpoint || !ends_before(ring, meta.checkpoint);
 }
 
+/// A start stores a ceiling before it takes the mark of an orderly stop away.
 Status note_ceiling(Scene& scene, bool in_order) {
+  const bool must_be_there = !scene.evidence.clean && scene.meta.starts % 2 == 0;
   const Result<std::uint64_t> ceiling = scene.ring->read_hlc_ceiling();
   if (!ceiling && ceiling.error().code == Code::kIo) return tl::unexpected(ceiling.error());
-  if (!ceiling) scene.log_problem = ceiling.error().message;
-  if (ceiling && !in_order) scene.hlc_ceiling = *ceiling;
-  scene.evidence.acknowledged_damaged = !ceiling || scene.log.damage_durable_to.has_value();
+  const bool whole = ceiling && (*ceiling != 0 || !must_be_there);
+  if (!whole) scene.log_problem = ceiling ? "the clock in the header is gone" : ceiling.error().message;
+  if (whole && !in_order) scene.hlc_ceiling = *ceiling;
+  scene.evidence.acknowledged_damaged = !whole || scene.log.damage_durable_to.has_value();
   return {};
 }
 
@@ -78,7 +80,7 @@ Result<Scene> survey(const Base& base, const Config& config, Ring::Access access
   e.ends_where_it_should = log.end == header.boundary;
   const bool in_order = e.clean && e.ends_where_it_should && e.same_age && e.base_reaches_log;
   if (!in_order) search_beyond_end(*scene->ring, log);
-  e.log_reaches_base = in_order || reaches(*scene->ring, *meta, log, config.sync);
+  e.log_reaches_base = in_order || reaches(*scene->ring, *meta, log);
   const Status ceiling = note_ceiling(*scene, in_order);
   if (!ceiling) return tl::unexpected(ceiling.error());
   return scene;

@@ -187,7 +187,7 @@ class RestampsTest : public CppUnit::TestFixture {
     });
     for (; restamps_->has_to_retry();) {
       in_turn(*store_, [&] {
-        restamps_->retry();
+        restamps_->retry(0);
         return 0;
       });
     }

@@ -320,6 +320,10 @@ class ClockTest : public CppUnit::TestFixture {
       assert_refused(engine, "the clock in the header is damaged");
       flip_bit(log_of(engine), at);
     }
+    const std::string whole = read_bytes(log_of(engine), 512, 16);
+    overwrite(log_of(engine), 512, std::string(16, '\0'));
+    assert_refused(engine, "the clock in the header is gone");
+    overwrite(log_of(engine), 512, whole);
     flip_bit(log_of(engine), 512);
     engine.config.accept_loss = true;  // which costs no record
     engine.start();

@@ -42,6 +42,7 @@ class RecoveryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(starts_cut_short);
   CPPUNIT_TEST(starts_cut_short_while_the_ring_is_replaced);
   CPPUNIT_TEST(recovery_killed_and_begun_again_in_the_same_memory);
+  CPPUNIT_TEST(what_a_start_took_in_may_be_gone_from_the_log);
   CPPUNIT_TEST(torn_at_every_eight_bytes);
   CPPUNIT_TEST(torn_tail_starts_without_a_word);
   CPPUNIT_TEST(acknowledged_damage_is_refused);
@@ -126,6 +127,21 @@ class RecoveryTest : public CppUnit::TestFixture {
     engine.restart_checkpointer();
     assert_holds(engine, 1, 10'999);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{11'000}, engine.state().totals.keys.load());
+  }
+
+  /// It read the page cache, synced the base, and the power failed: the base is ahead of the log.
+  void what_a_start_took_in_may_be_gone_from_the_log() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 3);
+    engine.checkpoint_now();
+    const store::Lsn first = engine.state().marks.tail.load();
+    const store::Lsn end = fill(engine, 4, 6, 6'000);
+    engine.kill();
+    die_at(engine, "recovery.before_epoch");
+    overwrite(log_of(engine), offset_of(first, engine.config.log_bytes), std::string(end - first, '\0'));
+    engine.start();
+    assert_holds(engine, 1, 6);
   }
 
   void torn_at_every_eight_bytes() {
