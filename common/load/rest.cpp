@@ -40,8 +40,9 @@ std::optional<LogMarks> marks_of(Connection& node) {
   rapidjson::Document document;
   document.Parse(health->data(), health->size());
   if (document.HasParseError() || !document.IsObject()) return {};
-  const auto log = document.FindMember("log");
-  if (log == document.MemberEnd() || !log->value.IsObject()) return {};
+  const rapidjson::Value& said = document;
+  const auto log = said.FindMember("log");
+  if (log == said.MemberEnd() || !log->value.IsObject()) return {};
   const auto tail = number_in(log->value, "tail");
   const auto checkpoint = number_in(log->value, "checkpoint");
   if (!tail || !checkpoint) return {};

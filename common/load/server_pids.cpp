@@ -51,8 +51,9 @@ Result<pid_t> supervisor_in(std::string_view health, const LookUp& look_up) {
   rapidjson::Document document;
   document.Parse(health.data(), health.size());
   if (document.HasParseError() || !document.IsObject()) return unknown();
-  const auto list = document.FindMember("processes");
-  if (list == document.MemberEnd() || !list->value.IsArray() || list->value.Empty()) return unknown();
+  const rapidjson::Value& said = document;
+  const auto list = said.FindMember("processes");
+  if (list == said.MemberEnd() || !list->value.IsArray() || list->value.Empty()) return unknown();
   std::optional<pid_t> supervisor;
   for (const auto& entry : list->value.GetArray()) {
     const auto named = named_by(entry);
