@@ -111,12 +111,10 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
   const std::uint64_t believable = store::largest_believable_hlc(context_->region.state().append);
   for (const cluster::Conflict& each : conflicts) {
     if (each.held.hlc <= believable) continue;
-    return fail(Code::kUnavailable, "the clock of what it holds says " + store::hlc_text(each.held.hlc) +
-                                        ", more than a century above this node's");
+    return fail(Code::kUnavailable, store::unbelievable_text("what it holds", each.held.hlc));
   }
   // What was dropped there as deleted long ago must go here, too, or come back as something new.
-  const bool dropped = std::any_of(conflicts.begin(), conflicts.end(),
-                                   [](const cluster::Conflict& each) { return each.held.origin == 0; });
+  const bool dropped = cluster::any_ghost(conflicts);
   if (dropped && !owe(peer.id())) unnoted_debts_.insert(peer.id());
   const Lsn told = home_.told();
   if (parcel.to <= told) return {};

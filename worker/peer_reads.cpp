@@ -200,8 +200,7 @@ void PeerReads::taken(PeerRead& read, std::size_t at, const store::Version& vers
   cluster::Reply refusal{};
   const auto reply = cluster::decode_batch_reply(answer, refusal);
   if (!reply) return;
-  const bool is_ghost = std::any_of(reply->conflicts.begin(), reply->conflicts.end(),
-                                    [](const cluster::Conflict& each) { return each.held.origin == 0; });
+  const bool is_ghost = cluster::any_ghost(reply->conflicts);
   if (!is_ghost) {
     read.voices[at].version = std::max(read.voices[at].version, version);
   } else if (read.newest.version == version) {

@@ -27,12 +27,8 @@ store::Write write_of(const cluster::Record& record) {
   return write;
 }
 
-/// A clock may be wrong, and its records count all the same; this far off it is none (node_clock.h).
-std::string unbelievable(const std::string& what, std::uint64_t hlc) {
-  return "the clock of " + what + " says " + store::hlc_text(hlc) + ", more than a century above this node's";
-}
-
-/// It may be believed later, but for what can be no clock at all.
+/// A clock may be wrong, and its records count all the same; this far off it is none (node_clock.h). It may
+/// be believed later, but for what can be no clock at all.
 Reply unbelieved(std::uint64_t hlc) {
   return hlc < store::kEndOfTime ? Reply::kCannotWrite : Reply::kMalformed;
 }
@@ -89,7 +85,7 @@ bool SyncSession::follows(Client& client, const cluster::BatchHead& head) {
     return false;
   }
   if (head.hlc > store::largest_believable_hlc(services_->state.append)) {
-    refuse(client, unbelieved(head.hlc), unbelievable("the batch", head.hlc));
+    refuse(client, unbelieved(head.hlc), store::unbelievable_text("the batch", head.hlc));
     return false;
   }
   if (!state.next && !begins) {
@@ -152,7 +148,8 @@ bool SyncSession::take_records(Client& client, std::vector<cluster::Record> reco
   const std::uint64_t believable = store::largest_believable_hlc(services_->state.append);
   for (const cluster::Record& record : records) {
     if (record.version.hlc > believable) {
-      refuse(client, unbelieved(record.version.hlc), unbelievable("a record", record.version.hlc));
+      refuse(client, unbelieved(record.version.hlc),
+             store::unbelievable_text("a record", record.version.hlc));
       return false;
     }
     // Before anything is written: the position behind it must not speak of a record that was left out.

@@ -1,5 +1,6 @@
 #include "common/cluster/message.h"
 
+#include <algorithm>
 #include <string>
 
 #include "common/cluster/wire.h"
@@ -298,6 +299,11 @@ Result<ReadReply> decode_read_reply(std::string_view bytes, Reply& refusal) {
   message.value = reader.text();
   if (!reader.done()) return damaged("answer to read", kCutOff);
   return message;
+}
+
+bool any_ghost(std::span<const Conflict> conflicts) {
+  return std::any_of(conflicts.begin(), conflicts.end(),
+                     [](const Conflict& each) { return each.held.origin == 0; });
 }
 
 }  // namespace minivault::cluster

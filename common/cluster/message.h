@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -117,8 +118,10 @@ struct BatchHead {
 /// One record that was older than what the answerer holds: the how-many-th of the batch, and by what.
 struct Conflict {
   std::uint64_t index = 0;
-  store::Version held;
+  store::Version held;  ///< without an origin: the record was dropped as a ghost
 };
+/// One of them tells of a record that was dropped as deleted long ago (REPLICATION.md rule 5).
+[[nodiscard]] bool any_ghost(std::span<const Conflict> conflicts);
 
 struct BatchReply {
   Lsn to = 0;  ///< durable here up to this

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/core/clock.h"
 #include "common/core/log_format.h"
@@ -48,6 +49,12 @@ inline constexpr std::uint64_t kCenturyMs = 36'525ULL * 86'400'000;
 /// For logs and errors: what a clock value says.
 [[nodiscard]] inline std::string hlc_text(std::uint64_t hlc) {
   return timestamp(hlc >> kHlcCounterBits);
+}
+
+/// Why a value beyond largest_believable_hlc() is refused; `what` has it.
+[[nodiscard]] inline std::string unbelievable_text(std::string_view what, std::uint64_t hlc) {
+  return "the clock of " + std::string(what) + " says " + hlc_text(hlc) +
+         ", more than a century above this node's";
 }
 
 /// Nobody has said what time it is, and this node may have told others of a later one in an earlier life: a

@@ -55,13 +55,18 @@ Result<Lsn> end_to_tell(const Base& base, const Scene& scene) {
   return std::min(end, noted);
 }
 
+bool has_base(const Config& config) {
+  std::error_code unknown;
+  return std::filesystem::exists(config.data_directory + "/base.mdb", unknown);
+}
+
 /// `minivault restore` builds in here, and takes it away last. A birth beside it would be an empty node,
 /// taken for the restored one.
 Status refuse_half_restored(const Config& config) {
   std::error_code unknown;
   const std::string partial = config.data_directory + "/restore.partial";
   if (!std::filesystem::exists(partial, unknown)) return {};
-  if (std::filesystem::exists(config.data_directory + "/base.mdb", unknown)) return {};
+  if (has_base(config)) return {};
   return fail(Code::kCorrupt, config.data_directory + ": a restore was cut short: restore again, or remove " +
                                   partial + " to begin with an empty node");
 }
@@ -197,18 +202,9 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   return {};
 }
 
-}  // namespace
-
-std::string log_path(const Config& config) {
-  return config.data_directory + "/changes.log";
-}
-
-namespace {
-
 /// Before a base is made where there is none: whoever is refused finds the directory as it was.
 Status refuse_log_without_base(const Config& config) {
-  std::error_code unknown;
-  if (std::filesystem::exists(config.data_directory + "/base.mdb", unknown)) return {};
+  if (has_base(config)) return {};
   const Result<Scene> scene = survey_log(config, Ring::Access::kRead);
   if (!scene) return tl::unexpected(scene.error());
   const Verdict verdict = decide(scene->evidence);
@@ -289,6 +285,10 @@ Result<RecoveredStore> reopen(shared::State& state, const Config& config) {
   // it. That one may have died in the sync of its commit as well, and what the page cache shows need not be
   // on disk: the checkpoint moves with the next commit of our own, which does some work once more.
   return RecoveredStore{std::move(*base), std::move(*ring)};
+}
+
+std::string log_path(const Config& config) {
+  return config.data_directory + "/changes.log";
 }
 
 Status mark_clean(Ring& ring, Lsn tail) {

@@ -30,6 +30,12 @@ void await_reachable(const Cluster& cluster, unsigned count) {
   cluster.await_reachable(0, count);
 }
 
+/// The node lists the other one, and they have met.
+void start_beside(Cluster& cluster, const FakeNode& other) {
+  cluster.start(0, {{"CLUSTER_NODES", other.address()}});
+  await_reachable(cluster, 2);
+}
+
 std::size_t lines_with(Cluster& cluster, const std::string& text) {
   const std::vector<std::string> lines = cluster.node(0).supervisor().lines();
   return static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
@@ -77,8 +83,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void whoever_holds_another_set_does_not_count() {
     FakeNode other;
     Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     assert_done(put(cluster, 0, "k", "v"));
     other.say([](FakeNode::Words& words) { words.knows_another_set = true; });
     assert_refused(put(cluster, 0, "k", "w"), 503);
@@ -91,8 +96,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void just_what_was_sent_is_acknowledged() {
     FakeNode other;
     Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.acks_beyond = 8; });
     assert_refused(put(cluster, 0, "k", "v"), 503);
     other.say([](FakeNode::Words& words) { words.acks_beyond = 0; });
@@ -105,8 +109,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void a_jump_acknowledges_nothing_of_before() {
     FakeNode other;
     Cluster cluster(one_node({"-write-timeout", "18s"}));
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.holds_answers = true; });
     RawConnection writer(cluster.port(0));
     write_large(cluster, writer, 10);  // more than a stream has under way
@@ -128,8 +131,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void a_write_that_came_too_late_is_acknowledged_anew() {
     FakeNode other;
     Cluster cluster(one_node({"-write-timeout", "20s"}));
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.conflicts_once = true; });
     auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "v"); });
     eventually("it comes again", [&] { return other.records().size() == 2; });
@@ -145,8 +147,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void a_conflict_is_heard_though_its_answer_was_lost() {
     FakeNode other;
     Cluster cluster(one_node({"-write-timeout", "20s"}));
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.loses_answer = words.conflicts_once = true; });
     auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "v"); });
     eventually("it comes again, and above what was in the way", [&] { return other.records().size() == 3; });
@@ -162,8 +163,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void a_replicator_that_dies_leaves_conflicts_undecided() {
     FakeNode other;
     Cluster cluster(one_node({"-write-timeout", "20s"}));
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.conflicts_once = true; });
     auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "v"); });
     eventually("it comes again", [&] { return other.records().size() == 2; });
@@ -180,8 +180,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void a_conflict_of_what_the_ring_lost_is_no_acknowledgement() {
     FakeNode other;
     Cluster cluster(one_node({"-write-timeout", "18s"}));
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.holds_answers = words.conflicts_once = true; });
     auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "lost"); });
     eventually("it was sent", [&] { return other.batches() == 1; });
@@ -198,8 +197,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void nothing_is_stamped_above_what_is_no_clock() {
     FakeNode other;
     Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.holds_no_clock = true; });
     assert_refused(put(cluster, 0, "k", "v"), 503);
     eventually("it says why",  // again and again: a hello that went well empties it
@@ -214,8 +212,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     FakeNode other;
     other.say([](FakeNode::Words& words) { words.largest_value = 1'000; });
     Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     const std::string fits(1'000, 'v');  // beside a key of one byte
     eventually("a larger one is refused", [&] { return put(cluster, 0, "l", fits + 'v').status == 413; });
     assert_done(put(cluster, 0, "f", fits));
@@ -349,8 +346,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void a_repair_says_for_whom_it_is() {
     FakeNode other;
     Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.drops_ghosts = true; });
     assert_done(put(cluster, 0, "k", "v"));
     eventually("a repair is asked for", [&] { return other.repairs() > 0; });
@@ -362,8 +358,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void who_is_removed_hangs_up_both_lines() {
     FakeNode other;
     Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     assert_done(put(cluster, 0, "k", "v"));
     other.say([](FakeNode::Words& words) { words.has_removed_caller = true; });
     eventually("it is refused, and has hung up", [&] {
@@ -383,8 +378,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   void whoever_had_a_majority_keeps_its_id() {
     FakeNode other;
     Cluster cluster(one_node());
-    cluster.start(0, {{"CLUSTER_NODES", other.address()}});
-    await_reachable(cluster, 2);
+    start_beside(cluster, other);
     assert_done(put(cluster, 0, "k", "v"));
     const unsigned pulses = other.pulses();
     eventually("it has looked around", [&] { return other.pulses() > pulses + 3; });
