@@ -169,11 +169,10 @@ void contend_memcpy(Bench& bench, const Data& data) {
   bench.run();
 }
 
-Group group(const Data& data, const char* target, bool everybody) {
+Group group(const Data& data, const char* target) {
   Group out{data.row("rows") + (data.from_base ? ", from the base too" : ""), target, {}};
   out.contenders.push_back({Minivault::kName, [data](Bench& bench) { contend_minivault(bench, data); }});
   out.contenders.push_back({Lmdb::kName, [data](Bench& bench) { contend_lmdb(bench, data); }});
-  if (!everybody) return out;
   out.contenders.push_back({Rocks::kName, [data](Bench& bench) { contend<Rocks>(bench, data); }});
   out.contenders.push_back({Level::kName, [data](Bench& bench) { contend<Level>(bench, data); }});
   out.contenders.push_back({Map::kName, [data](Bench& bench) { contend<Map>(bench, data); }});
@@ -186,17 +185,16 @@ Group group(const Data& data, const char* target, bool everybody) {
 
 std::vector<Group> get_groups(const Options& options) {
   std::vector<Group> groups;
-  groups.push_back(group({1'000, 1'024, false}, "50 ns, 3 x LMDB", true));
-  groups.push_back(
-      group({10'000, 100, false}, "the small end of: 10 M keys cost at most 3 x 10 k keys", false));
-  groups.push_back(group({1'000'000, 100, true}, "2 x LMDB; from the base 0.9 x LMDB", true));
+  groups.push_back(group({1'000, 1'024, false}, "50 ns, 3 x LMDB"));
+  groups.push_back(group({10'000, 100, false}, "the small end of: 10 M keys cost at most 3 x 10 k keys"));
+  groups.push_back(group({1'000'000, 100, true}, "2 x LMDB; from the base 0.9 x LMDB"));
   if (!options.full) return groups;
-  groups.push_back(group({100'000, 100, false}, "between", false));
-  groups.push_back(group({10'000'000, 100, true}, "at most 3 x 10 k keys; from the base 0.9 x LMDB", false));
-  groups.push_back(group({100'000, 1'024, false}, "-", true));
-  groups.push_back(group({10'000, 10'240, false}, "-", true));
-  groups.push_back(group({1'000, 102'400, false}, "-", true));
-  groups.push_back(group({100, 1 << 20, false}, "-", true));
+  groups.push_back(group({100'000, 100, false}, "between"));
+  groups.push_back(group({10'000'000, 100, true}, "at most 3 x 10 k keys; from the base 0.9 x LMDB"));
+  groups.push_back(group({100'000, 1'024, false}, "-"));
+  groups.push_back(group({10'000, 10'240, false}, "-"));
+  groups.push_back(group({1'000, 102'400, false}, "-"));
+  groups.push_back(group({100, 1 << 20, false}, "-"));
   return groups;
 }
 
