@@ -43,7 +43,7 @@ Status Home::open() {
   const Result<std::string> birth = read(cluster::kBirthNote);
   if (!birth) return tl::unexpected(birth.error());
   std::from_chars(birth->data(), birth->data() + birth->size(), birth_);
-  if (Status known = introduce(id_, context_->config.public_url); !known) {
+  if (Status known = introduce(id_, context_->config.public_url, store_->largest_value(1)); !known) {
     if (known.error().code != Code::kUnauthorized) return known;
     log_line(LogLevel::kError, "this_node_was_removed_from_the_cluster", {{"node", cluster::id_text(id_)}});
   }
@@ -213,11 +213,23 @@ Status Home::agree() {
   return {};
 }
 
-Status Home::introduce(NodeId id, const std::string& address) {
+Status Home::introduce(NodeId id, const std::string& address, std::uint64_t largest_value) {
   cluster::MemberSet next = members_;
-  const Result<bool> changed = next.introduce(id, address);
+  const Result<bool> changed = next.introduce(id, address, largest_value);
   if (!changed) return tl::unexpected(changed.error());
   return *changed ? store_members(std::move(next)) : Status();
+}
+
+Status Home::note_limit(NodeId id, std::uint64_t largest_value) {
+  const cluster::Member* member = members_.find(id);
+  if (member == nullptr || largest_value == 0 || member->largest_value == largest_value) return {};
+  return introduce(id, std::string(member->address), largest_value);
+}
+
+std::uint64_t Home::largest_value() const {
+  const std::uint64_t here = store_->largest_value(1);
+  const std::uint64_t noted = members_.smallest_limit();
+  return noted == 0 ? here : std::min(here, noted);
 }
 
 Status Home::forget(NodeId id) {

@@ -54,7 +54,12 @@ class Home {
   /// is new itself; else nobody comes in by it. Any two majorities of consecutive sets share a node, if sets
   /// grow one by one.
   [[nodiscard]] Status merge(const cluster::MemberSet& other, NodeId teller);
-  [[nodiscard]] Status introduce(NodeId id, const std::string& address);
+  [[nodiscard]] Status introduce(NodeId id, const std::string& address, std::uint64_t largest_value = 0);
+  /// What a member says of itself now. Does nothing for others.
+  [[nodiscard]] Status note_limit(NodeId id, std::uint64_t largest_value);
+  /// The largest value that every member takes: durable, so also those that are not there, and whatever
+  /// started since they were.
+  [[nodiscard]] std::uint64_t largest_value() const;
   [[nodiscard]] Status forget(NodeId id);
   /// What there was before members().
   [[nodiscard]] OldSet old_set() const;

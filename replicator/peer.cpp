@@ -88,11 +88,19 @@ bool Peer::has_all(Lsn tail) const {
 }
 
 void Peer::expect(std::uint64_t now_ms) {
-  if (is_itself()) return;
-  for (Link* link : {&stream_, &pulse_}) {
-    link->delay_ms = 0;
-    link->next_dial_ms = std::min(link->next_dial_ms, now_ms);
-  }
+  // That it calls says nothing of what its stream was ended for.
+  if (is_itself() || pulse_.greeted) return;
+  pulse_.delay_ms = 0;
+  pulse_.next_dial_ms = std::min(pulse_.next_dial_ms, now_ms);
+}
+
+/// The stream follows the pulse: one try tells whether somebody is there, and whether it takes batches.
+bool Peer::is_wanted(const Link& link) const {
+  return &link == &pulse_ || (pulse_.greeted && objection_ == PeerOwner::Objection::kNone && knows_us_);
+}
+
+std::uint64_t Peer::dial_due_ms(const Link& link) const {
+  return &link == &pulse_ ? link.next_dial_ms : std::max(link.next_dial_ms, patience_.until_ms());
 }
 
 bool Peer::note(const net::Event& event) {
@@ -141,10 +149,7 @@ void Peer::tick(std::uint64_t now_ms) {
 /// Dials what is down, and closes what is silent.
 void Peer::tick(Link& link, std::uint64_t now_ms) {
   if (link.line.state() == Line::State::kClosed) {
-    // The stream follows the pulse: one try tells whether somebody is there, and whether it takes batches.
-    const bool streams = pulse_.greeted && objection_ == PeerOwner::Objection::kNone && knows_us_;
-    const bool wanted = &link == &pulse_ || streams;
-    if (!wanted || now_ms < link.next_dial_ms) return;
+    if (!is_wanted(link) || now_ms < dial_due_ms(link)) return;
     link.since_ms = now_ms;
     if (objection_ == PeerOwner::Objection::kChanging) objection_ = PeerOwner::Objection::kNone;
     link.line.dial(address_);
@@ -205,6 +210,7 @@ Status Peer::refusal(cluster::Reply reply, const Error& error) {
   if (reply == Reply::kItself) objection_ = PeerOwner::Objection::kItself;
   const bool final = reply == Reply::kForgotten || reply == Reply::kIdTaken || reply == Reply::kOtherVersion;
   refused_ = refused_ || final;
+  if (reply == Reply::kTooLarge) patience_.too_large(monotonic_ms());
   services_->owner.refused(*this, reply);
   return tl::unexpected(reply == Reply::kForgotten ? Error{Code::kUnauthorized, error.message} : error);
 }
@@ -224,6 +230,8 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
     }
     id_ = hello->id;
     epoch_ = hello->epoch;
+    patience_.begin();
+    stream_.delay_ms = 0;
   }
   objection_ = services_->owner.met(*this, *hello);
   if (objection_ != PeerOwner::Objection::kNone) {
@@ -243,10 +251,11 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   place_->epoch.store(epoch_, std::memory_order_release);
   if (link.greeted) return {};
   link.greeted = true;
-  link.delay_ms = 0;
+  if (&link == &pulse_) link.delay_ms = 0;
   refused_ = false;
   failures_ = 0;
-  set_text(place_->texts, place_->last_error, "");  // a line that goes on failing says so again
+  // A line that goes on failing says so again; what is held up for long does not.
+  if (!patience_.is_held_up()) set_text(place_->texts, place_->last_error, "");
   if (&link == &stream_) {
     begin_stream(hello->position);
   } else if (!last_said_.empty()) {
@@ -293,6 +302,7 @@ Status Peer::batch_answered(std::string_view message) {
     if (Status known = services_->owner.conflicts(*this, *parcel, batch->conflicts); !known) return known;
   }
   raise_acked(parcel->to);
+  if (patience_.moved_on(parcel->to)) stream_.delay_ms = 0;
   return {};
 }
 
@@ -397,7 +407,7 @@ std::uint64_t Peer::next_look_ms(std::uint64_t now_ms) const {
   for (const Link* link : {&stream_, &pulse_}) {
     if (link->line.waits_for_name()) next_ms = std::min(next_ms, now_ms + kNameLookMs);
     if (link->line.state() != Line::State::kClosed) continue;
-    if (link == &pulse_ || pulse_.greeted) next_ms = std::min(next_ms, link->next_dial_ms);
+    if (is_wanted(*link)) next_ms = std::min(next_ms, dial_due_ms(*link));
   }
   return next_ms;
 }
@@ -452,6 +462,8 @@ void Peer::show_state() {
     state = PeerState::kRefused;
   } else if (streaming_) {
     state = repairing_ ? PeerState::kRepairing : PeerState::kStreaming;
+  } else if (pulse_.greeted && patience_.is_held_up()) {
+    state = PeerState::kRefused;
   } else if (pulse_.greeted) {
     state = PeerState::kConnecting;
   }

@@ -12,6 +12,7 @@
 #include "replicator/home.h"
 #include "replicator/line.h"
 #include "replicator/parcel.h"
+#include "replicator/stream_patience.h"
 
 namespace minivault::replicator {
 
@@ -48,7 +49,8 @@ struct PeerServices {
 /// Another node, by its address: a pulse line and a stream line to it, and how far it is.
 ///
 /// Calls that are said to REQUIRE a turn read the store. Nothing here waits or throws; what goes wrong closes
-/// the line, is told on the board, and is tried again after a back-off that a completed hello ends.
+/// the line, is told on the board, and is tried again after a back-off: a completed hello ends that of the
+/// pulse, a batch that was taken that of the stream (StreamPatience).
 class Peer {
  public:
   Peer(PeerServices& services, std::string address, shared::PeerPlace& place);
@@ -142,6 +144,8 @@ class Peer {
   void raise_acked(Lsn to);
   void queue(ParcelPtr parcel, std::uint64_t now_us);
   void end(Link& link, std::uint64_t now_ms, std::string_view why);
+  [[nodiscard]] bool is_wanted(const Link& link) const;
+  [[nodiscard]] std::uint64_t dial_due_ms(const Link& link) const;
   void show_state();
   [[nodiscard]] bool has_window() const;
   [[nodiscard]] Status refusal(cluster::Reply reply, const Error& error);
@@ -176,6 +180,7 @@ class Peer {
   std::uint64_t next_pulse_ms_ = 0;
 
   // The stream.
+  StreamPatience patience_;
   bool streaming_ = false;
   bool ever_streamed_ = false;
   Lsn cursor_ = 0;  ///< the next parcel begins here

@@ -70,7 +70,7 @@ class Replicator final : private PeerOwner {
   [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
   Accord seek_accord();
   void tell_disagreement();
-  [[nodiscard]] Objection take_in(Peer& peer, NodeId id);
+  [[nodiscard]] Objection take_in(Peer& peer, const cluster::HelloReply& hello);
   [[nodiscard]] bool forget_replaced(const Peer& peer, const cluster::HelloReply& hello);
   void refused(Peer& peer, cluster::Reply reason) override;
   void id_is_taken(const Peer& peer);

@@ -24,7 +24,7 @@ void Replicator::publish_members() {
   board_->backed_digest.store(accord.backs ? home_.digest() : 0, std::memory_order_relaxed);
   board_->agreed_version.store(home_.agreed_version(), std::memory_order_relaxed);
   board_->agreed_digest.store(accord.agreed ? home_.digest() : 0, std::memory_order_release);
-  std::uint64_t largest = store_->largest_value(1);
+  std::uint64_t largest = home_.largest_value();
   for (const auto& peer : peers_) {
     if (peer->largest_value() != 0) largest = std::min(largest, peer->largest_value());
   }

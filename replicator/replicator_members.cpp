@@ -206,7 +206,11 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
     other->close(now_ms_, "the node is called at another address now");
   }
   if (!forget_replaced(peer, hello)) return Objection::kNotStored;
-  return take_in(peer, hello.id);
+  const Objection objection = take_in(peer, hello);
+  if (objection == Objection::kNone && !home_.note_limit(hello.id, hello.largest_value)) {
+    return Objection::kNotStored;
+  }
+  return objection;
 }
 
 /// Where this node stands with its member set; agrees where it may.
@@ -252,11 +256,12 @@ void Replicator::tell_disagreement() {
 }
 
 /// Makes a node that answered a member: one at a time.
-PeerOwner::Objection Replicator::take_in(Peer& peer, NodeId id) {
+PeerOwner::Objection Replicator::take_in(Peer& peer, const cluster::HelloReply& hello) {
+  const NodeId id = hello.id;
   if (home_.members().find(id) != nullptr) return Objection::kNone;
   (void)seek_accord();
   if (home_.is_changing()) return Objection::kChanging;
-  if (const Status known = home_.introduce(id, peer.address()); !known) {
+  if (const Status known = home_.introduce(id, peer.address(), hello.largest_value); !known) {
     log_line(LogLevel::kWarning, "member_not_taken",
              {{"node", cluster::id_text(id)}, {"peer", peer.address()}, {"error", known.error().message}});
     return Objection::kNotStored;

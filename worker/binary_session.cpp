@@ -76,6 +76,12 @@ Progress BinarySession::step(Client& client) {
     case BinaryParse::Kind::kRequest:
       return carry_out(client, request, static_cast<std::size_t>(parsed.size));
     case BinaryParse::Kind::kSkip:
+      if (is_large_message(client, request, parsed.size, limits.largest_message)) {
+        if (client.pending_writes > 0) return Progress::kAwaitWrites;
+        client.request_bytes = 0;
+        client.skipped_message_bytes = client.skip_bytes = parsed.size;
+        return Progress::kGoOn;
+      }
       return start_skip(client, parsed.size, op_of(request.opcode),
                         request.key.empty() ? Told::kInvalid : Told::kTooLarge);
     case BinaryParse::Kind::kBad:
@@ -105,7 +111,11 @@ Progress BinarySession::skip(Client& client) {
   input.consume(now);
   client.skip_bytes -= now;
   if (client.skip_bytes > 0) return Progress::kNeedBytes;
-  if (std::exchange(client.fail_after_skip, false)) answer_error(client);
+  if (const std::uint64_t bytes = std::exchange(client.skipped_message_bytes, 0); bytes > 0) {
+    sync_->answer_too_large(client, bytes);
+  } else if (std::exchange(client.fail_after_skip, false)) {
+    answer_error(client);
+  }
   return Progress::kGoOn;
 }
 
@@ -125,6 +135,14 @@ Progress BinarySession::await_bytes(Client& client, const BinaryRequest& request
 /// Will be refused whatever else it says, so its value need not be kept.
 bool BinarySession::is_hopeless(const Client& client, Opcode opcode) const {
   return services_->access.needs_key(access_of(opcode)) && !client.authorized;
+}
+
+/// Of a node that was let in: FF would say to it that its key is wrong.
+bool BinarySession::is_large_message(const Client& client, const BinaryRequest& request, std::uint64_t size,
+                                     std::uint64_t largest) const {
+  const std::uint64_t head = protocol::kBinaryPrefixBytes + request.key.size() + protocol::kBinaryValueBytes;
+  return request.opcode == Opcode::kSync && !request.key.empty() && size > head + largest &&
+         SyncSession::has_said_hello(client) && !is_hopeless(client, request.opcode);
 }
 
 Progress BinarySession::start_skip(Client& client, std::uint64_t size, Op op, Told why) {

@@ -34,6 +34,8 @@ class BinarySession {
   [[nodiscard]] Progress await_bytes(Client& client, const protocol::BinaryRequest& request,
                                      std::uint64_t size);
   [[nodiscard]] bool is_hopeless(const Client& client, protocol::Opcode opcode) const;
+  [[nodiscard]] bool is_large_message(const Client& client, const protocol::BinaryRequest& request,
+                                      std::uint64_t size, std::uint64_t largest) const;
   [[nodiscard]] Progress carry_out(Client& client, const protocol::BinaryRequest& request, std::size_t size);
   [[nodiscard]] Progress write(Client& client, const protocol::BinaryRequest& request, std::size_t size);
   [[nodiscard]] Progress get(Client& client, std::string_view key);

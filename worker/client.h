@@ -106,6 +106,8 @@ struct Client final : net::TimeoutHook,
   bool authorized = false;  ///< a binary client that said the right AUTH
   bool admitted = false;    ///< the request at the front passed authority and rate limit
   bool fail_after_skip = false;
+  /// Of a message of another node, too large, that is read past: it is answered, not failed.
+  std::uint64_t skipped_message_bytes = 0;
   bool closing = false;      ///< take no more requests; end once the answers have left
   bool lingering = false;    ///< the answers have left; reading away what still comes
   bool had_answers = false;  ///< some left this turn, before the others' were finished

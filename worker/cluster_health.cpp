@@ -49,6 +49,7 @@ Object quorum_of(const shared::ClusterBoard& board) {
   quorum.set("needed", needed == shared::kNotYetKnown ? 0U : needed + 1);
   quorum.set("reachable", read(board.reachable) + 1);
   quorum.set("agreed", needed != shared::kNotYetKnown);
+  quorum.set("largest_value", read(board.largest_value));
   return quorum;
 }
 
@@ -109,6 +110,8 @@ ClusterFitness fitness_of(const Config& config, const shared::State& state) {
       needed == 0 || config.async || (needed != shared::kNotYetKnown && read(board.reachable) >= needed);
   fitness.filled = needed == 0 || read(board.complete) != 0;
   fitness.id_taken = read(board.id_taken) != 0;
+  const std::uint64_t too_large_ms = read(board.too_large_ms);
+  fitness.fits = too_large_ms == 0 || monotonic_ms() >= too_large_ms + 2 * shared::kTooLargePauseMs;
   return fitness;
 }
 
@@ -121,7 +124,9 @@ void describe_cluster(const Config& config, const shared::State& state, Object& 
   }
   health.set("quorum", quorum_of(board));
   health.set("peers", peers);
-  health.set("complete", fitness_of(config, state).filled);
+  const ClusterFitness fitness = fitness_of(config, state);
+  health.set("complete", fitness.filled);
+  health.set("too_large", fitness.fits ? 0 : read(board.too_large_bytes));
   health.set("clock", clock_of(config, state));
   health.set("conflicts", read(board.conflicts));
   health.set("restamped", read(board.restamped));

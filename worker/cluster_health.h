@@ -13,6 +13,7 @@ struct ClusterFitness {
   bool quorum = true;     ///< enough nodes are reachable, or -async asks for none
   bool filled = true;     ///< it holds what its cluster holds
   bool id_taken = false;  ///< another live node has its id
+  bool fits = true;       ///< nothing that the others sent lately was larger than what it can keep
 };
 [[nodiscard]] ClusterFitness fitness_of(const Config& config, const shared::State& state);
 

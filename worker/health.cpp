@@ -109,7 +109,7 @@ Standing standing_of(const Config& config, const shared::State& state) {
   if (failed || !has_checkpointer(state) || fitness.id_taken) return {"unhealthy", false};
   if (!fitness.filled) return {"degraded", false};
   const bool full = state.base_full.load(std::memory_order_relaxed) != 0;
-  return {full || !fitness.quorum ? "degraded" : "healthy", true};
+  return {full || !fitness.quorum || !fitness.fits ? "degraded" : "healthy", true};
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/cluster/notes.h"
+
 namespace minivault::worker {
 
 void Services::settle_times() {
@@ -46,6 +48,13 @@ bool Services::reserve(Client& client, net::Reservation& reservation, std::uint6
   }
   if (!net::List<Client, LineTag>::contains(client)) memory_line.push_back(client);
   return false;
+}
+
+std::uint64_t Services::noted_limit() const {
+  const Result<store::Found> note = store.note(cluster::kMembersNote);
+  if (!note || note->value.empty()) return 0;
+  const Result<cluster::MemberSet> members = cluster::MemberSet::decode(note->value);
+  return members ? members->smallest_limit() : 0;
 }
 
 Services::Admission Services::admit(Client& client, Access needed, bool has_key) {

@@ -76,13 +76,18 @@ struct Services {
   /// Takes memory for a large request or answer; false: the client must wait in memory_line.
   [[nodiscard]] bool reserve(Client& client, net::Reservation& reservation, std::uint64_t bytes);
 
-  /// The largest value that a key of `key_size` bytes can have: here, and at every other member.
+  /// The largest value that a key of `key_size` bytes can have: here, and at every other member. REQUIRES: in
+  /// a turn of the store.
   [[nodiscard]] std::uint64_t largest_value(std::size_t key_size) const {
     const std::uint64_t here = store.largest_value(key_size);
-    const std::uint64_t cluster = state.cluster.largest_value.load(std::memory_order_relaxed);
+    std::uint64_t cluster = state.cluster.largest_value.load(std::memory_order_relaxed);
+    if (cluster == 0) cluster = noted_limit();
     if (cluster == 0) return here;                                           // nobody else is known
     return std::min(here, cluster < key_size ? 0 : cluster + 1 - key_size);  // theirs is of keys of one byte
   }
+
+  /// What all members take as far as they are noted: before the replicator has said so. 0: nobody is known.
+  [[nodiscard]] std::uint64_t noted_limit() const;
 
   /// May this request happen? Asked once a request, however often it is tried.
   enum class Admission { kGranted, kUnauthorized, kRateLimited };

@@ -154,13 +154,42 @@ bool SyncSession::take_records(Client& client, std::vector<cluster::Record> reco
     }
     // Before anything is written: the position behind it must not speak of a record that was left out.
     if (store::record_bytes(record.key.size(), record.value.size()) > largest) {
-      refuse(client, Reply::kCannotWrite, "a record is larger than a quarter of this node's -log");
+      refuse_too_large(client, record.key.size() + record.value.size());
       return false;
     }
   }
   state.records = std::move(records);
   for (const cluster::Record& record : state.records) state.batch.add(write_of(record));
   return true;
+}
+
+void SyncSession::answer_too_large(Client& client, std::uint64_t bytes) {
+  client.sync->next.reset();
+  refuse_too_large(client, bytes);
+}
+
+/// Nothing but another start can mend it: the sender tries again seldom, and this node says so itself.
+void SyncSession::refuse_too_large(Client& client, std::uint64_t bytes) {
+  shared::ClusterBoard& told = services_->state.cluster;
+  const std::uint64_t now_ms = monotonic_ms();
+  const std::uint64_t last_ms = told.too_large_ms.exchange(now_ms, std::memory_order_relaxed);
+  told.too_large_bytes.store(bytes, std::memory_order_relaxed);
+  const std::string text = "node " + cluster::id_text(own_id()) + " takes values of at most " +
+                           std::to_string(services_->store.largest_value(1)) + " bytes, this is one of " +
+                           std::to_string(bytes) + ": start it with " + remedy_for(bytes);
+  refuse(client, Reply::kTooLarge, text);
+  if (last_ms != 0 && now_ms < last_ms + shared::kTooLargePauseMs / 2) return;
+  log_line(LogLevel::kError, "too_small_for_its_peers",
+           {{"peer", cluster::id_text(client.sync->id)}, {"error", text}});
+}
+
+std::string SyncSession::remedy_for(std::uint64_t bytes) const {
+  constexpr std::uint64_t kMegabyte = 1 << 20;
+  const std::uint64_t megabytes = bytes / kMegabyte + 1;
+  const std::uint64_t room = services_->state.limits.largest_record_bytes.load(std::memory_order_relaxed);
+  const bool has_room = store::record_bytes(0, bytes) <= room;
+  return has_room ? "-max-value " + std::to_string(megabytes) + "MB or more"
+                  : "-log " + std::to_string(4 * megabytes) + "MB or more";
 }
 
 /// As much as there is room for now; the rest when the worker asks again.

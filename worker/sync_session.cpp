@@ -71,6 +71,10 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
   if (request.compressed) {
     const std::uint64_t largest = largest_message(services_->store.largest_value(1));
     Result<std::string> plain = services_->decompressor.decompress(message, largest);
+    if (!plain && plain.error().code == Code::kTooLarge && has_said_hello(client)) {
+      answer_too_large(client, std::max(largest + 1, protocol::stated_content_size(message)));
+      return Progress::kGoOn;
+    }
     if (!plain) {
       refuse(client, Reply::kMalformed, plain.error().message);
       return Progress::kGoOn;

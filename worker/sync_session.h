@@ -49,6 +49,13 @@ class SyncSession {
   /// connection was handed over. REQUIRES: in a turn of the store; the client may be a peer.
   [[nodiscard]] Progress answer(Client& client, const protocol::BinaryRequest& request);
 
+  /// Answers a message that was read past because it is larger than largest_message(). REQUIRES:
+  /// has_said_hello(); in a turn of the store.
+  void answer_too_large(Client& client, std::uint64_t bytes);
+  [[nodiscard]] static bool has_said_hello(const Client& client) {
+    return client.sync && client.sync->id != 0;
+  }
+
   /// Of a message on the wire, and of its content: a batch of one record with the largest key and value, or
   /// of many small ones.
   [[nodiscard]] static constexpr std::uint64_t largest_message(std::uint64_t largest_value) {
@@ -82,6 +89,8 @@ class SyncSession {
   [[nodiscard]] bool take_records(Client& client, std::vector<cluster::Record> records);
   [[nodiscard]] Progress write(Client& client);
   void answer_written(Client& client);
+  void refuse_too_large(Client& client, std::uint64_t bytes);
+  [[nodiscard]] std::string remedy_for(std::uint64_t bytes) const;
   void settle_equals(const std::vector<const cluster::Record*>& equals);
 
   void refuse(Client& client, cluster::Reply reply, std::string_view text);

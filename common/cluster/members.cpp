@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "common/cluster/wire.h"
@@ -18,8 +19,8 @@ tl::unexpected<Error> damaged(const char* how) {
 
 /// Of two claims of one id the later stands; of two equally late ones any, but everywhere the same.
 bool stands_over(const Member& a, const Member& b) {
-  return std::pair(a.address_since, std::string_view(a.address)) >
-         std::pair(b.address_since, std::string_view(b.address));
+  return std::tuple(a.since, std::string_view(a.address), a.largest_value) >
+         std::tuple(b.since, std::string_view(b.address), b.largest_value);
 }
 
 auto place_of(std::vector<Member>& members, NodeId id) {
@@ -44,7 +45,7 @@ const Member* MemberSet::find_address(std::string_view address) const {
   const Member* latest = nullptr;
   for (const Member& member : members_) {
     if (member.address != address) continue;
-    if (latest == nullptr || member.address_since > latest->address_since) latest = &member;
+    if (latest == nullptr || member.since > latest->since) latest = &member;
   }
   return latest;
 }
@@ -53,19 +54,29 @@ bool MemberSet::is_forgotten(NodeId id) const {
   return std::binary_search(forgotten_.begin(), forgotten_.end(), id);
 }
 
-Result<bool> MemberSet::introduce(NodeId id, std::string address) {
+std::uint64_t MemberSet::smallest_limit() const {
+  std::uint64_t smallest = 0;
+  for (const Member& member : members_) {
+    const bool is_smaller = smallest == 0 || member.largest_value < smallest;
+    if (member.largest_value != 0 && is_smaller) smallest = member.largest_value;
+  }
+  return smallest;
+}
+
+Result<bool> MemberSet::introduce(NodeId id, std::string address, std::uint64_t largest_value) {
   if (is_forgotten(id)) return fail(Code::kUnauthorized, "node " + std::to_string(id) + " was forgotten");
   const auto place = place_of(members_, id);
   const bool known = place != members_.end() && place->id == id;
-  if (known && place->address == address) return false;
+  if (known && largest_value == 0) largest_value = place->largest_value;
+  if (known && place->address == address && place->largest_value == largest_value) return false;
   if (!known && members_.size() >= kMost) {
     return fail(Code::kTooLarge, "a cluster has at most " + std::to_string(kMost) + " members");
   }
   ++version_;
   if (known) {
-    *place = {id, std::move(address), version_};
+    *place = {id, std::move(address), version_, largest_value};
   } else {
-    members_.insert(place, {id, std::move(address), version_});
+    members_.insert(place, {id, std::move(address), version_, largest_value});
   }
   return true;
 }
@@ -107,7 +118,7 @@ MemberSet MemberSet::without_newcomers(const MemberSet& other) const {
   known.forgotten_ = other.forgotten_;
   for (const Member& member : other.members_) {
     if (find(member.id) == nullptr) continue;
-    known.version_ = std::max(known.version_, member.address_since);
+    known.version_ = std::max(known.version_, member.since);
     known.members_.push_back(member);
   }
   return known;
@@ -120,7 +131,8 @@ std::string MemberSet::encode() const {
   for (const Member& member : members_) {
     wire::put_fixed(out, member.id);
     wire::put_text(out, member.address);
-    wire::put(out, member.address_since);
+    wire::put(out, member.since);
+    wire::put(out, member.largest_value);
   }
   wire::put(out, forgotten_.size());
   for (const NodeId id : forgotten_) wire::put_fixed(out, id);
@@ -131,18 +143,19 @@ Result<MemberSet> MemberSet::decode(std::string_view bytes) {
   wire::Reader reader(bytes);
   MemberSet set;
   set.version_ = reader.number();
-  constexpr std::size_t kMemberBytes = 8 + 1 + 1;
+  constexpr std::size_t kMemberBytes = 8 + 1 + 1 + 1;
   const std::uint64_t members = reader.count(kMemberBytes);
   if (members > kMost) return damaged("too many members");
   for (std::uint64_t i = 0; i < members; ++i) {
     Member member;
     member.id = reader.fixed<std::uint64_t>();
     member.address = reader.text();
-    member.address_since = reader.number();
+    member.since = reader.number();
+    member.largest_value = reader.number();
     if (!reader.good()) return damaged("cut off in its members");
     if (member.id == 0 || (i > 0 && member.id <= set.members_.back().id)) return damaged("ids out of order");
     if (member.address.size() > kLongestAddress) return damaged("an address is too long");
-    if (member.address_since > set.version_) return damaged("an address newer than the set");
+    if (member.since > set.version_) return damaged("a member newer than the set");
     set.members_.push_back(std::move(member));
   }
   const std::uint64_t forgotten = reader.count(sizeof(NodeId));

@@ -14,7 +14,8 @@ using NodeId = std::uint64_t;
 struct Member {
   NodeId id = 0;
   std::string address;              ///< host:port where it is called
-  std::uint64_t address_since = 0;  ///< version at which it took that address: the later claim stands
+  std::uint64_t since = 0;          ///< version at which it was said to be as here: the later claim stands
+  std::uint64_t largest_value = 0;  ///< of a key of one byte, that it takes; 0: not known
 
   bool operator==(const Member&) const = default;
 };
@@ -34,9 +35,12 @@ class MemberSet {
   [[nodiscard]] const Member* find_address(std::string_view address) const;
   [[nodiscard]] bool is_forgotten(NodeId id) const;
 
-  /// Adds the node, or gives it a new address. False: nothing changed. Error: kUnauthorized (forgotten),
-  /// kTooLarge (kMost).
-  [[nodiscard]] Result<bool> introduce(NodeId id, std::string address);
+  /// What all members take, as far as is known; 0: of none is.
+  [[nodiscard]] std::uint64_t smallest_limit() const;
+
+  /// Adds the node, or gives it a new address, or limit unless that is 0. False: nothing changed. Error:
+  /// kUnauthorized (forgotten), kTooLarge (kMost).
+  [[nodiscard]] Result<bool> introduce(NodeId id, std::string address, std::uint64_t largest_value = 0);
   /// False: was forgotten already. Nodes that never were members can be forgotten too.
   bool forget(NodeId id);
   /// True: this set changed.

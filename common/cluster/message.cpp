@@ -12,7 +12,7 @@ constexpr std::size_t kLongestAddress = 300;  // a host name has 253
 constexpr std::uint64_t kMostHeld = MemberSet::kMost + MemberSet::kMostForgotten;
 constexpr std::uint64_t kMostConflicts = 1 << 20;
 constexpr std::uint8_t kOk = static_cast<std::uint8_t>(Reply::kOk);
-constexpr std::uint8_t kLastReply = static_cast<std::uint8_t>(Reply::kItself);
+constexpr std::uint8_t kLastReply = static_cast<std::uint8_t>(Reply::kTooLarge);
 
 tl::unexpected<Error> damaged(const char* message, const char* how) {
   return fail(Code::kCorrupt, std::string(message) + ": " + how);

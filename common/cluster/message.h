@@ -19,7 +19,7 @@ namespace minivault::cluster {
 
 /// Grows with every change of what a message looks like or means: nodes that do not speak the same refuse
 /// each other at the hello. tests/cluster/message_test notices a change.
-inline constexpr std::uint32_t kProtocolVersion = 4;
+inline constexpr std::uint32_t kProtocolVersion = 5;
 
 inline constexpr std::string_view kHello = "hello";
 inline constexpr std::string_view kBatch = "batch";
@@ -44,6 +44,7 @@ enum class Reply : std::uint8_t {
   kBusy = 7,
   kOtherVersion = 8,  ///< of the protocol
   kItself = 9,        ///< the caller called itself
+  kTooLarge = 10,     ///< of what was sent something is larger than the answerer can keep; ask rarely
 };
 
 struct Hello {

@@ -90,6 +90,11 @@ void Decompressor::Free::operator()(ZSTD_DCtx_s* context) const {
   ZSTD_freeDCtx(context);
 }
 
+std::uint64_t stated_content_size(std::string_view frame) {
+  const unsigned long long claim = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  return claim == ZSTD_CONTENTSIZE_ERROR || claim == ZSTD_CONTENTSIZE_UNKNOWN ? 0 : claim;
+}
+
 Result<std::string> Decompressor::decompress(std::string_view frame, std::uint64_t largest) try {
   if (auto whole = check_one_whole_frame(frame); !whole) return tl::unexpected(whole.error());
   const unsigned long long claim = ZSTD_getFrameContentSize(frame.data(), frame.size());

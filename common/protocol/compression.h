@@ -34,6 +34,9 @@ class Decompressor {
   std::unique_ptr<ZSTD_DCtx_s, Free> context_;
 };
 
+/// The size that a frame says its content has, whatever it has; 0: it does not.
+[[nodiscard]] std::uint64_t stated_content_size(std::string_view frame);
+
 /// As Decompressor::decompress(), with working memory of its own: for cold paths.
 [[nodiscard]] Result<std::string> decompress_frame(std::string_view frame, std::uint64_t largest);
 

@@ -16,6 +16,9 @@ inline constexpr std::size_t kPeerAddressBytes = 104;
 /// be stopped, or cut off, and come back.
 inline constexpr std::uint64_t kForkSilenceMs = 60'000;
 
+/// A stream in which something is too large for its receiver is tried so often.
+inline constexpr std::uint64_t kTooLargePauseMs = 60'000;
+
 enum class PeerState : std::uint32_t {
   kNone = 0,     ///< this place is free
   kUnreachable,  ///< no completed hello on any connection
@@ -89,11 +92,13 @@ struct ClusterBoard {
   /// 1: the note `settled` names members that a stable floor may have passed by. Before the note is written.
   std::atomic<std::uint32_t> passed_some;
   std::atomic<std::uint64_t> members_version;
-  std::atomic<std::uint64_t> members_digest;   ///< of the set as stored; in every answer to a peer
-  std::atomic<std::uint64_t> backed_digest;    ///< of the set that this node backs (replicator/accord.h)
-  std::atomic<std::uint64_t> agreed_digest;    ///< of the present set, if it is agreed on; else 0
-  std::atomic<std::uint64_t> agreed_version;   ///< of the set that was agreed on last; 0: none was
-  std::atomic<std::uint64_t> largest_value;    ///< the smallest limit among the members; 0: not yet known
+  std::atomic<std::uint64_t> members_digest;  ///< of the set as stored; in every answer to a peer
+  std::atomic<std::uint64_t> backed_digest;   ///< of the set that this node backs (replicator/accord.h)
+  std::atomic<std::uint64_t> agreed_digest;   ///< of the present set, if it is agreed on; else 0
+  std::atomic<std::uint64_t> agreed_version;  ///< of the set that was agreed on last; 0: none was
+  std::atomic<std::uint64_t> largest_value;   ///< the smallest limit among the members; 0: not yet known
+  /// By any worker: what another node sent, and this one is too small for; when (monotonic), 0: never.
+  std::atomic<std::uint64_t> too_large_bytes, too_large_ms;
   std::atomic<std::int64_t> median_offset_us;  ///< the members' median clock minus ours
   /// 1: AppendLock::clock_offset was chosen with a majority of the members' clocks known (needed of them).
   std::atomic<std::uint32_t> clock_confirmed;

@@ -30,6 +30,7 @@ class MembersTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(grows_by_introduction);
   CPPUNIT_TEST(who_is_forgotten_stays_so);
   CPPUNIT_TEST(the_later_address_stands);
+  CPPUNIT_TEST(the_later_limit_stands);
   CPPUNIT_TEST(merging_in_any_order_gives_the_same);
   CPPUNIT_TEST(bounded);
   CPPUNIT_TEST(bytes_there_and_back);
@@ -78,6 +79,23 @@ class MembersTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(replaced.find_address("nobody:1") == nullptr);
   }
 
+  // With the address, for it is one claim; and the smallest of them is everybody's.
+  void the_later_limit_stands() {
+    MemberSet here = set_of({3, 5});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, here.smallest_limit());
+    CPPUNIT_ASSERT(here.introduce(5, "n5:1", 100).value());
+    CPPUNIT_ASSERT(!here.introduce(5, "n5:1", 100).value());
+    CPPUNIT_ASSERT(!here.introduce(5, "n5:1").value());  // who does not know it leaves it as it is
+    MemberSet there = here;
+    CPPUNIT_ASSERT(there.introduce(5, "n5:1", 200).value());
+    CPPUNIT_ASSERT(there.introduce(3, "n3:1", 300).value());
+    CPPUNIT_ASSERT(here.digest() != there.digest());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{200}, merged(here, there).smallest_limit());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{200}, merged(there, here).smallest_limit());
+    there.forget(5);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{300}, MemberSet::decode(there.encode()).value().smallest_limit());
+  }
+
   void merging_in_any_order_gives_the_same() {
     std::mt19937_64 random(test::seed());
     for (int round = 0; round < 300; ++round) {
@@ -89,7 +107,7 @@ class MembersTest : public CppUnit::TestFixture {
         if (what == 0) {
           node.forget(id);
         } else if (what < 6) {
-          (void)node.introduce(id, "n" + std::to_string(random() % 5) + ":1");
+          (void)node.introduce(id, "n" + std::to_string(random() % 5) + ":1", random() % 3);
         } else {
           node.merge(nodes[random() % nodes.size()]);
         }
@@ -139,13 +157,13 @@ class MembersTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL("member set: too many members"s, why_not("\x01\x41"s + std::string(2'000, '\1')));
     CPPUNIT_ASSERT_EQUAL("member set: cut off, or bytes after its end"s, why_not("\x01\x00\x00x"s));
     CPPUNIT_ASSERT_EQUAL("member set: cut off in its members"s,
-                         why_not("\x01\x01"s + std::string(8, '\1') + "\x7f\x01"s));
-    CPPUNIT_ASSERT_EQUAL(
-        "member set: ids out of order"s,
-        why_not("\x01\x02"s + std::string(8, '\2') + "\x00\x00"s + std::string(8, '\1') + "\x00\x00\x00"s));
+                         why_not("\x01\x01"s + std::string(8, '\1') + "\x7f\x01\x00"s));
+    CPPUNIT_ASSERT_EQUAL("member set: ids out of order"s,
+                         why_not("\x01\x02"s + std::string(8, '\2') + "\x00\x00\x00"s + std::string(8, '\1') +
+                                 "\x00\x00\x00\x00"s));
     CPPUNIT_ASSERT_EQUAL(
         "member set: a member is forgotten"s,
-        why_not("\x01\x01"s + std::string(8, '\2') + "\x00\x00\x01"s + std::string(8, '\2')));
+        why_not("\x01\x01"s + std::string(8, '\2') + "\x00\x00\x00\x01"s + std::string(8, '\2')));
   }
 
   void majorities() {

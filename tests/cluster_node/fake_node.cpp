@@ -198,6 +198,7 @@ std::string FakeNode::batch(std::string_view message) {
   if (!batch.records.empty()) {
     ++batches_;
     changed_.wait(lock, [this] { return stopping_ || !words_.holds_answers; });
+    if (words_.refuses_batches) return cluster::encode_refusal(words_.reason, "not that");
     if (words_.ends_streams) throw std::runtime_error("it was told to end");
     if (std::exchange(words_.loses_answer, false)) {
       caller_.position = {batch.head.epoch, batch.head.to, batch.head.hlc};

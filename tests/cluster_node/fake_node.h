@@ -35,6 +35,7 @@ class FakeNode {
     bool drops_ghosts = false;        ///< the first record of each batch
     bool compares = false;            ///< as a node that is complete and holds nothing; else it is busy
     bool holds_comparisons = false;   ///< each at its beginning
+    bool refuses_batches = false;     ///< with records, for `reason`; it takes what is empty
     bool ends_streams = false;        ///< closes what brings it a batch with records
     bool has_removed_caller = false;  ///< whom it refuses as forgotten, but for the batches of its stream
     cluster::NodeId forgets = 0;      ///< a node that its hellos say was forgotten; nothing else does

@@ -37,6 +37,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
   CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
   CPPUNIT_TEST(the_floor_outlasts_a_start);
+  CPPUNIT_TEST(the_limits_of_members_outlast_a_start);
   CPPUNIT_TEST(what_is_owed_anew_is_not_paid_by_what_began_before);
   CPPUNIT_TEST(a_new_id_is_complete_by_nobodys_word);
   CPPUNIT_TEST(one_comes_in_at_a_time);
@@ -234,6 +235,27 @@ class HomeTest : public CppUnit::TestFixture {
     restart();
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{4'711}, home_->floor());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{4'711}, engine_->state().limits.tombstone_floor_hlc.load());
+  }
+
+  // Whoever told it may be off meanwhile.
+  void the_limits_of_members_outlast_a_start() {
+    open();
+    const std::uint64_t own = home_->largest_value();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT_EQUAL(own, store_->largest_value(1));
+      CPPUNIT_ASSERT(home_->introduce(2, "2:1", 5'000).has_value());
+      CPPUNIT_ASSERT(home_->introduce(3, "3:1").has_value());
+      CPPUNIT_ASSERT(home_->note_limit(2, 4'000).has_value());
+      CPPUNIT_ASSERT(home_->note_limit(4, 1).has_value());  // no member
+    });
+    end();
+    begin();  // another replicator of the same start
+    open();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4'000}, home_->largest_value());
+    restart();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4'000}, home_->largest_value());
+    CPPUNIT_ASSERT(in_turn(*store_, [&] { return home_->forget(2); }).has_value());
+    CPPUNIT_ASSERT_EQUAL(own, home_->largest_value());
   }
 
   // Made due again while a repair was under way: that one may have passed by what it is due for.

@@ -247,7 +247,15 @@ class QuorumTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(kError, client.exchange(set_frame("ke", std::string(1'000, 'v')), 5));
     const std::string large = "{\"value\":\"" + std::string(1'000, 'x') + "\"}";
     assert_refused(http(node.port(), http_upload("PUT", "/k", large)), 413);
+    // At a start, before the replicator has said so, the note of members does.
     node.board().largest_value.store(0);
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.introduce(node.id(), node.address(), 5'000).has_value());
+    CPPUNIT_ASSERT(members.introduce(FakePeer::kId, "peer.example:3000", 1'000).has_value());
+    node.write_note(cluster::kMembersNote, members.encode());
+    assert_refused(http(node.port(), http_upload("PUT", "/k", large)), 413);
+    members.forget(FakePeer::kId);
+    node.write_note(cluster::kMembersNote, members.encode());
     assert_done(http(node.port(), http_upload("PUT", "/k", large)));
   }
 

@@ -54,6 +54,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_somebody_long_away_stamped_too_low_is_a_conflict);
   CPPUNIT_TEST(a_clock_a_century_ahead_is_none);
   CPPUNIT_TEST(the_largest_record_fits);
+  CPPUNIT_TEST(what_is_larger_than_any_message_is_refused_by_name);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -413,8 +414,33 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     const std::string too_large(largest + 1'000, 'v');
     const std::string refused =
         peer.ask(cluster::kBatch, peer.batch_message(10, 20, {{"k", too_large, hlc_now(1 << 20)}}));
-    assert_reply(Reply::kCannotWrite, refused);
+    assert_reply(Reply::kTooLarge, refused);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
+  }
+
+  // FF would tell the sender that its key is wrong; and both sides' people are to know what to do.
+  void what_is_larger_than_any_message_is_refused_by_name() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    const std::string message(9 << 20, 'm');  // the log has 16 MB
+    RawConnection stranger(node.port());
+    stranger.send(keyed_frame('\4', cluster::kBatch) + little_endian(message.size(), 4) + '\0' + message);
+    CPPUNIT_ASSERT_EQUAL(kError, stranger.receive(5));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, node.board().too_large_ms.load());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    for (const bool compressed : {false, true}) {
+      node.board().too_large_ms.store(0);
+      const std::string refused = peer.ask(cluster::kBatch, message, compressed);
+      assert_reply(Reply::kTooLarge, refused);
+      CPPUNIT_ASSERT(refused.find(cluster::id_text(node.id()) + " takes values of at most ") != refused.npos);
+      CPPUNIT_ASSERT(refused.find("start it with -log ") != refused.npos);
+      const HttpResponse health = http(node.port(), http_request("GET", "/health"));
+      CPPUNIT_ASSERT(health.body.find("\"status\":\"degraded\"") != std::string::npos);
+      CPPUNIT_ASSERT(health.body.find("\"too_large\":0") == std::string::npos);
+    }
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, position_of(node, peer.id()).lsn);
+    (void)peer.begin(0);  // the connection is as good as before
   }
 };
 
