@@ -23,6 +23,8 @@ struct BaseRecord {
   std::uint8_t flags = 0;
   Version version;
   std::string_view value;
+
+  bool operator==(const BaseRecord&) const = default;
 };
 
 /// Facts about the whole base, stored in the same commit as the data they describe.

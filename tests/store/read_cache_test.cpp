@@ -120,6 +120,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ReadCacheTest);
   CPPUNIT_TEST(is_valid_until_the_window_passes);
   CPPUNIT_TEST(the_newest_filling_counts);
+  CPPUNIT_TEST(another_value_under_one_version_is_another_record);
   CPPUNIT_TEST(remembers_that_a_key_is_absent);
   CPPUNIT_TEST(model_in_little_memory);
   CPPUNIT_TEST(a_scan_drops_nothing);
@@ -172,6 +173,21 @@ class ReadCacheTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(look(cache, "k2", 1'500) == "new");
   }
 
+  /// A repair settles which of two values one version has (REPLICATION.md rule 4).
+  void another_value_under_one_version_is_another_record() {
+    ReadCache cache(kMegabyte);
+    fill(cache, "k", 1'000, record("lost", 1));
+    fill(cache, "k", 2'000, record("kept", 1));
+    CPPUNIT_ASSERT(look(cache, "k", 1'500) == "kept");
+    BaseRecord deleted = record("", 1);
+    fill(cache, "k2", 1'000, deleted);
+    deleted.operation = store::Operation::kDelete;
+    fill(cache, "k2", 2'000, deleted);
+    std::optional<BaseRecord> found;
+    CPPUNIT_ASSERT(cache.find("k2", hash_of("k2"), 1'500, found));
+    CPPUNIT_ASSERT(found && found->operation == store::Operation::kDelete);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, cache.counts().items);
+  }
   void remembers_that_a_key_is_absent() {
     ReadCache cache(kMegabyte);
     fill(cache, "k", 1'000, std::nullopt);
