@@ -75,8 +75,9 @@ std::string describe_refusal(const Scene& scene, const Verdict& verdict) {
     const bool why = scene.evidence.base_born && !scene.log_problem.empty();
     return why ? text + " (" + scene.log_problem + ")" : text;
   }
-  const std::string too = accepted == Decision::kSalvage ? " and takes in " + describe_salvage(scene) : "";
-  return text + ": " + describe_loss(scene) + "; -accept-loss starts without it" + too;
+  const std::string rest = accepted == Decision::kNewLog ? "nothing" : describe_salvage(scene);
+  return text + " (lost with -accept-loss: " + describe_loss(scene) + "; taken in from the log: " + rest +
+         ")";
 }
 
 std::string describe_room(const Scene& scene, const Config& config) {

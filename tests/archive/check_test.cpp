@@ -110,7 +110,8 @@ class CheckTest : public CppUnit::TestFixture {
     };
     flip(records[5] + 60);  // within the value of a record whose acknowledgement later ones have seen
     assert_fails(check(node.data()), 1,
-                 "problem: the log is damaged in what was acknowledged: LSN " + std::to_string(records[5]));
+                 "problem: the log is damaged in what was acknowledged (lost with -accept-loss: LSN " +
+                     std::to_string(records[5]));
     assert_fails(check(node.data()), 1, ", the first of key \"k");  // and of those behind it
     assert_fails(check(node.data()), 1, " whole records follow, of keys \"k");
     assert_fails(command({"dump", node.data()}), 1, "the log is damaged in what was acknowledged");

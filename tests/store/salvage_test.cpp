@@ -105,7 +105,9 @@ class SalvageTest : public CppUnit::TestFixture {
       earlier.put_back();
       const std::string taken = "36 records, " + range(earlier.end, end);
       assert_refused(engine, "copies of different times");
-      assert_refused(engine, "-accept-loss starts without it and takes in " + taken);
+      assert_refused(
+          engine,
+          "lost with -accept-loss: nothing that the log tells of; taken in from the log: " + taken + ")");
       const std::string told = accept_loss(engine);
       CPPUNIT_ASSERT_MESSAGE(told, has(told, "taken_in=\"" + taken + "\""));
       CPPUNIT_ASSERT_MESSAGE(told, has(told, "lost=\"nothing that the log tells of\""));
