@@ -64,6 +64,9 @@ class Base {
   /// file.
   [[nodiscard]] static Result<Base> open_offline(const std::string& data_directory);
 
+  /// Takes away what a birth left that was cut short. Checkpointer only.
+  static void remove_unfinished(const std::string& data_directory);
+
   Base(Base&&) noexcept;
   Base& operator=(Base&&) noexcept;
   Base(const Base&) = delete;

@@ -24,6 +24,8 @@ class Environment {
   /// Opens the files, makes them if `access` is kWrite. Errors: as Base's opens.
   [[nodiscard]] static Result<std::shared_ptr<Environment>> open(const std::string& directory, Access access,
                                                                  std::uint64_t map_bytes);
+  /// Takes away what a birth left that was cut short.
+  static void remove_unfinished(const std::string& directory);
   /// For open() only: nothing is open yet.
   Environment(std::string path, Access access) : path_(std::move(path)), access_(access) {}
   Environment(const Environment&) = delete;

@@ -2,6 +2,8 @@
 // nothing. Method: a real node's directory after an orderly stop and after SIGKILL, then bytes flipped in its
 // files.
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cstring>
 #include <random>
@@ -26,6 +28,7 @@ class CheckTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_flipped_value_in_the_base);
   CPPUNIT_TEST(test_flipped_anything_in_the_base);
   CPPUNIT_TEST(test_files_that_do_not_belong_together);
+  CPPUNIT_TEST(test_what_is_no_file);
   CPPUNIT_TEST_SUITE_END();
 
   static Finished check(const std::string& directory) {
@@ -107,7 +110,8 @@ class CheckTest : public CppUnit::TestFixture {
     };
     flip(records[5] + 60);  // within the value of a record whose acknowledgement later ones have seen
     assert_fails(check(node.data()), 1,
-                 "problem: the log is damaged in what was acknowledged: LSN " + std::to_string(records[5]));
+                 "problem: the log is damaged in what was acknowledged (lost with -accept-loss: LSN " +
+                     std::to_string(records[5]));
     assert_fails(check(node.data()), 1, ", the first of key \"k");  // and of those behind it
     assert_fails(check(node.data()), 1, " whole records follow, of keys \"k");
     assert_fails(command({"dump", node.data()}), 1, "the log is damaged in what was acknowledged");
@@ -230,6 +234,26 @@ class CheckTest : public CppUnit::TestFixture {
     assert_fails(check(node.data()), 1, "log and base belong to different nodes");
     fs::remove(other.data() + "/base.mdb");
     assert_fails(check(other.data()), 1, "there is no base");
+  }
+
+  /// The open of a pipe that nobody writes into would not return.
+  void test_what_is_no_file() {
+    Node node;
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    for (const char* name : {"changes.log", "base.mdb", "minivault.lock"}) {
+      const std::string path = node.data() + "/" + name;
+      const std::string aside = node.directory().file("aside");
+      fs::rename(path, aside);
+      CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(path.c_str(), 0600));
+      const bool is_lock = path.ends_with(".lock");  // who cannot claim it looks at nothing
+      assert_fails(check(node.data()), is_lock ? 2 : 1, "not a regular file");
+      assert_fails(command({"dump", node.data()}), 1, "not a regular file");
+      fs::rename(aside, path);
+    }
+    CPPUNIT_ASSERT_EQUAL(0, check(node.data()).status);
+    fs::remove(node.data() + "/changes.log");
+    fs::create_symlink("/not/mounted/changes.log", node.data() + "/changes.log");
+    assert_fails(check(node.data()), 1, "is a link to what is not there");
   }
 };
 

@@ -4,6 +4,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "common/core/fault_point.h"
 #include "tests/store/recovery_support.h"
 
 namespace minivault::test {
@@ -18,6 +19,9 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(missing_log);
   CPPUNIT_TEST(missing_base);
   CPPUNIT_TEST(damaged_header);
+  CPPUNIT_TEST(log_of_a_newer_format);
+  CPPUNIT_TEST(empty_base);
+  CPPUNIT_TEST(what_was_left_unfinished_goes);
   CPPUNIT_TEST(log_of_another_node);
   CPPUNIT_TEST(older_log_stopped_in_order);
   CPPUNIT_TEST(older_log_of_a_crash);
@@ -89,6 +93,67 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     flip_bit(log_of(engine), 33);
     assert_refused(engine, "the header is damaged");
     accept_loss(engine, end);
+    assert_holds(engine, 1, 5);
+  }
+
+  /// No flag makes an older build write over what a newer one wrote.
+  void log_of_a_newer_format() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    const std::string sound = read_bytes(log_of(engine), 0, sizeof(store::RingHeader));
+    overwrite(log_of(engine), 8, std::string("\2\0\0\0", 4));
+    overwrite(log_of(engine), 64, std::string(8, 'x'));
+    const std::string found = read_bytes(log_of(engine), 0, store::Ring::kHeaderBytes);
+    for (const bool accept : {false, true}) {
+      engine.config.accept_loss = accept;
+      assert_refused(engine, "start the build that wrote it");
+      assert_refused(engine, "has log format 2, this build knows 1");
+      CPPUNIT_ASSERT(!engine.try_start());
+      CPPUNIT_ASSERT(found == read_bytes(log_of(engine), 0, found.size()));
+    }
+    engine.config.accept_loss = false;
+    overwrite(log_of(engine), 0, sound);
+    engine.start();
+    assert_holds(engine, 1, 5);
+  }
+
+  /// No birth leaves one; so it is damage, with a log beside it and without.
+  void empty_base() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    std::filesystem::resize_file(base_of(engine), 0);
+    for (const bool with_log : {true, false}) {
+      if (!with_log) std::filesystem::remove(log_of(engine));
+      for (const bool accept : {false, true}) {
+        engine.config.accept_loss = accept;
+        assert_refused(engine, "base.mdb: truncated: it is empty");
+        CPPUNIT_ASSERT_EQUAL(std::uintmax_t{0}, std::filesystem::file_size(base_of(engine)));
+      }
+      CPPUNIT_ASSERT_EQUAL(with_log, std::filesystem::exists(log_of(engine)));
+    }
+  }
+
+  /// By a start that was cut short and is not repeated. It may be larger than all the rest.
+  void what_was_left_unfinished_goes() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.kill();
+    engine.config.log_bytes *= 2;
+    fault_plan().arm("ring.before_rename", FaultPlan::Action::kKill);
+    CPPUNIT_ASSERT(!engine.try_start());
+    fault_plan().disarm();
+    CPPUNIT_ASSERT(std::filesystem::exists(log_of(engine) + ".new"));
+    engine.config.log_bytes /= 2;
+    for (const char* name : {"/base.mdb.new", "/base.mdb.new-lock"})
+      copy_over(base_of(engine), engine.directory() + name);
+    engine.start();
+    for (const auto& file : std::filesystem::directory_iterator(engine.directory()))
+      CPPUNIT_ASSERT_MESSAGE(file.path(), file.path().string().find(".new") == std::string::npos);
     assert_holds(engine, 1, 5);
   }
 
