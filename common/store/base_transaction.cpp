@@ -168,7 +168,8 @@ Result<std::string> Base::Transaction::sweep(std::string_view from, std::size_t 
   Result<std::string> next =
       TableWriter(*impl_->environment, impl_->data, Table::kData).sweep(from, most, up_to, removed);
   if (!next) impl_->state = tl::unexpected(next.error());
-  impl_->meta.tombstones -= removed;
+  impl_->meta.tombstones -=
+      std::min(removed, impl_->meta.tombstones);  // count(): damage may have left too few
   return next;
 }
 

@@ -52,7 +52,7 @@ Result<Lsn> end_to_tell(const Base& base, const Scene& scene) {
   if (std::from_chars(text.data(), text.data() + text.size(), noted).ec != std::errc()) {
     return fail(Code::kCorrupt, "the base's note of where the log ended is no LSN");
   }
-  return std::min(end, noted);
+  return noted;
 }
 
 bool has_base(const Config& config) {
