@@ -170,7 +170,7 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   scene.meta.ring_bytes = config.log_bytes;
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
-  const Lsn found_end = std::min(start, end_to_tell);
+  const Lsn found_end = end_to_tell;
   const Lsn untold_end = found_end < start ? found_end : shared::kNoLsn;
   if (Status ok = store_meta(base, scene.meta, untold_end); !ok) return ok;
   MV_FAULT_POINT("recovery.before_new_log");

@@ -66,7 +66,7 @@ bool ends_before(const Ring& ring, Lsn end) {
     if (claimed > at || (at - claimed) % ring.size() != 0 || !ring.verify(claimed, record)) continue;
     const Lsn laps = at - claimed;
     const Lsn record_end = record.end() + laps;
-    return record_end >= end ? laps != 0 : zeros_from <= record_end + kRecordAlignment;
+    return record_end >= end ? laps != 0 : zeros_from <= record_end;
   }
   return only_zeros;
 }
