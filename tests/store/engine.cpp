@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <limits>
 #include <stdexcept>
@@ -26,7 +27,7 @@ namespace {
 
 constexpr int kRefused = 3;
 
-volatile std::sig_atomic_t terminate_asked = 0;
+std::atomic<int> terminate_asked{0};  // the signal may come to the syncer's thread
 
 int checkpointer_main(shared::Region& region, const Config& config) {
   struct sigaction action {};

@@ -24,6 +24,8 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(older_log_of_the_same_start_and_an_earlier_lap);
   CPPUNIT_TEST(what_imitates_an_earlier_lap_is_none);
   CPPUNIT_TEST(log_that_was_given_up_and_came_back);
+  CPPUNIT_TEST(log_that_cannot_be_read);
+  CPPUNIT_TEST(damage_in_front_of_the_base_is_no_older_log);
   CPPUNIT_TEST(nothing_beyond_the_base_is_no_older_log);
   CPPUNIT_TEST(older_base_that_the_ring_still_follows);
   CPPUNIT_TEST(older_base_after_laps_of_the_ring);
@@ -189,6 +191,26 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(value_of(store, key).has_value());
   }
 
+  /// What the base has: torn, or of the lap before, where records follow.
+  void damage_in_front_of_the_base_is_no_older_log() {
+    for (const bool torn : {true, false}) {
+      Engine engine(1 << 20);
+      engine.start();
+      lap(engine, 2);
+      const Kept log(log_of(engine));
+      const store::Lsn first = fill(engine, 1, 4);
+      const store::Lsn base = fill(engine, 5, 5, 10'000);
+      engine.checkpoint_now();
+      if (!torn) fill(engine, 6, 6);
+      engine.kill();
+      const std::string path = log_of(engine);
+      const off_t at = offset_of(first, engine.config.log_bytes);
+      overwrite(path, at, torn ? std::string(100, 't') : read_bytes(path + ".kept", at, base - first));
+      engine.start();
+      assert_holds(engine, 1, torn ? 5 : 6);
+    }
+  }
+
   /// A base that got as far as the log, with nothing behind it, is no older log: neither at once nor after
   /// the ring was written over.
   void nothing_beyond_the_base_is_no_older_log() {
@@ -206,17 +228,47 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     }
   }
 
+  /// Given up because it was gone, or because the base was an older one: right behind the start that did so.
   void log_that_was_given_up_and_came_back() {
+    for (const bool was_gone : {true, false}) {
+      Engine engine;
+      engine.start();
+      fill(engine, 1, 5);
+      engine.stop();
+      const Kept base(base_of(engine));
+      engine.start();
+      fill(engine, 6, 9);
+      engine.kill();
+      const Kept log(log_of(engine));
+      was_gone ? void(std::filesystem::remove(log_of(engine))) : base.put_back();
+      engine.config.accept_loss = true;
+      engine.start();
+      engine.config.accept_loss = false;
+      engine.kill();
+      log.put_back();
+      assert_refused(engine, "copies of different times");
+    }
+  }
+
+  /// Which says nothing of what is in it: it is not given up either.
+  void log_that_cannot_be_read() {
     Engine engine;
     engine.start();
-    const store::Lsn end = fill(engine, 1, 5);
+    fill(engine, 1, 5);
     engine.kill();
     const Kept log(log_of(engine));
     std::filesystem::remove(log_of(engine));
-    accept_loss(engine, end);
-    engine.kill();
+    std::filesystem::create_directory(log_of(engine));
+    for (const bool accept : {false, true}) {
+      engine.config.accept_loss = accept;
+      assert_refused(engine, "s a directory");
+      CPPUNIT_ASSERT(refusal(engine).find("the log's header is damaged") == std::string::npos);
+    }
+    engine.config.accept_loss = false;
+    std::filesystem::remove(log_of(engine));
     log.put_back();
-    assert_refused(engine, "copies of different times");
+    engine.start();
+    assert_holds(engine, 1, 5);
   }
 
   /// The log holds all that the older base lacks: nothing is lost, and nobody need know.

@@ -40,6 +40,7 @@ void tell_the_end(Engine& engine) {
 class RecoveryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RecoveryTest);
   CPPUNIT_TEST(births_cut_short);
+  CPPUNIT_TEST(a_first_start_whose_ceiling_the_power_took);
   CPPUNIT_TEST(starts_cut_short);
   CPPUNIT_TEST(starts_cut_short_while_the_ring_is_replaced);
   CPPUNIT_TEST(recovery_killed_and_begun_again_in_the_same_memory);
@@ -71,6 +72,18 @@ class RecoveryTest : public CppUnit::TestFixture {
       engine.start();
       assert_holds(engine, 1, 3);
     }
+  }
+
+  /// It is synced together with the mark that a start is under way; nothing was stamped below it.
+  void a_first_start_whose_ceiling_the_power_took() {
+    Engine engine;
+    die_at(engine, "recovery.after_log_header");
+    overwrite(log_of(engine), 512, std::string(16, '\0'));
+    engine.start();
+    fill(engine, 1, 3);
+    engine.kill();
+    engine.start();
+    assert_holds(engine, 1, 3);
   }
 
   void starts_cut_short() {
