@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "common/core/fault_point.h"
+#include "common/core/key_text.h"
 #include "common/core/log.h"
 #include "common/store/log_writer.h"
 
 namespace minivault::store {
 namespace {
-
-constexpr std::size_t kKeyBytesShown = 60;
 
 bool holds(Condition condition, bool known, bool present, const Version& held, const Version& expected,
            const Version& own) {
@@ -62,7 +61,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
     MV_FAULT_POINT("append.judged");
     if (!found) {
       log_line(LogLevel::kError, "damaged record",
-               {{"key", key.substr(0, kKeyBytesShown)}, {"error", found.error().message}});
+               {{"key", shown_key(key)}, {"error", found.error().message}});
       judge_damaged(entry, tail);
       continue;
     }

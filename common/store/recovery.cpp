@@ -61,7 +61,7 @@ Result<Lsn> end_to_tell(const Base& base, const Scene& scene, const Verdict& ver
   if (std::from_chars(text.data(), text.data() + text.size(), noted).ec != std::errc()) {
     return fail(Code::kCorrupt, "the base's note of where the log ended is no LSN");
   }
-  return std::min(end, noted);
+  return noted;
 }
 
 bool has_base(const Config& config) {
@@ -174,7 +174,7 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   scene.meta.ring_bytes = config.log_bytes;
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
-  const Lsn found_end = std::min(start, end_to_tell);
+  const Lsn found_end = end_to_tell;
   const Lsn untold_end = found_end < start ? found_end : shared::kNoLsn;
   if (Status ok = store_meta(base, scene.meta, untold_end); !ok) return ok;
   MV_FAULT_POINT("recovery.before_new_log");

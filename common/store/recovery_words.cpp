@@ -2,35 +2,24 @@
 
 #include <algorithm>
 
+#include "common/core/key_text.h"
 #include "common/store/recovery.h"
 
 namespace minivault::store {
-namespace {
-
-constexpr std::size_t kKeyBytesShown = 60;  // of each
-
-std::string quoted(const std::string& key) {
-  std::string text;
-  for (const char c : std::string_view(key).substr(0, kKeyBytesShown)) text += c >= ' ' && c <= '~' ? c : '?';
-  return '"' + text + (key.size() > kKeyBytesShown ? "...\"" : "\"");
-}
-
-}  // namespace
-
 std::string describe_beyond(const LogExamination& found) {
   if (found.records_beyond == 0) return {};
   std::string text = found.records_beyond == 1
                          ? "1 whole record follows, of key "
                          : std::to_string(found.records_beyond) + " whole records follow, of keys ";
   for (std::size_t i = 0; i < found.keys_beyond.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + quoted(found.keys_beyond[i]);
+    text += (i == 0 ? "" : ", ") + quoted_key(found.keys_beyond[i]);
   }
   return found.records_beyond > found.keys_beyond.size() ? text + ", ..." : text;
 }
 
 std::string describe_damage(const LogExamination& found) {
   std::string text = "LSN " + std::to_string(found.end) + " to " + std::to_string(*found.damage_durable_to);
-  if (found.key_at_end) text += ", the first of key " + quoted(*found.key_at_end);
+  if (found.key_at_end) text += ", the first of key " + quoted_key(*found.key_at_end);
   const std::string beyond = describe_beyond(found);
   return beyond.empty() ? text : text + "; " + beyond;
 }

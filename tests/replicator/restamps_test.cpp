@@ -157,8 +157,7 @@ class RestampsTest : public CppUnit::TestFixture {
     conflict(back, {back.version.hlc + 5, 9}, 0);
     CPPUNIT_ASSERT(version_of("k") == back.version);
     CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));
-    engine_->checkpoint_now();
-    shared::raise(engine_->state().marks.window, engine_->state().marks.checkpoint.load());
+    engine_->move_to_base();
     CPPUNIT_ASSERT(version_of("k") == back.version);
     CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));
   }

@@ -77,6 +77,8 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_acknowledges_at_once_knows_the_time_first);
   CPPUNIT_TEST(crashes_do_not_make_it_run_away);
   CPPUNIT_TEST(what_is_no_clock_takes_nobody_along);
+  CPPUNIT_TEST(until_the_time_is_known_the_machines_clock_bounds);
+  CPPUNIT_TEST(nothing_is_taken_from_beyond_the_end_of_time);
   CPPUNIT_TEST(at_the_end_of_time_nothing_is_stamped);
   CPPUNIT_TEST(a_damaged_ceiling_is_told);
   CPPUNIT_TEST_SUITE_END();
@@ -289,6 +291,37 @@ class ClockTest : public CppUnit::TestFixture {
       const store::WriteResult result = commit_one(store, write);
       CPPUNIT_ASSERT(result.outcome == store::WriteResult::Outcome::kFailed);
       CPPUNIT_ASSERT(ms_ahead(stamp(store).hlc) < kHourMs);
+    }
+  }
+
+  /// It is the best guess then, and others' records come in before the time is chosen.
+  void until_the_time_is_known_the_machines_clock_bounds() {
+    constexpr std::int64_t kSixtyYears = 60LL * 365 * 24 * kHourMs;
+    Engine engine;
+    engine.clock_known = false;
+    set_machine_clock(kSixtyYears);
+    engine.start();
+    store::Store store = engine.open_store();
+    store::Write write;
+    write.key = "key";
+    write.version = {wall_ms() << store::kHlcCounterBits, 7};
+    CPPUNIT_ASSERT(commit_one(store, write).outcome == store::WriteResult::Outcome::kDone);
+  }
+
+  /// However late it is.
+  void nothing_is_taken_from_beyond_the_end_of_time() {
+    Engine engine;
+    engine.start();
+    const std::uint64_t late = store::kEndOfTime - (1ULL << 40U);
+    engine.state().append.clock_offset.store(static_cast<std::int64_t>(late - boot_hlc()));
+    store::Store store = engine.open_store();
+    for (const bool beyond : {true, false}) {
+      store::Write write;
+      write.key = "key";
+      write.version = {store::kEndOfTime - (beyond ? 0 : 1), 7};
+      const auto expected =
+          beyond ? store::WriteResult::Outcome::kFailed : store::WriteResult::Outcome::kDone;
+      CPPUNIT_ASSERT(commit_one(store, write).outcome == expected);
     }
   }
 

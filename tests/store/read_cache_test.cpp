@@ -133,12 +133,6 @@ class ReadCacheTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(no_stale_value_while_others_write);
   CPPUNIT_TEST_SUITE_END();
 
-  /// All that was written is in the base, and only there.
-  static void push_window(Engine& engine) {
-    engine.checkpoint_now();
-    shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
-  }
-
  public:
   void tearDown() override { fault_plan().disarm(); }
 
@@ -283,7 +277,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     put(store, "k", "value");
-    push_window(engine);
+    engine.move_to_base();
     const shared::CacheCounters& counters = engine.region().slot(1).cache;
     for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(value_of(store, "k") == "value");
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{4}, counters.hits.load());
@@ -302,7 +296,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     for (std::uint64_t i = 1; i < 10; ++i) {
       put(store, "k", stamped(i));
       put(store, "other " + std::to_string(i), "x");
-      push_window(engine);
+      engine.move_to_base();
       for (int again = 0; again < 3; ++again) {
         CPPUNIT_ASSERT_EQUAL(i, number_of(value_of(store, "k").value()));
         CPPUNIT_ASSERT(!value_of(store, "absent"));
@@ -311,7 +305,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{9 * 2 * 2}, counters.hits.load());
     remove(store, "k");
     put(store, "absent", "not any more");
-    push_window(engine);
+    engine.move_to_base();
     CPPUNIT_ASSERT(!value_of(store, "k"));
     CPPUNIT_ASSERT(value_of(store, "absent") == "not any more");
   }
@@ -322,7 +316,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     put(store, "k", "older");
-    push_window(engine);
+    engine.move_to_base();
     fault_plan().arm("reader.asked_base", FaultPlan::Action::kStop);
     const pid_t reader = engine.spawn(2, [](store::Store& other) {
       if (value_of(other, "k") != "older") return 1;
@@ -330,7 +324,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     });
     eventually("it has asked the base and stands still", [&] { return is_stopped(reader); });
     put(store, "k", "newer");
-    push_window(engine);
+    engine.move_to_base();
     ::kill(reader, SIGCONT);
     CPPUNIT_ASSERT_EQUAL(0, engine.reap(reader));
   }
@@ -349,12 +343,12 @@ class ReadCacheTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!value_of(store, "k"));
     for (int i = 0; i < 3; ++i) {
       CPPUNIT_ASSERT(create() == store::WriteResult::Outcome::kDone);
-      push_window(engine);
+      engine.move_to_base();
       for (int again = 0; again < 2; ++again) {
         CPPUNIT_ASSERT(create() == store::WriteResult::Outcome::kRefused);
       }
       remove(store, "k");
-      push_window(engine);
+      engine.move_to_base();
       CPPUNIT_ASSERT(!value_of(store, "k"));
     }
     CPPUNIT_ASSERT(engine.region().slot(1).cache.hits.load() > 0);
@@ -379,7 +373,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     constexpr std::uint64_t kRounds = 60;
     constexpr std::uint64_t kHits = 20'000;
     while (table->rounds < kRounds || hits() < kHits) {
-      push_window(engine);
+      engine.move_to_base();
       table->rounds.fetch_add(1);
       const std::uint64_t reads = table->reads.load();
       eventually("they read on", [&] { return table->reads.load() > reads + 4; });

@@ -79,9 +79,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
 
   void a_compressed_batch_is_as_good() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     const std::string value(200'000, 'v');
     const std::string message = peer.batch_message(0, 10, {{"k", value, hlc_now()}});
     assert_reply(Reply::kOk, peer.ask(cluster::kBatch, message, true));
@@ -111,14 +109,10 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void what_comes_again_changes_nothing() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"k", "v", hlc}, {"l", std::nullopt, hlc + 1}});
     const shared::Lsn tail = node.tail();
-    FakePeer again(node.port());
-    (void)again.hello();
-    (void)again.begin(0);
+    StreamingPeer again(node);
     // Held is what was held, wherever the stream goes on.
     CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 10, hlc + 1}));
     const cluster::BatchReply answer = again.batch(0, 10, {{"k", "v", hlc}, {"l", std::nullopt, hlc + 1}});
@@ -132,9 +126,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void an_older_record_is_a_conflict() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     RawConnection client(node.port());
     CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "newer"), 5));
     const cluster::BatchReply answer = peer.batch(0, 10, {{"j", "x", hlc - 2}, {"k", "older", hlc - 1}});
@@ -150,9 +142,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void one_version_with_two_values_ends_as_one() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"k", "one", hlc}});
     (void)peer.batch(0, 10, {{"k", "two", hlc}});
     const std::string first = get(node, "k");
@@ -161,9 +151,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     (void)peer.batch(0, 10, {{"k", "two", hlc}});
     CPPUNIT_ASSERT_EQUAL(first, get(node, "k"));
     const BoardNode other;  // where they come the other way round
-    FakePeer there(other.port());
-    (void)there.hello();
-    (void)there.begin(0);
+    StreamingPeer there(other);
     (void)there.batch(0, 10, {{"k", "two", hlc}});
     (void)there.batch(0, 10, {{"k", "one", hlc}});
     CPPUNIT_ASSERT_EQUAL(first, get(other, "k"));
@@ -174,14 +162,10 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void a_jump_is_a_debt() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"k", "v", hlc}});
     CPPUNIT_ASSERT_EQUAL(std::string(), node.note(cluster::debt_note(peer.id())));
-    FakePeer jumped(node.port());
-    (void)jumped.hello();
-    (void)jumped.begin(500, true, hlc + 5);
+    StreamingPeer jumped(node, 500, true, hlc + 5);
     CPPUNIT_ASSERT(!node.note(cluster::debt_note(peer.id())).empty());
     CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 500, hlc}));
     (void)jumped.batch(500, 510, {{"l", "v", hlc + 9}});
@@ -194,9 +178,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   // Since the first of them; but whoever repairs meanwhile has another debt before it.
   void a_jump_over_a_debt_is_owed_anew() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(500, true);
+    StreamingPeer peer(node, 500, true);
     const std::string name = cluster::debt_note(peer.id());
     const auto version = [&] {
       return node.in_store(
@@ -204,18 +186,14 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     };
     const std::string since = node.note(name);
     const std::string first = version();
-    FakePeer jumped(node.port());
-    (void)jumped.hello();
-    (void)jumped.begin(900, true);
+    StreamingPeer jumped(node, 900, true);
     CPPUNIT_ASSERT_EQUAL(since, node.note(name));
     CPPUNIT_ASSERT(first != version());
   }
 
   void the_answer_waits_for_the_disk() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     node.await_durable();
     node.hold_disk();
     peer.send(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc_now()}}));
@@ -248,9 +226,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void the_answer_waits_for_what_was_in_the_way() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"j", "x", hlc - 5}});
     node.hold_disk();
     RawConnection client(node.port());
@@ -291,9 +267,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void ghosts_are_dropped() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"held", "v", hlc}});
     node.state().limits.tombstone_floor_hlc.store(hlc + 10);
     const cluster::BatchReply reply =
@@ -332,9 +306,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     const BoardNode node;
     const std::uint64_t joined = hlc_now();
     node.know(FakePeer::kId, joined);
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     const auto conflicts = peer.batch(0, 10, {{"low", "v", joined}, {"high", "v", joined + 1}}).conflicts;
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, conflicts.size());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, conflicts.front().index);
@@ -352,9 +324,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void what_somebody_long_away_stamped_too_low_is_a_conflict() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     CPPUNIT_ASSERT(peer.batch(0, 10, {{"before", "v", hlc}}).conflicts.empty());
     // The floor passes it by while its connection stands.
     node.board().passed_some.store(1);
@@ -368,9 +338,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   // One record takes the clock of every node along that keeps it.
   void a_clock_a_century_ahead_is_none() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     constexpr std::uint64_t kDay = 86'400'000ULL << store::kHlcCounterBits;
     constexpr std::uint64_t kCentury = 36'525 * kDay;
     const std::uint64_t beyond = hlc_now() + kCentury + kDay;
