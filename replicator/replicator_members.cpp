@@ -196,8 +196,8 @@ void Replicator::tell_disagreement() {
 PeerOwner::Objection Replicator::take_in(Peer& peer, const cluster::HelloReply& hello) {
   const auto place =
       std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
-  const Meeting meeting =
-      roster().meet(static_cast<std::size_t>(place - peers_.begin()), hello.id, hello.has_agreed);
+  const Meeting meeting = roster().meet(static_cast<std::size_t>(place - peers_.begin()), hello.id,
+                                        hello.address, hello.has_agreed);
   for (const NodeId replaced : meeting.replaced) {
     log_line(
         LogLevel::kWarning, "member_replaced",
@@ -210,6 +210,7 @@ PeerOwner::Objection Replicator::take_in(Peer& peer, const cluster::HelloReply& 
     aliases_.push_back({peer.address(), hello.id});
     return Objection::kKnownElsewhere;
   }
+  if (meeting.is_expected_elsewhere) return Objection::kExpectedElsewhere;
   for (const std::size_t stale : meeting.stale) {
     peers_[stale]->close(now_ms_, "the node is called at another address now");
   }

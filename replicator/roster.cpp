@@ -150,30 +150,41 @@ Accord Roster::accord() const {
   return accord_of(standings, memory_.old_set(), configured());
 }
 
-Meeting Roster::meet(std::size_t contact, NodeId id, bool has_agreed) const {
+/// A node that answers at the address of a member which is nowhere now has taken its place: else every
+/// replaced disk would leave a ghost that counts.
+Meeting Roster::meet(std::size_t contact, NodeId id, std::string_view own_name, bool has_agreed) const {
   Meeting meeting;
   for (std::size_t i = 0; i < contacts_.size(); ++i) {
     if (i == contact || contacts_[i].id != id) continue;
     if (contacts_[i].reachable) meeting.is_known_elsewhere = true;
     if (!contacts_[i].reachable) meeting.stale.push_back(i);
   }
+  // One that this node has agreed with has only moved there: the other may come back elsewhere. (That it is a
+  // member already says nothing: others may have taken a new one in, and told, before this node met it.) Who
+  // is new itself knows of nobody whether he has moved, and leaves him to the others unless he is new, too.
   const bool has_moved = memory_.is_old(id) || (memory_.is_new() && has_agreed);
-  if (!has_moved) meeting.replaced = replaced_at(contacts_[contact].address, id);
+  if (has_moved) return meeting;
+  const std::string_view address = contacts_[contact].address;
+  bool is_taken = false;  // by somebody who was there a moment ago, or still is
+  for (const NodeId other : others_at(address, id)) {
+    if (is_there(other)) is_taken = true;
+    if (!is_there(other)) meeting.replaced.push_back(other);
+  }
+  // Under another name than its own nobody knows whose place it has taken, and once it has come in and been
+  // agreed on it would be one that has moved. A name that others may have for themselves says nothing.
+  const bool is_own =
+      own_name != names_.own && (cluster::is_loopback_name(address) || !cluster::is_loopback_name(own_name));
+  const bool hides = is_own && own_name != address && !others_at(own_name, id).empty();
+  meeting.is_expected_elsewhere = memory_.members.find(id) == nullptr && (is_taken || hides);
   return meeting;
 }
 
-/// A node that answers at the address of a member which is nowhere now has taken its place: else every
-/// replaced disk would leave a ghost that counts. One that this node has agreed with has only moved there:
-/// the other may come back elsewhere. (That it is a member already says nothing: others may have taken a new
-/// one in, and told, before this node met it.) Who is new itself knows of nobody whether he has moved, and
-/// leaves him to the others unless he is new, too.
-std::vector<NodeId> Roster::replaced_at(std::string_view address, NodeId by) const {
-  std::vector<NodeId> gone;
+std::vector<NodeId> Roster::others_at(std::string_view address, NodeId id) const {
+  std::vector<NodeId> others;
   for (const cluster::Member& member : memory_.members.members()) {
-    if (member.address != address || member.id == by || member.id == memory_.id) continue;
-    if (!is_there(member.id)) gone.push_back(member.id);
+    if (member.address == address && member.id != id && member.id != memory_.id) others.push_back(member.id);
   }
-  return gone;
+  return others;
 }
 
 }  // namespace minivault::replicator

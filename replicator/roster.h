@@ -55,9 +55,10 @@ struct Contact {
 
 /// What follows from a hello that a contact has answered.
 struct Meeting {
-  std::vector<NodeId> replaced;     ///< their disks were: they are to be forgotten
-  bool is_known_elsewhere = false;  ///< this is one more name of a node that is called at another one
-  std::vector<std::size_t> stale;   ///< contacts at addresses where the node is no more
+  std::vector<NodeId> replaced;        ///< their disks were: they are to be forgotten
+  bool is_known_elsewhere = false;     ///< this is one more name of a node that is called at another one
+  bool is_expected_elsewhere = false;  ///< a newcomer that is to answer under its own name first
+  std::vector<std::size_t> stale;      ///< contacts at addresses where the node is no more
 };
 
 /// Who is called, who is counted, whose place is taken: what a node decides about others from its notes, its
@@ -87,9 +88,10 @@ class Roster {
   [[nodiscard]] std::size_t configured() const;
   /// Where this node stands with its member set.
   [[nodiscard]] Accord accord() const;
-  /// `contact` has said that it is `id`, and whether that one has ever agreed with others. REQUIRES: what it
-  /// said of the set is merged.
-  [[nodiscard]] Meeting meet(std::size_t contact, NodeId id, bool has_agreed) const;
+  /// `contact` has said that it is `id`, under which name it is to be called, and whether it has ever agreed
+  /// with others. REQUIRES: what it said of the set is merged.
+  [[nodiscard]] Meeting meet(std::size_t contact, NodeId id, std::string_view own_name,
+                             bool has_agreed) const;
 
  private:
   [[nodiscard]] bool is_there(NodeId id) const;
@@ -97,7 +99,7 @@ class Roster {
   [[nodiscard]] bool is_idle_alias(std::string_view address) const;
   [[nodiscard]] bool is_called(std::string_view address) const;
   [[nodiscard]] bool is_listed(NodeId id) const;
-  [[nodiscard]] std::vector<NodeId> replaced_at(std::string_view address, NodeId by) const;
+  [[nodiscard]] std::vector<NodeId> others_at(std::string_view address, NodeId id) const;
 
   Memory memory_;
   Names names_;

@@ -13,6 +13,7 @@ bool chance(Random& random, unsigned percent) {
 
 /// So many runs until a newborn majority waits for nobody else.
 constexpr unsigned kBirthPatience = 12;
+constexpr std::uint64_t kWriteTimeout = 40;
 
 }  // namespace
 
@@ -127,6 +128,7 @@ Answer Node::say(Answer::Kind kind) const {
   answer.kind = kind;
   answer.id = id_;
   answer.life = life_;
+  answer.name = names_[0];
   answer.complete = complete_;
   answer.digest = members_.digest();
   if (kind == Answer::Kind::kHello) answer.members = members_;
@@ -158,9 +160,14 @@ void Node::ask(Call& call, Random& random) {
   if (!call.reachable) return;
   call.answers.push_back(there->say(Answer::Kind::kPulse));
   if (!call.believed || !call.knows_us || there->members_.find(id_) == nullptr) return;
-  // The stream: a first contact jumps, as if the ring had lost everything.
+  // The stream: a first contact jumps, as if the ring had lost everything; later what is undecided is sent
+  // again.
   const auto [position, is_first] = there->positions_.try_emplace(id_, own_.size());
   if (is_first) there->debts_.insert(id_);
+  if (std::exchange(call.begins, false)) {
+    call.jumped = is_first ? own_.size() : 0;
+    call.acked = position->second = std::min(position->second, is_first ? own_.size() : decided_);
+  }
   if (chance(random, 70)) {
     for (; position->second < own_.size(); ++position->second) there->held_.insert(own_[position->second]);
     Answer batch = there->say(Answer::Kind::kBatch);
@@ -202,6 +209,7 @@ void Node::take(Call& call) {
       call.digest = answer.digest;
       call.complete = answer.complete;
       call.knows_us = answer.members.find(id_) != nullptr;
+      call.begins = call.begins || !call.reachable;
       call.reachable = true;
       call.failures = 0;
       continue;
@@ -237,7 +245,7 @@ bool Node::take_in(Call& call, const Answer& hello) {
   const auto place =
       std::find_if(calls_.begin(), calls_.end(), [&](const auto& each) { return each.get() == &call; });
   const Meeting meeting =
-      roster().meet(static_cast<std::size_t>(place - calls_.begin()), hello.id, hello.has_agreed);
+      roster().meet(static_cast<std::size_t>(place - calls_.begin()), hello.id, hello.name, hello.has_agreed);
   for (const NodeId gone : meeting.replaced) {
     network_->replaced.push_back({id_, gone, hello.id});
     (void)members_.forget(gone);
@@ -247,6 +255,7 @@ bool Node::take_in(Call& call, const Answer& hello) {
     aliases_.push_back({call.address, hello.id});
     return false;
   }
+  if (meeting.is_expected_elsewhere) return false;
   for (const std::size_t stale : meeting.stale) end(*calls_[stale]);
   if (members_.find(hello.id) != nullptr) return true;
   const Accord accord = roster().accord();
@@ -267,10 +276,13 @@ void Node::decide_writes() {
   for (; decided_ < own_.size(); ++decided_) {
     std::set<NodeId> by{id_};
     for (const auto& call : calls_) {
-      const bool counts = call->believed && call->digest == published_digest_ && call->acked > decided_;
+      const bool counts = call->believed && call->digest == published_digest_ && call->acked > decided_ &&
+                          call->jumped <= decided_;
       if (counts && members_.find(call->id) != nullptr) by.insert(call->id);
     }
-    if (by.size() < copies) return;
+    const bool given_up = network_->now() > network_->begun(own_[decided_]) + kWriteTimeout;
+    if (by.size() < copies && !given_up) return;
+    if (by.size() < copies) continue;
     network_->acknowledge(own_[decided_], id_, by);
   }
 }

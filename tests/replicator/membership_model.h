@@ -26,6 +26,7 @@ struct Answer {
   Kind kind = Kind::kHello;
   NodeId id = 0;
   unsigned life = 0;
+  std::string name;
   bool complete = false;
   cluster::MemberSet members;  ///< of a hello
   bool has_agreed = false;
@@ -46,13 +47,15 @@ struct Call {
   bool believed = true;
   bool is_waiting = false;  ///< what is held against it is that a set is changing
   unsigned failures = 0;
+  bool begins = false;  ///< its stream does, with the next batch
   bool knows_us = false;
   bool complete = false;
   std::uint64_t digest = 0;
   std::uint64_t backed_digest = 0;
   std::uint64_t agreed_digest = 0;
   std::uint64_t agreed_version = 0;
-  std::size_t acked = 0;  ///< so many of this node's writes are there
+  std::size_t acked = 0;   ///< so many of this node's writes are there
+  std::size_t jumped = 0;  ///< but none of so many
   std::deque<Answer> answers;
 };
 
@@ -159,6 +162,7 @@ class Network {
   [[nodiscard]] std::uint64_t now() const { return now_; }
   void pass() { ++now_; }
   std::size_t begin_write() { return begun_.push_back(now_), begun_.size() - 1; }
+  [[nodiscard]] std::uint64_t begun(std::size_t write) const { return begun_[write]; }
   void acknowledge(std::size_t write, NodeId taken_by, std::set<NodeId> by);
   [[nodiscard]] const std::vector<Acknowledged>& acknowledged() const { return acknowledged_; }
   struct Replacement {
