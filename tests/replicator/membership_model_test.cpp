@@ -295,7 +295,7 @@ class MembershipModelTest : public CppUnit::TestFixture {
   template <typename Scenario>
   static void run_all(Scenario scenario) {
     const std::uint64_t first = test::environment_number("MINIVAULT_SEED", 1);
-    const std::uint64_t runs = test::environment_number("MEMBERSHIP_RUNS", 100);
+    const std::uint64_t runs = test::environment_number("MEMBERSHIP_RUNS", 1000);
     std::cerr << "MINIVAULT_SEED=" << first << '\n';
     std::size_t acknowledged = 0;
     for (std::uint64_t seed = first; seed < first + runs; ++seed) {
