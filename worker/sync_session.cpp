@@ -29,10 +29,6 @@ std::uint64_t wall_us() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
-bool is_loopback_name(std::string_view host) {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-}
-
 /// Where the caller calls from, as host; empty: from this machine.
 std::string remote_host(int socket) {
   sockaddr_storage address{};
@@ -43,7 +39,7 @@ std::string remote_host(int socket) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
     ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
     const std::string host = text.data();
-    return is_loopback_name(host) ? std::string() : host;
+    return cluster::is_loopback_name(host) ? std::string() : host;
   }
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
   constexpr std::uint8_t kLoopbackNet = 127;
@@ -56,7 +52,7 @@ std::string remote_host(int socket) {
 /// A loopback name means this machine to whoever says it, so heard from another it is of no use.
 std::string reachable_address(const std::string& told, int socket) {
   const std::size_t colon = told.rfind(':');
-  if (colon == std::string::npos || !is_loopback_name(std::string_view(told).substr(0, colon))) return told;
+  if (colon == std::string::npos || !cluster::is_loopback_name(told)) return told;
   const std::string host = remote_host(socket);
   return host.empty() ? told : host + told.substr(colon);
 }

@@ -262,7 +262,8 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->introduce(4, "4:1").has_value());
       CPPUNIT_ASSERT(home_->is_changing());
-      CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4) && home_->old_set() == OldSet::kWhole);
+      CPPUNIT_ASSERT(home_->memory().is_old(3) && !home_->memory().is_old(4) &&
+                     home_->memory().old_set() == OldSet::kWhole);
       // Nobody comes in by the word of who is new itself; who was there may know better.
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
       CPPUNIT_ASSERT(home_->members().find(5) == nullptr);
@@ -273,7 +274,7 @@ class HomeTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(forgets.forget(3));
       CPPUNIT_ASSERT(home_->merge(forgets, 9).has_value());
       CPPUNIT_ASSERT(home_->members().find(3) == nullptr && home_->is_changing());
-      CPPUNIT_ASSERT(home_->old_set() == OldSet::kParted);
+      CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kParted);
       CPPUNIT_ASSERT(home_->agree().has_value());
       CPPUNIT_ASSERT(!home_->is_changing());
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
@@ -304,7 +305,8 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->merge(set_of({2, 3, 4}), 2).has_value());
       CPPUNIT_ASSERT_EQUAL(std::size_t{4}, home_->members().members().size());
-      CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && home_->is_changing() && !home_->is_old(2));
+      CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kNone && home_->is_changing() &&
+                     !home_->memory().is_old(2));
       return 0;
     });
   }
@@ -319,7 +321,7 @@ class HomeTest : public CppUnit::TestFixture {
     restart();
     CPPUNIT_ASSERT(home_->members().find(4) != nullptr);
     CPPUNIT_ASSERT(home_->is_changing());
-    CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4));
+    CPPUNIT_ASSERT(home_->memory().is_old(3) && !home_->memory().is_old(4));
   }
 
   // It has agreed with nobody: that it is alone was its own word.
@@ -328,11 +330,11 @@ class HomeTest : public CppUnit::TestFixture {
     engine_->config.cluster_nodes.clear();
     begin();
     open();
-    CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && !home_->is_changing());
+    CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kNone && !home_->is_changing());
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->introduce(2, "2:1").has_value());
-      CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && home_->is_changing());
-      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, home_->agreed_version());
+      CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kNone && home_->is_changing());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, home_->memory().agreed_version());
       return 0;
     });
   }
