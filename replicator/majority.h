@@ -12,15 +12,6 @@ namespace minivault::replicator {
 /// are. 0: not so many peers are there. REQUIRES: needed > 0.
 [[nodiscard]] cluster::Lsn quorum_of(std::vector<cluster::Lsn> acked, std::size_t needed);
 
-/// With how many complete members a node has to be repaired before it lacks nothing that was acknowledged
-/// without it: so many that one of each majority is among them. `has_lost`: it may stand in for one that had
-/// acknowledged something (a lost disk, or what it has forgotten itself); else it is one more than there
-/// were.
-[[nodiscard]] constexpr std::size_t sources_needed(std::size_t members, bool has_lost) {
-  const std::size_t enough = (members + (has_lost ? 1 : 0)) / 2;
-  return enough == 0 ? 1 : enough;
-}
-
 /// What one member says that it holds of everyone's streams.
 struct Holdings {
   cluster::NodeId member = 0;

@@ -5,6 +5,7 @@
 
 #include "common/core/log.h"
 #include "common/store/node_clock.h"
+#include "replicator/completeness.h"
 #include "replicator/majority.h"
 #include "replicator/replicator.h"
 
@@ -124,45 +125,29 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
                        });
 }
 
-/// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does; and
-/// one of them alone may not hold what others have acknowledged, complete or not, owing a repair or not. A
-/// repair with one of each majority that can have acknowledged without this node tells.
 void Replicator::find_completeness() {
   if (home_.is_complete()) return filled_from_.clear();
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   // Before that, this node may not know of all who were there.
   if (!home_.is_open() || needed == shared::kNotYetKnown) return;
   const cluster::MemberSet& set = home_.members();
-  const bool has_lost = !set.forgotten().empty() || home_.has_forgotten();
-  const auto sources = std::count_if(filled_from_.begin(), filled_from_.end(), [&](const auto& each) {
-    return each.second && set.find(each.first) != nullptr;
-  });
-  const std::size_t enough = sources_needed(set.members().size(), has_lost);
-  if (static_cast<std::size_t>(sources) >= enough || has_all_there_is(needed)) (void)home_.become_complete();
-}
-
-/// Where too few are complete, all that there is was written at those that are there: whoever has been
-/// repaired with all of them lacks nothing, and, where nobody is complete, with a majority after a while.
-/// What they take meanwhile their streams bring; a stream that jumps leaves a debt.
-bool Replicator::has_all_there_is(std::uint32_t needed) const {
-  std::set<NodeId> held{home_.id()};
-  bool all_listed = true;
-  bool none_complete = true;
+  Filling filling{.members = set.members().size(), .needed = needed};
+  filling.has_lost = !set.forgotten().empty() || home_.has_forgotten();
+  filling.has_waited = now_ms_ >= started_ms_ + kBirthPatienceMs;
+  for (const auto& [id, was_complete] : filled_from_) {
+    if (was_complete && set.find(id) != nullptr) ++filling.sources;
+  }
+  std::vector<Source> others;
   for (const auto& peer : peers_) {
     if (peer->is_itself()) continue;
-    const bool is_there = peer->is_streaming();
-    // By its last word, wherever it is now: what it holds the others may not have.
-    const bool is_member = home_.members().find(peer->id()) != nullptr;
-    none_complete = none_complete && !(is_member && peer->is_complete());
-    if (is_there && filled_from_.contains(peer->id()) && home_.debt(peer->id()) == store::Version()) {
-      held.insert(peer->id());
-    } else {
-      all_listed = false;
-    }
+    const NodeId id = peer->id();
+    others.push_back({.id = id,
+                      .is_member = set.find(id) != nullptr,
+                      .is_there = peer->is_streaming(),
+                      .complete = peer->is_complete(),
+                      .is_paid = filled_from_.contains(id) && home_.debt(id) == store::Version()});
   }
-  if (held.size() <= needed) return false;
-  if (!none_complete) return held.size() == home_.members().members().size();
-  return all_listed || now_ms_ >= started_ms_ + kBirthPatienceMs;
+  if (is_filled(filling, home_.id(), others)) (void)home_.become_complete();
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a

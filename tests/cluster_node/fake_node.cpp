@@ -151,7 +151,7 @@ std::string FakeNode::hello(std::string_view message) {
   reply.clock_us = wall_ms() * 1'000;
   reply.largest_value = words_.largest_value;
   reply.position = words_.knows_more ? cluster::Position{kEpoch, 1'000, 1} : caller_.position;
-  reply.complete = true;
+  reply.complete = words_.complete;
   if (words_.knows_another_set || words_.hellos_are_older) {
     (void)reply.members.introduce(words_.id, address());
   } else {
@@ -176,7 +176,7 @@ std::string FakeNode::pulse() {
   reply.epoch = kEpoch;
   reply.clock_us = wall_ms() * 1'000;
   reply.members_digest = digest();
-  reply.complete = true;
+  reply.complete = words_.complete;
   if (words_.holds_up_to != 0) {
     reply.held.push_back({words_.id, {kEpoch, 1, words_.holds_up_to}});
     reply.held.push_back({caller_.id, caller_.position});
@@ -224,7 +224,8 @@ std::string FakeNode::compare(std::string_view kind, std::string_view message) {
     changed_.wait(lock, [this] { return stopping_ || !words_.holds_comparisons; });
   }
   if (!words_.compares) return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
-  if (kind == cluster::kCompare) return cluster::encode(cluster::CompareReply{words_.id, 0, true, 0});
+  if (kind == cluster::kCompare)
+    return cluster::encode(cluster::CompareReply{words_.id, 0, words_.complete, 0});
   if (kind == cluster::kPush) return cluster::encode(cluster::BatchReply{});
   const auto nothing = [](std::string_view, const cluster::RangeServer::Visit&) { return Status(); };
   return cluster::RangeServer({nothing, nothing}).answer(kind, message).value();
