@@ -83,6 +83,7 @@ class SyncSession {
   [[nodiscard]] bool take_records(Client& client, std::vector<cluster::Record> records);
   [[nodiscard]] Progress write(Client& client);
   void answer_written(Client& client);
+  void refuse_failed(Client& client, const cluster::Record& record);
   void settle_equals(const std::vector<const cluster::Record*>& equals);
 
   void refuse(Client& client, cluster::Reply reply, std::string_view text);
