@@ -124,26 +124,26 @@ void FakeNode::serve(int fd) {
 }
 
 std::string FakeNode::answer(std::string_view kind, std::string_view message, bool& is_nameless) {
-  if (kind == cluster::kHello) {
-    is_nameless = cluster::decode_hello(message).value().id == 0;
-    return hello(message);
-  }
+  if (kind == cluster::kHello) return hello(message, is_nameless);
   if (kind == cluster::kPulse) return pulse();
   if (kind == cluster::kBatch) return batch(message);
   if (kind == cluster::kCompare && is_nameless) ++nameless_repairs_;
   return compare(kind, message);
 }
 
-std::string FakeNode::hello(std::string_view message) {
+std::string FakeNode::hello(std::string_view message, bool& is_nameless) {
   const cluster::Hello hello = cluster::decode_hello(message).value();
   const std::lock_guard lock(mutex_);
   ++hellos_;
+  is_nameless = hello.id != caller_.id || hello.epoch != caller_.epoch ||
+                hello.previous_epoch != caller_.previous_epoch;
   if (words_.refuses) return cluster::encode_refusal(words_.reason, "not now");
   if (words_.has_removed_caller) return cluster::encode_refusal(cluster::Reply::kForgotten, "removed");
   if (words_.hellos_are_older) (void)members_.introduce(words_.id, address());
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
-  if (!hello.dial_back && caller_.id != hello.id) caller_ = {hello.id};
+  if (!hello.dial_back && caller_.id != hello.id) caller_ = {.id = hello.id};
+  if (!hello.dial_back) caller_.epoch = hello.epoch, caller_.previous_epoch = hello.previous_epoch;
   cluster::HelloReply reply;
   reply.id = words_.id;
   reply.epoch = kEpoch;

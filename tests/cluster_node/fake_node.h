@@ -64,7 +64,7 @@ class FakeNode {
   [[nodiscard]] unsigned hellos() const { return hellos_; }
   [[nodiscard]] unsigned pulses() const { return pulses_; }
   [[nodiscard]] unsigned repairs() const { return repairs_; }  ///< that were asked for
-  /// … by whoever did not say who it is.
+  /// … by whoever did not say who it is, and since when, as the hello of its stream did.
   [[nodiscard]] unsigned nameless_repairs() const { return nameless_repairs_; }
   [[nodiscard]] unsigned batches() const { return batches_; }  ///< with records
   [[nodiscard]] bool last_stream_jumped() const { return jumped_; }
@@ -78,12 +78,14 @@ class FakeNode {
   struct Caller {
     cluster::NodeId id = 0;
     cluster::Position position = {};  ///< how far its stream is held, as it was last told
+    std::uint64_t epoch = 0;
+    std::uint64_t previous_epoch = 0;
   };
 
   void run();
   void serve(int fd);
   [[nodiscard]] std::string answer(std::string_view kind, std::string_view message, bool& is_nameless);
-  [[nodiscard]] std::string hello(std::string_view message);
+  [[nodiscard]] std::string hello(std::string_view message, bool& is_nameless);
   [[nodiscard]] std::string pulse();
   [[nodiscard]] std::string batch(std::string_view message);
   [[nodiscard]] std::string compare(std::string_view kind, std::string_view message);
