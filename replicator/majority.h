@@ -12,6 +12,39 @@ namespace minivault::replicator {
 /// are. 0: not so many peers are there. REQUIRES: needed > 0.
 [[nodiscard]] cluster::Lsn quorum_of(std::vector<cluster::Lsn> acked, std::size_t needed);
 
+/// With how many complete members a node has to be repaired before it lacks nothing that was acknowledged
+/// without it: so many that one of each majority is among them. `has_lost`: it may stand in for one that had
+/// acknowledged something (a lost disk, or what it has forgotten itself); else it is one more than there
+/// were.
+[[nodiscard]] constexpr std::size_t sources_needed(std::size_t members, bool has_lost) {
+  const std::size_t enough = (members + (has_lost ? 1 : 0)) / 2;
+  return enough == 0 ? 1 : enough;
+}
+
+/// Another node that is called, for whoever is not complete.
+struct Source {
+  bool is_streaming = false;
+  bool is_complete = false;  ///< a member, and that by its last word, wherever it is now
+  bool gave_all = false;     ///< it was repaired with, and nothing is owed to it since
+};
+
+/// Whoever is not complete, once it knows how many are needed. A word about "complete": whoever is may have
+/// debts, but has forgotten nothing.
+struct Filling {
+  std::span<const Source> others;  ///< all that are called but this node itself
+  std::size_t members = 0;
+  std::size_t needed = 0;   ///< of others, for a quorum
+  std::size_t sources = 0;  ///< complete members that it was repaired with
+  bool has_lost = false;    ///< see sources_needed()
+  bool has_waited = false;  ///< for those who have not come yet
+};
+
+/// It lacks nothing that was acknowledged without it. Where too few are complete, all that there is was
+/// written at those that are there: whoever has been repaired with all of them lacks nothing, and, where
+/// nobody is complete, with a majority after a while. What they take meanwhile their streams bring; a stream
+/// that jumps leaves a debt.
+[[nodiscard]] bool is_filled(const Filling& filling);
+
 /// What one member says that it holds of everyone's streams.
 struct Holdings {
   cluster::NodeId member = 0;

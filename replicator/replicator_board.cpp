@@ -5,7 +5,6 @@
 
 #include "common/core/log.h"
 #include "common/store/node_clock.h"
-#include "replicator/completeness.h"
 #include "replicator/majority.h"
 #include "replicator/replicator.h"
 
@@ -125,29 +124,33 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
                        });
 }
 
+/// Nobody who is born with others, or has forgotten something, knows whether they hold more than it does; and
+/// one of them alone may not hold what others have acknowledged, complete or not, owing a repair or not. A
+/// repair with one of each majority that can have acknowledged without this node tells.
 void Replicator::find_completeness() {
   if (home_.is_complete()) return filled_from_.clear();
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   // Before that, this node may not know of all who were there.
   if (!home_.is_open() || needed == shared::kNotYetKnown) return;
   const cluster::MemberSet& set = home_.members();
-  Filling filling{.members = set.members().size(), .needed = needed};
-  filling.has_lost = !set.forgotten().empty() || home_.has_forgotten();
-  filling.has_waited = now_ms_ >= started_ms_ + kBirthPatienceMs;
-  for (const auto& [id, was_complete] : filled_from_) {
-    if (was_complete && set.find(id) != nullptr) ++filling.sources;
-  }
+  const auto sources = std::count_if(filled_from_.begin(), filled_from_.end(), [&](const auto& each) {
+    return each.second && set.find(each.first) != nullptr;
+  });
   std::vector<Source> others;
   for (const auto& peer : peers_) {
     if (peer->is_itself()) continue;
-    const NodeId id = peer->id();
-    others.push_back({.id = id,
-                      .is_member = set.find(id) != nullptr,
-                      .is_there = peer->is_streaming(),
-                      .complete = peer->is_complete(),
-                      .is_paid = filled_from_.contains(id) && home_.debt(id) == store::Version()});
+    const bool repaired = filled_from_.contains(peer->id());
+    others.push_back({.is_streaming = peer->is_streaming(),
+                      .is_complete = set.find(peer->id()) != nullptr && peer->is_complete(),
+                      .gave_all = repaired && home_.debt(peer->id()) == store::Version()});
   }
-  if (is_filled(filling, home_.id(), others)) (void)home_.become_complete();
+  const bool filled = is_filled({.others = others,
+                                 .members = set.members().size(),
+                                 .needed = needed,
+                                 .sources = static_cast<std::size_t>(sources),
+                                 .has_lost = !set.forgotten().empty() || home_.has_forgotten(),
+                                 .has_waited = now_ms_ >= started_ms_ + kBirthPatienceMs});
+  if (filled) (void)home_.become_complete();
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a
