@@ -107,14 +107,12 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
 void SyncSession::hello(Client& client, std::string_view message) {
   const Result<cluster::Hello> decoded = cluster::decode_hello(message);
   if (!decoded) return refuse(client, Reply::kMalformed, decoded.error().message);
-  // Before the set is read that it is of, or a later one.
-  const std::uint64_t digest = board().members_digest.load(std::memory_order_acquire);
-  if (!accept_caller(client, *decoded)) return;
-  Result<cluster::Position> position = position_in(client, decoded->id);
   Result<cluster::MemberSet> known = members(client);
+  if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
+  if (!accept_caller(client, *decoded, *known)) return;
+  Result<cluster::Position> position = position_in(client, decoded->id);
   const Result<store::Found> members_note = services_->store.note(cluster::kMembersNote);
   if (!position) return refuse(client, Reply::kCannotWrite, position.error().message);
-  if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
   if (!members_note) return refuse(client, Reply::kCannotWrite, members_note.error().message);
 
   const Result<bool> has_agreed = this->has_agreed(client);
@@ -126,7 +124,7 @@ void SyncSession::hello(Client& client, std::string_view message) {
   state.introduced = !decoded->dial_back;
   state.is_member = known->find(decoded->id) != nullptr;
   state.joined_hlc = members_note->version.hlc;
-  state.members_digest = digest;
+  state.members_digest = known->digest();
   state.next.reset();
   if (state.introduced) introduce(client, *decoded);
 
@@ -155,7 +153,8 @@ Result<bool> SyncSession::has_agreed(Client& client) {
 }
 
 /// False: it was refused.
-bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
+bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello,
+                                const cluster::MemberSet& known) {
   const std::uint64_t epoch = board().epoch.load(std::memory_order_acquire);
   if (hello.version != cluster::kProtocolVersion) {
     refuse(client, Reply::kOtherVersion,
@@ -187,8 +186,7 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
     refuse(client, Reply::kMalformed, "the address of a hello is host:port");
     return false;
   }
-  const Result<cluster::MemberSet> known = members(client);
-  if (known && known->is_forgotten(hello.id)) {
+  if (known.is_forgotten(hello.id)) {
     refuse_forgotten(client, hello.id);
     return false;
   }
@@ -201,16 +199,15 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
   return other == OtherHolder::kNone;
 }
 
-/// A hello is good for the set that it was judged by: whoever is forgotten while connected is refused from
-/// then on. The digest is published behind the note, so who has seen it reads that set or a later one.
+/// A hello is good for the set that it was judged by, whichever has been published meanwhile: whoever is
+/// forgotten since is refused from then on.
 bool SyncSession::was_forgotten_since(Client& client) {
   SyncState& state = *client.sync;
-  const std::uint64_t digest = board().members_digest.load(std::memory_order_acquire);
-  if (digest == state.members_digest) return false;
+  if (board().members_digest.load(std::memory_order_acquire) == state.members_digest) return false;
   const Result<cluster::MemberSet> known = members(client);
   if (!known) return false;  // whatever it asks for fails for the same reason
   if (known->is_forgotten(state.id)) return true;
-  state.members_digest = digest;
+  state.members_digest = known->digest();
   return false;
 }
 

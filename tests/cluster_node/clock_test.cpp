@@ -146,7 +146,7 @@ class ClockTest : public CppUnit::TestFixture {
 
   // Beyond -max-drift of the members' median a node says so, in health and in its log.
   void a_clock_that_is_far_off_is_named() {
-    Cluster cluster;
+    Cluster cluster({.flags = {"-procs", "1"}});
     cluster.set_clock(2, hours(1));
     cluster.await_quorum();
     eventually("node 2 says that its clock is off",
@@ -188,7 +188,7 @@ class ClockTest : public CppUnit::TestFixture {
   }
 
   void whose_clock_jumps_stamps_as_before() {
-    Cluster cluster;
+    Cluster cluster({.flags = {"-procs", "1"}});  // of two workers one says for 100 ms what was before
     cluster.await_quorum();
     for (const milliseconds offset : {hours(1), hours(-1), hours(100)}) {
       cluster.set_clock(2, offset);

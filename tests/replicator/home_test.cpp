@@ -36,6 +36,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
   CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
   CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
+  CPPUNIT_TEST(what_is_lost_during_a_first_fill_is_remembered);
   CPPUNIT_TEST(the_floor_outlasts_a_start);
   CPPUNIT_TEST(what_is_owed_anew_is_not_paid_by_what_began_before);
   CPPUNIT_TEST(a_new_id_is_complete_by_nobodys_word);
@@ -225,6 +226,28 @@ class HomeTest : public CppUnit::TestFixture {
     });
     restart();
     CPPUNIT_ASSERT(home_->is_complete() && !home_->vouches());
+  }
+
+  // It was never complete, and has acknowledged something all the same: whoever fills it must not be taken
+  // for enough because it has lost nothing (sources_needed).
+  void what_is_lost_during_a_first_fill_is_remembered() {
+    open();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(!home_->is_complete() && !home_->has_forgotten());
+      CPPUNIT_ASSERT(home_->forgot_what_is_at(2).has_value());
+      CPPUNIT_ASSERT(!home_->is_complete() && home_->has_forgotten());
+      const Lsn noted = tail();  // each hello may say it again
+      CPPUNIT_ASSERT(home_->forgot_what_is_at(2).has_value());
+      CPPUNIT_ASSERT_EQUAL(noted, tail());
+      return 0;
+    });
+    restart();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(!home_->is_complete() && home_->has_forgotten());
+      CPPUNIT_ASSERT(home_->become_complete().has_value());
+      CPPUNIT_ASSERT(home_->is_complete() && !home_->has_forgotten());
+      return 0;
+    });
   }
 
   // What was purged by it once is a ghost in every life.

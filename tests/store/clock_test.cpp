@@ -79,6 +79,7 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_no_clock_takes_nobody_along);
   CPPUNIT_TEST(until_the_time_is_known_the_machines_clock_bounds);
   CPPUNIT_TEST(nothing_is_taken_from_beyond_the_end_of_time);
+  CPPUNIT_TEST(what_speaks_of_a_record_that_failed_is_not_noted);
   CPPUNIT_TEST(at_the_end_of_time_nothing_is_stamped);
   CPPUNIT_TEST(a_damaged_ceiling_is_told);
   CPPUNIT_TEST_SUITE_END();
@@ -323,6 +324,43 @@ class ClockTest : public CppUnit::TestFixture {
           beyond ? store::WriteResult::Outcome::kFailed : store::WriteResult::Outcome::kDone;
       CPPUNIT_ASSERT(commit_one(store, write).outcome == expected);
     }
+  }
+
+  void what_speaks_of_a_record_that_failed_is_not_noted() {
+    Engine engine;
+    engine.start();
+    set_clock(engine, 0);
+    store::Store store = engine.open_store();
+    store::Batch batch;
+    const auto add_note = [&](std::string_view name) {
+      store::Write note;
+      note.operation = store::Operation::kNote;
+      note.key = name;
+      note.value = "held";
+      batch.add(note);
+    };
+    add_note("before");
+    store::Write write;
+    write.key = "key";
+    write.version = {store::largest_believable_hlc(engine.state().append) + (1ULL << 40U), 7};
+    batch.add(write);
+    write.key = "other";
+    write.version = {1ULL << 40U, 7};
+    batch.add(write);
+    add_note("behind");
+    commit_all(store, batch);
+    using Outcome = store::WriteResult::Outcome;
+    CPPUNIT_ASSERT(batch.result(0).outcome == Outcome::kDone && batch.result(1).outcome == Outcome::kFailed);
+    CPPUNIT_ASSERT(batch.result(2).outcome == Outcome::kDone && batch.result(3).outcome == Outcome::kFailed);
+    const auto noted = [&](std::string_view name) {
+      return in_turn(store, [&] { return std::string(store.note(name).value().value); });
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("held"), noted("before"));
+    CPPUNIT_ASSERT_EQUAL(std::string(), noted("behind"));
+    batch.clear();
+    add_note("behind");  // what the batch was filled with before is over
+    commit_all(store, batch);
+    CPPUNIT_ASSERT_EQUAL(std::string("held"), noted("behind"));
   }
 
   void at_the_end_of_time_nothing_is_stamped() {

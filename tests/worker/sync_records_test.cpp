@@ -53,6 +53,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_a_newcomer_stamped_too_low_is_a_conflict);
   CPPUNIT_TEST(what_somebody_long_away_stamped_too_low_is_a_conflict);
   CPPUNIT_TEST(a_clock_a_century_ahead_is_none);
+  CPPUNIT_TEST(what_the_log_does_not_believe_any_more_is_not_passed);
   CPPUNIT_TEST(the_largest_record_fits);
   CPPUNIT_TEST_SUITE_END();
 
@@ -365,6 +366,41 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "newer"), 5));
     CPPUNIT_ASSERT_EQUAL(std::string("newer"), get(node, "k"));
     CPPUNIT_ASSERT(node.state().append.last_hlc.load() < hlc_now() + kCentury);
+  }
+
+  // It was believed when it came, and waited for room; until there was some, this node's clock was set back.
+  void what_the_log_does_not_believe_any_more_is_not_passed() {
+    const BoardNode node;
+    shared::AppendLock& append = node.state().append;
+    const std::uint64_t offset = append.clock_offset.load();
+    constexpr std::uint64_t kDay = 86'400'000ULL << store::kHlcCounterBits;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    const auto refused_behind_its_back = [&](std::string_view kind, const std::string& message) {
+      // As a checkpointer that is behind does.
+      append.paced_until_ns.store(~std::uint64_t{0});
+      peer.send(kind, message);
+      const bool waits = peer.raw().silent_for(kPause);
+      append.clock_offset.store(offset - kDay);
+      append.paced_until_ns.store(0);
+      assert_reply(Reply::kCannotWrite, peer.receive());
+      append.clock_offset.store(offset);
+      return waits;
+    };
+    const std::uint64_t hlc = store::largest_believable_hlc(append) - kDay / 2;
+    cluster::BatchWriter pushed(0);
+    pushed.add({store::Operation::kSet, 0, {hlc, 7}, "pushed", "v"});
+    (void)peer.begin(0);
+    CPPUNIT_ASSERT(refused_behind_its_back(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc}})));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, position_of(node, peer.id()).lsn);
+    // And the stream begins anew before it goes on.
+    assert_reply(Reply::kGap, peer.ask(cluster::kBatch, peer.batch_message(10, 20, {})));
+    CPPUNIT_ASSERT(refused_behind_its_back(cluster::kPush, pushed.finish_push()));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "k"));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "pushed"));
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", hlc}});
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "k"));
   }
 
   void the_largest_record_fits() {

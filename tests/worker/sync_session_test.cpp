@@ -31,6 +31,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(callers_are_refused_by_name);
   CPPUNIT_TEST(a_copy_does_not_take_the_place_of_a_silent_node);
   CPPUNIT_TEST(who_is_forgotten_while_connected_is_refused);
+  CPPUNIT_TEST(who_is_forgotten_during_the_hello_is_refused);
   CPPUNIT_TEST(nobody_is_forgotten_who_was_never_heard_of);
   CPPUNIT_TEST(nothing_goes_before_hello);
   CPPUNIT_TEST(the_key_is_needed_in_every_mode);
@@ -166,6 +167,22 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
     assert_reply(Reply::kOk, other.ask(cluster::kPush, push));  // who was not goes on
     CPPUNIT_ASSERT_EQUAL(std::string("pushed"), get(node, "k"));
+  }
+
+  // Its hello was judged by the set from before, and what says that there is another one was there already
+  // when the hello was remembered.
+  void who_is_forgotten_during_the_hello_is_refused() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.forget(peer.id()));
+    node.board().members_digest.store(members.digest());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    node.write_note(cluster::kMembersNote, members.encode());
+    assert_reply(Reply::kForgotten,
+                 peer.ask(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc_now()}})));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "k"));
   }
 
   void nobody_is_forgotten_who_was_never_heard_of() {
