@@ -103,6 +103,7 @@ class Replicator final : private PeerOwner {
   void publish_members();
   void publish_quorum();
   void find_completeness();
+  void look_at_damage();
   [[nodiscard]] bool has_all_there_is(std::uint32_t needed) const;
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;

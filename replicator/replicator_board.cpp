@@ -129,6 +129,8 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
 /// repair with one of each majority that can have acknowledged without this node tells.
 void Replicator::find_completeness() {
   if (home_.is_complete()) return filled_from_.clear();
+  shared::State& state = context_->region.state();
+  if (state.recount_after.load(std::memory_order_acquire) != 0) return;
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   // Before that, this node may not know of all who were there.
   if (!home_.is_open() || needed == shared::kNotYetKnown) return;
@@ -138,7 +140,27 @@ void Replicator::find_completeness() {
     return each.second && set.find(each.first) != nullptr;
   });
   const std::size_t enough = sources_needed(set.members().size(), has_lost);
-  if (static_cast<std::size_t>(sources) >= enough || has_all_there_is(needed)) (void)home_.become_complete();
+  if (static_cast<std::size_t>(sources) < enough && !has_all_there_is(needed)) return;
+  if (!home_.become_complete()) return;
+  std::uint32_t healed = shared::kDamageNoted;
+  state.base_damage.compare_exchange_strong(healed, shared::kNoDamage);
+}
+
+/// A base that lost records makes this node one that has forgotten something: what it does not find means
+/// nothing until it was repaired with one of each majority, from now on. Once that is on disk the base may
+/// take what it has for all there is. Alone there is nobody to bring anything back: there the count stays,
+/// for it is all that tells.
+void Replicator::look_at_damage() {
+  shared::State& state = context_->region.state();
+  if (state.base_damage.load(std::memory_order_acquire) != shared::kDamageFound) return;
+  if (home_.members().members().size() < 2 || !home_.become_incomplete()) return;
+  filled_from_.clear();
+  repairs_->begin_anew();
+  state.base_damage.store(shared::kDamageNoted, std::memory_order_release);
+  const Lsn noted = state.marks.tail.load(std::memory_order_acquire);
+  Lsn none = 0;
+  state.recount_after.compare_exchange_strong(none, noted);
+  context_->region.ask_for_checkpoint(noted);
 }
 
 /// Where too few are complete, all that there is was written at those that are there: whoever has been
