@@ -99,6 +99,7 @@ class Replicator final : private PeerOwner {
   void publish_members();
   void publish_quorum();
   void find_completeness();
+  void look_at_damage();
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
   [[nodiscard]] Status conflicts(const Peer& peer, const Parcel& parcel,

@@ -129,6 +129,8 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
 /// repair with one of each majority that can have acknowledged without this node tells.
 void Replicator::find_completeness() {
   if (home_.is_complete()) return filled_from_.clear();
+  shared::State& state = context_->region.state();
+  if (state.recount_after.load(std::memory_order_acquire) != 0) return;
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   // Before that, this node may not know of all who were there.
   if (!home_.is_open() || needed == shared::kNotYetKnown) return;
@@ -150,7 +152,26 @@ void Replicator::find_completeness() {
                                  .sources = static_cast<std::size_t>(sources),
                                  .has_lost = !set.forgotten().empty() || home_.has_forgotten(),
                                  .has_waited = now_ms_ >= started_ms_ + kBirthPatienceMs});
-  if (filled) (void)home_.become_complete();
+  if (!filled || !home_.become_complete()) return;
+  std::uint32_t healed = shared::kDamageNoted;
+  state.base_damage.compare_exchange_strong(healed, shared::kNoDamage);
+}
+
+/// A base that lost records makes this node one that has forgotten something: what it does not find means
+/// nothing until it was repaired with one of each majority, from now on. Once that is on disk the base may
+/// take what it has for all there is. Alone there is nobody to bring anything back: there the count stays,
+/// for it is all that tells.
+void Replicator::look_at_damage() {
+  shared::State& state = context_->region.state();
+  if (state.base_damage.load(std::memory_order_acquire) != shared::kDamageFound) return;
+  if (home_.members().members().size() < 2 || !home_.become_incomplete()) return;
+  filled_from_.clear();
+  repairs_->begin_anew();
+  state.base_damage.store(shared::kDamageNoted, std::memory_order_release);
+  const Lsn noted = state.marks.tail.load(std::memory_order_acquire);
+  Lsn none = 0;
+  state.recount_after.compare_exchange_strong(none, noted);
+  context_->region.ask_for_checkpoint(noted);
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a

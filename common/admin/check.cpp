@@ -105,6 +105,7 @@ Status count_records(const store::Base& base, const store::BaseMeta& meta, Count
     return true;
   };
   const auto damaged = [&](std::string_view stored_key, const Error& error) {
+    if (stored_key.empty()) return true;  // their number is compared below
     report.problem("key " + quoted_key(stored_key) + ": " + error.message);
     return report.problems() < kMostProblems;
   };

@@ -100,4 +100,10 @@ struct AbortTransaction {
 };
 using TransactionHandle = std::unique_ptr<MDB_txn, AbortTransaction>;
 
+/// Of a read transaction: of a write transaction LMDB frees it at its end.
+struct CloseCursor {
+  void operator()(MDB_cursor* cursor) const { ::mdb_cursor_close(cursor); }
+};
+using CursorHandle = std::unique_ptr<MDB_cursor, CloseCursor>;
+
 }  // namespace minivault::store::base

@@ -5,6 +5,7 @@
 #include "common/core/assert.h"
 #include "common/core/key_text.h"
 #include "common/core/log.h"
+#include "common/store/base_count.h"
 #include "common/store/base_format.h"
 #include "common/store/base_impl.h"
 
@@ -96,8 +97,8 @@ class TableWriter {
     const auto stored = base::decode_record(table_, key.bytes(), bytes);
     if (!stored || !base::checksum_holds(key.bytes(), bytes)) {
       log_line(LogLevel::kWarning, "damaged record replaced", {{"key", shown_key(key.bytes())}});
-      BaseRecord damaged = stored ? stored->record : BaseRecord{};
-      damaged.version = {};
+      BaseRecord damaged;
+      damaged.operation = base::operation_of(key.bytes(), bytes);
       return damaged;
     }
     if (!key.beside_value().empty() && stored->key != key.beside_value()) {
@@ -170,6 +171,16 @@ Result<std::string> Base::Transaction::sweep(std::string_view from, std::size_t 
   impl_->meta.tombstones -=
       std::min(removed, impl_->meta.tombstones);  // count(): damage may have left too few
   return next;
+}
+
+Status Base::Transaction::recount() {
+  MV_ASSERT(impl_->transaction != nullptr);
+  if (!impl_->state) return impl_->state;
+  const auto found = base::count_kinds(*impl_->environment, impl_->transaction.get());
+  if (!found) return impl_->state = tl::unexpected(found.error());
+  impl_->meta.keys = found->keys;
+  impl_->meta.tombstones = found->tombstones;
+  return {};
 }
 
 BaseMeta& Base::Transaction::meta() {

@@ -131,6 +131,7 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
 /// (REPLICATION.md rule 5): records up to this are ghosts, 0: none is.
 std::uint64_t LogWriter::ghost_floor() const {
   if (state_.cluster.complete.load(std::memory_order_acquire) == 0) return 0;
+  if (state_.base_damage.load(std::memory_order_acquire) != shared::kNoDamage) return 0;
   const std::uint64_t floor = state_.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
   return floor == kEverything ? 0 : floor;
 }

@@ -10,6 +10,8 @@
 
 #include "common/store/ring.h"
 #include "tests/archive/support.h"
+#include "tests/support/base_pages.h"
+#include "tests/support/http.h"
 #include "tests/support/seed.h"
 #include "tests/support/wait.h"
 
@@ -26,6 +28,7 @@ class CheckTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_crashed_and_damaged_log);
   CPPUNIT_TEST(test_damage_that_no_later_record_speaks_for);
   CPPUNIT_TEST(test_flipped_value_in_the_base);
+  CPPUNIT_TEST(test_records_hidden_by_a_damaged_page);
   CPPUNIT_TEST(test_flipped_anything_in_the_base);
   CPPUNIT_TEST(test_files_that_do_not_belong_together);
   CPPUNIT_TEST(test_what_is_no_file);
@@ -198,6 +201,41 @@ class CheckTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT(!fs::exists(node.directory().file("b")) &&
                    !fs::exists(node.directory().file("b.partial")));
+  }
+
+  static void assert_no_copy(const std::string& from, const std::string& file, const std::string& because) {
+    assert_fails(command({"dump", from}), 1, because);
+    assert_fails(command({"backup", from, file}), 1, because);
+    CPPUNIT_ASSERT(!fs::exists(file) && !fs::exists(file + ".partial"));
+  }
+
+  /// Nothing that was made from a base which lost some is taken for all of it.
+  void test_records_hidden_by_a_damaged_page() {
+    Node node;
+    fill(node, 1'000);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    BasePages pages(node.data() + "/base.mdb");
+    const auto hidden = pages.hide(8);
+    pages.store();
+    const Finished done = check(node.data());
+    assert_fails(done, 1, "says that it holds 1,000 keys");
+    CPPUNIT_ASSERT_MESSAGE(done.out, done.out.find("992 keys") != std::string::npos);
+    const std::string file = node.directory().file("b");
+    assert_no_copy(node.data(), file, "992 records are there of 1000");
+    node.start();
+    CPPUNIT_ASSERT(http(node.port(), http_request("GET", "/health")).body.find("\"status\":\"healthy\"") !=
+                   std::string::npos);
+    assert_no_copy(node.address(), file, "");
+    const HttpResponse health = http(node.port(), http_request("GET", "/health"));
+    CPPUNIT_ASSERT_MESSAGE(health.body, health.body.find("\"status\":\"degraded\"") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(health.body, health.body.find("restore a backup") != std::string::npos);
+    CPPUNIT_ASSERT(http(node.port(), http_request("GET", "/metrics")).body.find("minivault_base_damaged 1") !=
+                   std::string::npos);
+    // Alone there is nobody to heal it: what it says of itself stays, and so does what tells of the loss.
+    client::Connection connection = connect(node);
+    set(connection, hidden[0], "back");
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    assert_fails(check(node.data()), 1, "says that it holds 1,001 keys");
   }
 
   /// LMDB trusts its pages; check must come to an end and say something true whatever is in them.

@@ -15,6 +15,7 @@
 #include "common/store/base_format.h"
 #include "common/store/base_pages.h"
 #include "tests/store/base_support.h"
+#include "tests/support/base_pages.h"
 #include "tests/support/seed.h"
 
 namespace minivault::store {
@@ -39,6 +40,10 @@ class BaseDamageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_every_flipped_byte_of_a_record_is_found);
   CPPUNIT_TEST(test_offline_reading_leaves_no_trace);
   CPPUNIT_TEST(test_hash_collision);
+  CPPUNIT_TEST(test_hidden_records_are_missed);
+  CPPUNIT_TEST(test_a_page_in_another_s_place_is_found);
+  CPPUNIT_TEST(test_writes_over_hidden_records_do_no_harm);
+  CPPUNIT_TEST(test_a_damaged_operation_is_counted_as_what_it_was);
   CPPUNIT_TEST_SUITE_END();
 
   static void make_base(const std::string& directory, unsigned keys) {
@@ -378,6 +383,99 @@ class BaseDamageTest : public CppUnit::TestFixture {
       assert_corrupt(transaction.commit(), "same hash");
     }
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, must(must(base.snapshot()).meta()).keys);
+  }
+
+  /// Keys that vanish from lookups without an error.
+  void test_hidden_records_are_missed() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 1'000);
+    must(must(Base::open_offline(directory.path()).value().snapshot()).prove_whole());
+    test::BasePages pages(base_file(directory));
+    const auto hidden = pages.hide(8);
+    pages.store();
+    const auto base = must(Base::open_offline(directory.path()));
+    const auto snapshot = must(base.snapshot());
+    for (const std::string& key : hidden) CPPUNIT_ASSERT(!must(snapshot.get(key)).has_value());
+    assert_corrupt(snapshot.prove_whole(), "992 records are there of 1000");
+    const auto any = [](std::string_view, const BaseRecord&) { return true; };
+    assert_corrupt(snapshot.scan("", any), "992 records are there of 1000");
+    unsigned told = 0;
+    must(snapshot.scan("", any,
+                       [&](std::string_view key, const Error&) { return key.empty() && ++told == 1; }));
+    CPPUNIT_ASSERT_EQUAL(1U, told);
+    must(snapshot.scan("", [](std::string_view, const BaseRecord&) { return false; }));
+    must(snapshot.scan("key 9", any));
+  }
+
+  /// Where each leaf has as many keys as the next, their number tells nothing.
+  void test_a_page_in_another_s_place_is_found() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 1'000);
+    test::BasePages pages(base_file(directory));
+    const std::uint64_t root = pages.root("data");
+    CPPUNIT_ASSERT(!pages.is_leaf(root));
+    const auto nodes = pages.nodes(root);
+    pages.put(nodes[2], static_cast<std::uint16_t>(pages.child(nodes[1])));
+    pages.store();
+    const auto base = must(Base::open_offline(directory.path()));
+    assert_corrupt(must(base.snapshot()).prove_whole(), "out of order");
+  }
+
+  /// What the peers bring back finds its place, beside everything else; then the base counts as whole again.
+  void test_writes_over_hidden_records_do_no_harm() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 1'000);
+    test::BasePages pages(base_file(directory));
+    const auto hidden = pages.hide(8);
+    pages.store();
+    auto base = must(Base::open_writer(directory.path(), kMapBytes));
+    {
+      auto transaction = must(base.begin());
+      must(transaction.recount());
+      must(transaction.commit());
+    }
+    must(must(base.snapshot()).prove_whole());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{992}, must(must(base.snapshot()).meta()).keys);
+    {
+      auto transaction = must(base.begin());
+      for (const std::string& key : hidden) must(transaction.apply(key, set(1, "back"), true));
+      for (unsigned i = 0; i < 500; ++i) {
+        must(transaction.apply("key 5" + std::to_string(i), set(2, std::string(200, 'n')), true));
+        must(transaction.apply("key 6" + std::to_string(i), tombstone(2), i % 2 == 0));
+      }
+      must(transaction.commit());
+    }
+    const auto snapshot = must(base.snapshot());
+    must(snapshot.scan("", [](std::string_view, const BaseRecord&) { return true; }));
+    for (const std::string& key : hidden) CPPUNIT_ASSERT(must(snapshot.get(key)).has_value());
+  }
+
+  void test_a_damaged_operation_is_counted_as_what_it_was() {
+    for (const char damage : {'\1', '\2', '\3', '\177'}) {
+      const TemporaryDirectory directory;
+      {
+        auto base = must(Base::open_writer(directory.path(), kMapBytes));
+        auto transaction = must(base.begin());
+        must(transaction.apply("k", set(1, "v"), true));
+        must(transaction.apply("t", tombstone(1), true));
+        must(transaction.commit());
+      }
+      for (const auto& [name, record] : {std::pair("k", set(1, "v")), std::pair("t", tombstone(1))}) {
+        const base::StoredKey key(name, 0);
+        std::string bytes(base::record_bytes(key, record), '\0');
+        base::encode_record(key, record, bytes.data());
+        bytes[16] = damage;
+        raw_put(base_file(directory), "data", name, bytes);
+      }
+      auto base = must(Base::open_writer(directory.path(), kMapBytes));
+      auto transaction = must(base.begin());
+      must(transaction.recount());
+      CPPUNIT_ASSERT(transaction.meta().keys == 1 && transaction.meta().tombstones == 1);
+      must(transaction.apply("k", tombstone(2), true));
+      CPPUNIT_ASSERT(transaction.meta().keys == 0 && transaction.meta().tombstones == 2);
+      must(transaction.apply("t", set(2, "v"), true));
+      CPPUNIT_ASSERT(transaction.meta().keys == 1 && transaction.meta().tombstones == 1);
+    }
   }
 };
 

@@ -49,6 +49,7 @@ class TombstoneTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_was_deleted_long_ago_is_not_taken);
   CPPUNIT_TEST(a_floor_that_passes_a_judged_record);
   CPPUNIT_TEST(whoever_is_being_filled_takes_all);
+  CPPUNIT_TEST(whoever_found_its_base_damaged_takes_all);
   CPPUNIT_TEST(whoever_is_alone_takes_all);
   CPPUNIT_TEST_SUITE_END();
 
@@ -221,6 +222,17 @@ class TombstoneTest : public CppUnit::TestFixture {
     engine.state().cluster.complete.store(0);
     store::Store store = engine.open_store();
     engine.move_to_base();
+    CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
+  }
+
+  void whoever_found_its_base_damaged_takes_all() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 10);
+    set_floor(engine, after + kHour);
+    await_tombstones(engine, 0);
+    engine.state().base_damage.store(shared::kDamageFound);
+    store::Store store = engine.open_store();
+    move_to_base(engine);
     CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
   }
 

@@ -39,6 +39,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_malformed_is_named_and_does_nothing);
   CPPUNIT_TEST(a_pulse_tells_what_is_held);
   CPPUNIT_TEST(whoever_is_being_filled_compares_without_a_floor);
+  CPPUNIT_TEST(whoever_found_damage_compares_without_a_floor);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -326,6 +327,16 @@ class SyncSessionTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(complete, reply->complete);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{complete ? 4711U : 0U}, reply->floor_hlc);
     }
+  }
+
+  void whoever_found_damage_compares_without_a_floor() {
+    const BoardNode node;
+    node.state().limits.tombstone_floor_hlc.store(4711);
+    node.state().base_damage.store(shared::kDamageFound);
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    const auto reply = cluster::decode_compare_reply(peer.ask(cluster::kCompare, ""));
+    CPPUNIT_ASSERT(reply && !reply->complete && reply->floor_hlc == 0);
   }
 
   void a_pulse_tells_what_is_held() {
