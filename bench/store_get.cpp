@@ -107,7 +107,6 @@ void measure_walk(Bench& bench, Engine& engine, const Data& data, const std::str
 template <typename Engine>
 void measure(Bench& bench, Engine& engine, const Data& data, const std::string& suffix) {
   measure_walk(bench, engine, data, "uniform" + suffix, walk_of(load::Distribution::kUniform, data));
-  if (!data.from_base) return;
   measure_walk(bench, engine, data, "Zipf 0.99" + suffix, walk_of(load::Distribution::kZipf, data));
 }
 

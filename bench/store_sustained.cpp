@@ -39,8 +39,14 @@ Course write_for(Engine& engine, std::size_t batch, double seconds, double windo
   Course course;
   const double began = Cost::now(0).wall_ns;
   double window_began = began;
+  double now = began;
   std::uint64_t in_window = 0;
-  for (double now = began; now - began < seconds * 1e9;) {
+  const auto close_window = [&] {
+    course.window_rates.push_back(static_cast<double>(in_window) * 1e6 / (now - window_began));
+    window_began = now;
+    in_window = 0;
+  };
+  while (now - began < seconds * 1e9) {
     for (Key& key : keys) key = Key(choice.next());
     const double before = Cost::now(0).wall_ns;
     engine.put(keys, value);
@@ -49,11 +55,10 @@ Course write_for(Engine& engine, std::size_t batch, double seconds, double windo
     course.largest_backlog = std::max(course.largest_backlog, backlog_of(engine));
     course.operations += batch;
     in_window += batch;
-    if (now - window_began < window_seconds * 1e9) continue;
-    course.window_rates.push_back(static_cast<double>(in_window) * 1e6 / (now - window_began));
-    window_began = now;
-    in_window = 0;
+    if (now - window_began >= window_seconds * 1e9) close_window();
   }
+  // Each ends a batch late, so the last one is a little short.
+  if (now - window_began >= window_seconds * 1e9 / 2) close_window();
   return course;
 }
 

@@ -181,30 +181,8 @@ Status Home::catch_up(std::uint64_t hlc) {
 }
 
 Status Home::merge(const cluster::MemberSet& other, NodeId teller) {
-  const bool all = is_new() || is_old(teller);
-  cluster::MemberSet next = members_;
-  if (!next.merge(all ? other : members_.without_newcomers(other))) return {};
-  return store_members(std::move(next));
-}
-
-OldSet Home::old_set() const {
-  if (is_new()) return OldSet::kNone;
-  const std::vector<cluster::Member>& old = agreed_.members();
-  const bool whole = std::all_of(old.begin(), old.end(), [this](const cluster::Member& member) {
-    return members_.find(member.id) != nullptr;
-  });
-  return whole ? OldSet::kWhole : OldSet::kParted;
-}
-
-bool Home::is_changing() const {
-  const std::vector<cluster::Member>& members = members_.members();
-  return std::any_of(members.begin(), members.end(), [this](const cluster::Member& member) {
-    return !is_old(member.id) && !(member.id == id_ && is_new());
-  });
-}
-
-std::uint64_t Home::agreed_version() const {
-  return is_new() ? 0 : agreed_.version();
+  cluster::MemberSet next = memory().merged(other, teller);
+  return next == members_ ? Status() : store_members(std::move(next));
 }
 
 Status Home::agree() {

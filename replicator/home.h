@@ -8,7 +8,7 @@
 #include "common/cluster/message.h"
 #include "common/process/roles.h"
 #include "common/store/store.h"
-#include "replicator/accord.h"
+#include "replicator/roster.h"
 
 namespace minivault::replicator {
 
@@ -50,9 +50,7 @@ class Home {
   /// late must not stamp below what all others take for settled. Does nothing for less than a second, nor for
   /// what is no clock (node_clock.h).
   [[nodiscard]] Status catch_up(std::uint64_t hlc);
-  /// Takes over what `teller` says of the set: all of it where it is one of those who agreed, or this node
-  /// is new itself; else nobody comes in by it. Any two majorities of consecutive sets share a node, if sets
-  /// grow one by one.
+  /// Takes over what `teller` says of the set (Memory::merged).
   [[nodiscard]] Status merge(const cluster::MemberSet& other, NodeId teller);
   [[nodiscard]] Status introduce(NodeId id, const std::string& address, std::uint64_t largest_value = 0);
   /// What a member says of itself now. Does nothing for others.
@@ -61,13 +59,9 @@ class Home {
   /// started since they were.
   [[nodiscard]] std::uint64_t largest_value() const;
   [[nodiscard]] Status forget(NodeId id);
-  /// What there was before members().
-  [[nodiscard]] OldSet old_set() const;
-  [[nodiscard]] bool is_old(NodeId id) const { return agreed_.find(id) != nullptr; }
-  /// Somebody has come in since agree() was called.
-  [[nodiscard]] bool is_changing() const;
-  /// Of the set that was agreed on last; 0: none was.
-  [[nodiscard]] std::uint64_t agreed_version() const;
+  [[nodiscard]] Memory memory() const { return {id_, members_, agreed_}; }
+  [[nodiscard]] bool is_changing() const { return memory().is_changing(); }
+  [[nodiscard]] std::uint64_t agreed_version() const { return memory().agreed_version(); }
   /// members() is agreed on (accord.h): somebody else may come in.
   [[nodiscard]] Status agree();
 
@@ -117,8 +111,6 @@ class Home {
   [[nodiscard]] Status note_away(const cluster::Away& away);
 
  private:
-  /// Has never agreed with anybody.
-  [[nodiscard]] bool is_new() const { return agreed_.members().size() <= 1; }
   [[nodiscard]] Status draw_epoch();
   [[nodiscard]] Status read_agreed();
   [[nodiscard]] Status read_floor();

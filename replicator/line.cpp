@@ -2,11 +2,9 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "common/core/clock.h"
 #include "common/protocol/binary.h"
 
 namespace minivault::replicator {
@@ -20,17 +18,14 @@ constexpr int kReadsARun = 16;
 
 void Line::dial(const std::string& address) {
   close();
-  lookup_.emplace(address);
+  dialer_.emplace(*poller_, address);
   state_ = State::kDialling;
 }
 
 void Line::close() {
   // A process forked meanwhile may still have a copy of the socket, which would stay among the watched.
-  if (fd() >= 0) poller_->forget(fd());
-  lookup_.reset();
-  places_.clear();
-  connecting_.reset();
-  connected_or_failed_ = false;
+  if (connection_) poller_->forget(fd());
+  dialer_.reset();
   connection_.reset();
   answer_bytes_ = 0;
   state_ = State::kClosed;
@@ -38,44 +33,19 @@ void Line::close() {
 
 void Line::note(const net::Event& event) {
   if (connection_) return connection_->note(event);
-  connected_or_failed_ = connected_or_failed_ || event.writable;
+  if (dialer_) dialer_->note(event);
 }
 
 Status Line::run(const Answered& answered) {
-  if (lookup_) {
-    auto found = lookup_->result();
-    if (!found) return {};
-    lookup_.reset();
-    if (!*found) return tl::unexpected(found->error());
-    places_ = std::move(**found);
-    std::reverse(places_.begin(), places_.end());
-    return connect_next();
-  }
-  if (connecting_ && connected_or_failed_) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    ::getsockopt(connecting_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) {
-      if (!places_.empty()) return connect_next();
-      return fail(Code::kUnavailable, std::strerror(error));
-    }
-    connection_ = std::make_unique<net::Connection>(std::move(connecting_), *pool_);
+  if (dialer_) {
+    Result<UniqueFd> socket = dialer_->run(monotonic_ms());
+    if (!socket) return tl::unexpected(socket.error());
+    if (!*socket) return {};
+    dialer_.reset();
+    connection_ = std::make_unique<net::Connection>(std::move(*socket), *pool_);
     state_ = State::kOpen;
   }
   return connection_ ? take_answers(answered) : Status();
-}
-
-Status Line::connect_next() {
-  Result<UniqueFd> socket = fail(Code::kUnavailable, "no address");
-  while (!socket && !places_.empty()) {
-    socket = net::begin_connect(places_.back());
-    places_.pop_back();
-  }
-  if (!socket) return tl::unexpected(socket.error());
-  if (connecting_) poller_->forget(connecting_.get());
-  connecting_ = std::move(*socket);
-  connected_or_failed_ = false;
-  return poller_->watch_stream(connecting_.get());
 }
 
 Status Line::take_answers(const Answered& answered) {

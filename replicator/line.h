@@ -9,7 +9,7 @@
 
 #include "common/core/error.h"
 #include "common/net/connection.h"
-#include "common/net/name_lookup.h"
+#include "common/net/dialer.h"
 #include "common/net/poller.h"
 
 namespace minivault::replicator {
@@ -28,7 +28,7 @@ class Line {
   ~Line() { close(); }
 
   [[nodiscard]] State state() const { return state_; }
-  [[nodiscard]] int fd() const { return connection_ ? connection_->fd() : connecting_.get(); }
+  [[nodiscard]] int fd() const { return connection_ ? connection_->fd() : dialer_ ? dialer_->fd() : -1; }
   /// Becomes kDialling.
   void dial(const std::string& address);
   void close();
@@ -48,19 +48,15 @@ class Line {
   /// More was received than one run() takes up, or could be sent than one flush() does.
   [[nodiscard]] bool has_more() const;
   /// An address is being looked up: no event will tell of its end.
-  [[nodiscard]] bool waits_for_name() const { return lookup_.has_value(); }
+  [[nodiscard]] bool waits_for_name() const { return dialer_ && dialer_->waits_for_name(); }
 
  private:
-  [[nodiscard]] Status connect_next();
   [[nodiscard]] Status take_answers(const Answered& answered);
 
   net::Poller* poller_;
   net::BlockPool* pool_;
   State state_ = State::kClosed;
-  std::optional<net::NameLookup> lookup_;
-  net::NameLookup::Places places_;  ///< that were not tried yet, the next one last
-  UniqueFd connecting_;
-  bool connected_or_failed_ = false;
+  std::optional<net::Dialer> dialer_;
   std::unique_ptr<net::Connection> connection_;
   std::size_t answer_bytes_ = 0;  ///< of the answer that is arriving, as far as it claims
 };

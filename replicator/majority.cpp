@@ -18,6 +18,19 @@ cluster::Lsn quorum_of(std::vector<cluster::Lsn> acked, std::size_t needed) {
   return *place;
 }
 
+bool is_filled(const Filling& filling) {
+  if (filling.sources >= sources_needed(filling.members, filling.has_lost)) return true;
+  std::size_t held = 1;
+  bool any_complete = false;
+  for (const Source& other : filling.others) {
+    any_complete = any_complete || other.is_complete;
+    if (other.is_streaming && other.gave_all) ++held;
+  }
+  if (held <= filling.needed) return false;
+  if (any_complete) return held == filling.members;
+  return held == filling.others.size() + 1 || filling.has_waited;
+}
+
 namespace {
 
 cluster::Position position_in(std::span<const cluster::Held> held, cluster::NodeId origin) {

@@ -21,6 +21,30 @@ namespace minivault::replicator {
   return enough == 0 ? 1 : enough;
 }
 
+/// Another node that is called, for whoever is not complete.
+struct Source {
+  bool is_streaming = false;
+  bool is_complete = false;  ///< a member, and that by its last word, wherever it is now
+  bool gave_all = false;     ///< it was repaired with, and nothing is owed to it since
+};
+
+/// Whoever is not complete, once it knows how many are needed. A word about "complete": whoever is may have
+/// debts, but has forgotten nothing.
+struct Filling {
+  std::span<const Source> others;  ///< all that are called but this node itself
+  std::size_t members = 0;
+  std::size_t needed = 0;   ///< of others, for a quorum
+  std::size_t sources = 0;  ///< complete members that it was repaired with
+  bool has_lost = false;    ///< see sources_needed()
+  bool has_waited = false;  ///< for those who have not come yet
+};
+
+/// It lacks nothing that was acknowledged without it. Where too few are complete, all that there is was
+/// written at those that are there: whoever has been repaired with all of them lacks nothing, and, where
+/// nobody is complete, with a majority after a while. What they take meanwhile their streams bring; a stream
+/// that jumps leaves a debt.
+[[nodiscard]] bool is_filled(const Filling& filling);
+
 /// What one member says that it holds of everyone's streams.
 struct Holdings {
   cluster::NodeId member = 0;

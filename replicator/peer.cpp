@@ -46,6 +46,8 @@ std::string_view reason_of(PeerOwner::Objection objection) {
       return "another live node has this node's id: give one of them a new one (minivault new-id)";
     case PeerOwner::Objection::kKnownElsewhere:
       return "the node is already called at another address";
+    case PeerOwner::Objection::kExpectedElsewhere:
+      return "the node must answer at its public-url first: a member that is away has that address";
     case PeerOwner::Objection::kForgotten:
       return "the node was removed from the cluster";
     case PeerOwner::Objection::kChanging:

@@ -22,7 +22,16 @@ class Peer;
 class PeerOwner {
  public:
   /// Why the node that answers is not streamed to; kNone: it is.
-  enum class Objection { kNone, kItself, kIdTaken, kKnownElsewhere, kForgotten, kChanging, kNotStored };
+  enum class Objection {
+    kNone,
+    kItself,
+    kIdTaken,
+    kKnownElsewhere,
+    kExpectedElsewhere,
+    kForgotten,
+    kChanging,
+    kNotStored
+  };
 
   /// A node said who it is, at an address that this node called.
   [[nodiscard]] virtual Objection met(Peer& peer, const cluster::HelloReply& hello) = 0;

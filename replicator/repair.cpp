@@ -67,6 +67,7 @@ cluster::Hello hello_to_peer(const RepairTask& task) {
   cluster::Hello hello = hello_here();
   hello.id = task.id;
   hello.epoch = task.epoch;
+  hello.previous_epoch = task.previous_epoch;
   hello.address = task.public_url;
   return hello;
 }

@@ -17,6 +17,7 @@ namespace minivault::replicator {
 struct RepairTask {
   cluster::NodeId id = 0;  ///< this node's
   std::uint64_t epoch = 0;
+  std::uint64_t previous_epoch = 0;  ///< as in its hello: one after another start is no copy's
   std::string public_url;
   client::Address here;
   client::Address peer;

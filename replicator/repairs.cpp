@@ -74,6 +74,7 @@ void Repairs::start(const RepairPeer& peer, Account& account, Need need, std::ui
   RepairTask task;
   task.id = id_;
   task.epoch = board_.epoch.load(std::memory_order_acquire);
+  task.previous_epoch = board_.previous_epoch.load(std::memory_order_relaxed);
   task.public_url = config_.public_url;
   task.here = here_;
   task.peer = peer.address;

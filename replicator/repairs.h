@@ -51,6 +51,8 @@ class Repairs {
   /// The one under way is ended where it is with a node that was forgotten: it would go on bringing its
   /// records.
   void end_with_forgotten(const cluster::MemberSet& members);
+  /// The one under way began before this node knew that it has forgotten something: it does not count.
+  void begin_anew() { repair_.reset(); }
   /// When the last repair with it that ended well began; 0: none since this process did.
   [[nodiscard]] std::uint64_t last_began_ms(cluster::NodeId peer) const;
   [[nodiscard]] bool under_way(cluster::NodeId peer) const { return repair_ && peer_ == peer; }

@@ -140,6 +140,7 @@ void Replicator::look_around() {
   publish_floor();
   choose_clock();
   follow_clocks();
+  look_at_damage();
   find_completeness();
   vouch();
 }

@@ -23,6 +23,7 @@
 #include "replicator/peer.h"
 #include "replicator/repairs.h"
 #include "replicator/restamps.h"
+#include "replicator/roster.h"
 
 namespace minivault::replicator {
 
@@ -54,24 +55,19 @@ class Replicator final : private PeerOwner {
   // Who is there (replicator_members.cpp).
   void keep_peers();
   void forget_on_request();
-  [[nodiscard]] bool is_alias(const std::string& address) const;
   void drop_unwanted();
   Peer* add_peer(const std::string& address);
   [[nodiscard]] shared::PeerPlace* find_place(const std::string& address) const;
-  [[nodiscard]] bool is_wanted(const Peer& peer) const;
   [[nodiscard]] bool is_in_use(const shared::PeerPlace& place) const;
-  [[nodiscard]] bool is_configured(const Peer& peer) const;
-  [[nodiscard]] bool is_listed(NodeId id) const;
-  [[nodiscard]] bool is_stranger(const Peer& peer) const;
+  [[nodiscard]] Roster roster() const;
   [[nodiscard]] Peer* find(NodeId id) const;
   [[nodiscard]] NodeId id_of(const Peer& peer) const;
   void take_introductions();
-  [[nodiscard]] std::size_t configured() const;
+  [[nodiscard]] std::ptrdiff_t strangers() const;
   [[nodiscard]] Objection met(Peer& peer, const cluster::HelloReply& hello) override;
   Accord seek_accord();
   void tell_disagreement();
   [[nodiscard]] Objection take_in(Peer& peer, const cluster::HelloReply& hello);
-  [[nodiscard]] bool forget_replaced(const Peer& peer, const cluster::HelloReply& hello);
   void refused(Peer& peer, cluster::Reply reason) override;
   void id_is_taken(const Peer& peer);
 
@@ -103,7 +99,7 @@ class Replicator final : private PeerOwner {
   void publish_members();
   void publish_quorum();
   void find_completeness();
-  [[nodiscard]] bool has_all_there_is(std::uint32_t needed) const;
+  void look_at_damage();
   void repair();
   [[nodiscard]] std::uint64_t lead_of(const Peer& peer, std::span<const cluster::Held> own) const;
   [[nodiscard]] Status conflicts(const Peer& peer, const Parcel& parcel,
@@ -133,11 +129,6 @@ class Replicator final : private PeerOwner {
     std::int32_t pid;
   };
   std::vector<Predecessor> predecessors_;
-  /// A configured address of a member that is called at another one.
-  struct Alias {
-    std::string address;
-    NodeId id;
-  };
   std::vector<Alias> aliases_;
   /// While this node is incomplete: with whom it has been repaired since this process began, and whether that
   /// one was complete then.

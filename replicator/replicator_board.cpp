@@ -17,7 +17,7 @@ constexpr std::uint64_t kBirthPatienceMs = 10'000;
 }  // namespace
 
 void Replicator::publish_members() {
-  const std::size_t copies = cluster::copies_needed(configured(), home_.members().members().size());
+  const std::size_t copies = cluster::copies_needed(roster().configured(), home_.members().members().size());
   const Accord accord = seek_accord();
   const auto needed = accord.agreed ? static_cast<std::uint32_t>(copies - 1) : shared::kNotYetKnown;
   published_digest_ = home_.digest();
@@ -129,40 +129,49 @@ Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
 /// repair with one of each majority that can have acknowledged without this node tells.
 void Replicator::find_completeness() {
   if (home_.is_complete()) return filled_from_.clear();
+  shared::State& state = context_->region.state();
+  if (state.recount_after.load(std::memory_order_acquire) != 0) return;
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   // Before that, this node may not know of all who were there.
   if (!home_.is_open() || needed == shared::kNotYetKnown) return;
   const cluster::MemberSet& set = home_.members();
-  const bool has_lost = !set.forgotten().empty() || home_.has_forgotten();
   const auto sources = std::count_if(filled_from_.begin(), filled_from_.end(), [&](const auto& each) {
     return each.second && set.find(each.first) != nullptr;
   });
-  const std::size_t enough = sources_needed(set.members().size(), has_lost);
-  if (static_cast<std::size_t>(sources) >= enough || has_all_there_is(needed)) (void)home_.become_complete();
-}
-
-/// Where too few are complete, all that there is was written at those that are there: whoever has been
-/// repaired with all of them lacks nothing, and, where nobody is complete, with a majority after a while.
-/// What they take meanwhile their streams bring; a stream that jumps leaves a debt.
-bool Replicator::has_all_there_is(std::uint32_t needed) const {
-  std::set<NodeId> held{home_.id()};
-  bool all_listed = true;
-  bool none_complete = true;
+  std::vector<Source> others;
   for (const auto& peer : peers_) {
     if (peer->is_itself()) continue;
-    const bool is_there = peer->is_streaming();
-    // By its last word, wherever it is now: what it holds the others may not have.
-    const bool is_member = home_.members().find(peer->id()) != nullptr;
-    none_complete = none_complete && !(is_member && peer->is_complete());
-    if (is_there && filled_from_.contains(peer->id()) && home_.debt(peer->id()) == store::Version()) {
-      held.insert(peer->id());
-    } else {
-      all_listed = false;
-    }
+    const bool repaired = filled_from_.contains(peer->id());
+    others.push_back({.is_streaming = peer->is_streaming(),
+                      .is_complete = set.find(peer->id()) != nullptr && peer->is_complete(),
+                      .gave_all = repaired && home_.debt(peer->id()) == store::Version()});
   }
-  if (held.size() <= needed) return false;
-  if (!none_complete) return held.size() == home_.members().members().size();
-  return all_listed || now_ms_ >= started_ms_ + kBirthPatienceMs;
+  const bool filled = is_filled({.others = others,
+                                 .members = set.members().size(),
+                                 .needed = needed,
+                                 .sources = static_cast<std::size_t>(sources),
+                                 .has_lost = !set.forgotten().empty() || home_.has_forgotten(),
+                                 .has_waited = now_ms_ >= started_ms_ + kBirthPatienceMs});
+  if (!filled || !home_.become_complete()) return;
+  std::uint32_t healed = shared::kDamageNoted;
+  state.base_damage.compare_exchange_strong(healed, shared::kNoDamage);
+}
+
+/// A base that lost records makes this node one that has forgotten something: what it does not find means
+/// nothing until it was repaired with one of each majority, from now on. Once that is on disk the base may
+/// take what it has for all there is. Alone there is nobody to bring anything back: there the count stays,
+/// for it is all that tells.
+void Replicator::look_at_damage() {
+  shared::State& state = context_->region.state();
+  if (state.base_damage.load(std::memory_order_acquire) != shared::kDamageFound) return;
+  if (home_.members().members().size() < 2 || !home_.become_incomplete()) return;
+  filled_from_.clear();
+  repairs_->begin_anew();
+  state.base_damage.store(shared::kDamageNoted, std::memory_order_release);
+  const Lsn noted = state.marks.tail.load(std::memory_order_acquire);
+  Lsn none = 0;
+  state.recount_after.compare_exchange_strong(none, noted);
+  context_->region.ask_for_checkpoint(noted);
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a

@@ -27,7 +27,7 @@ constexpr std::uint64_t kAwayNoteMs = 12 * 3'600'000;
 
 void Replicator::publish_floor() {
   std::atomic<std::uint64_t>& floor = context_->region.state().limits.tombstone_floor_hlc;
-  if (configured() == 1 && home_.members().members().size() == 1) {
+  if (roster().configured() == 1 && home_.members().members().size() == 1) {
     floor.store(store::kEverything, std::memory_order_relaxed);
     return;
   }

@@ -10,8 +10,6 @@
 namespace minivault::replicator {
 namespace {
 
-/// A stranger that was dialled back and does not answer is dropped after so many tries.
-constexpr unsigned kStrangersTries = 3;
 /// A caller can make this node dial so many at once, whatever it says.
 constexpr std::ptrdiff_t kMostStrangers = 4;
 constexpr std::uint64_t kSayAgainMs = 60'000;
@@ -20,15 +18,27 @@ constexpr std::uint64_t kDisagreesForMs = 5'000;
 
 }  // namespace
 
-/// A node that has moved is found where it answers now, not where it did.
-Peer* Replicator::find(NodeId id) const {
-  Peer* found = nullptr;
+Roster Replicator::roster() const {
+  std::vector<Contact> contacts;
+  contacts.reserve(peers_.size());
   for (const auto& peer : peers_) {
-    if (id == 0 || peer->id() != id) continue;
-    if (peer->is_reachable()) return peer.get();
-    if (found == nullptr) found = peer.get();
+    contacts.push_back({.address = peer->address(),
+                        .id = peer->id(),
+                        .reachable = peer->is_reachable(),
+                        .is_itself = peer->is_itself(),
+                        .failures = peer->failures(),
+                        .recorded = peer->has_same_members(),
+                        .backs = peer->backs(),
+                        .agreed = peer->has_agreed(),
+                        .agreed_version = peer->agreed_version()});
   }
-  return found;
+  const Config& config = context_->config;
+  return {home_.memory(), {config.cluster_nodes, config.public_url, aliases_}, std::move(contacts)};
+}
+
+Peer* Replicator::find(NodeId id) const {
+  const std::size_t found = roster().find(id);
+  return found == SIZE_MAX ? nullptr : peers_[found].get();
 }
 
 /// As it said, or, of one that has not answered since this process began, as members are noted; 0: unknown.
@@ -47,35 +57,20 @@ void Replicator::forget_on_request() {
   board_->forget_requested.store(0, std::memory_order_release);
 }
 
-bool Replicator::is_alias(const std::string& address) const {
-  return std::any_of(aliases_.begin(), aliases_.end(),
-                     [&](const Alias& alias) { return alias.address == address; });
-}
-
 /// Everyone who is configured, and every member that is not one of those.
 void Replicator::keep_peers() {
   std::erase_if(aliases_, [this](const Alias& alias) { return home_.members().find(alias.id) == nullptr; });
-  const auto has_address = [this](const std::string& address) {
-    return std::any_of(peers_.begin(), peers_.end(),
-                       [&](const auto& peer) { return peer->address() == address; });
-  };
-  for (const std::string& address : context_->config.cluster_nodes) {
-    if (!is_alias(address) && !has_address(address)) add_peer(address);
-  }
-  for (const cluster::Member& member : home_.members().members()) {
-    const bool here = member.id == home_.id() || member.address == context_->config.public_url;
-    if (here || find(member.id) != nullptr || has_address(member.address)) continue;
-    add_peer(member.address);
-  }
+  for (const std::string& address : roster().missing()) add_peer(address);
   drop_unwanted();
 }
 
 void Replicator::drop_unwanted() {
-  std::erase_if(peers_, [this](const std::unique_ptr<Peer>& peer) {
-    if (is_wanted(*peer)) return false;
-    peer->close(now_ms_, "it is not a member");
-    return true;
-  });
+  const Roster all = roster();  // before any of them is gone
+  for (std::size_t i = all.contacts().size(); i-- > 0;) {
+    if (all.is_wanted(all.contacts()[i])) continue;
+    peers_[i]->close(now_ms_, "it is not a member");
+    peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
   for (shared::PeerPlace& place : board_->peers) {
     if (is_in_use(place) || place.state.load(std::memory_order_relaxed) == shared::PeerState::kNone) continue;
     for (std::atomic<std::uint64_t>* word :
@@ -91,41 +86,6 @@ void Replicator::drop_unwanted() {
 bool Replicator::is_in_use(const shared::PeerPlace& place) const {
   return std::any_of(peers_.begin(), peers_.end(),
                      [&](const auto& peer) { return &peer->place() == &place; });
-}
-
-bool Replicator::is_wanted(const Peer& peer) const {
-  if (is_alias(peer.address())) return false;
-  if (is_configured(peer)) return true;
-  if (peer.is_itself()) return false;
-  if (peer.id() != 0 && home_.members().is_forgotten(peer.id())) return false;
-  if (peer.id() != 0 && home_.members().find(peer.id()) != nullptr) return find(peer.id()) == &peer;
-  // Somebody else may be a member there, or a stranger is being dialled back.
-  const cluster::Member* there = home_.members().find_address(peer.address());
-  if (there != nullptr && there->id != home_.id()) return find(there->id) == nullptr;
-  return peer.failures() < kStrangersTries;
-}
-
-bool Replicator::is_configured(const Peer& peer) const {
-  const std::vector<std::string>& nodes = context_->config.cluster_nodes;
-  return std::find(nodes.begin(), nodes.end(), peer.address()) != nodes.end();
-}
-
-/// By whichever of its names; this node itself is, too.
-bool Replicator::is_listed(NodeId id) const {
-  if (id == home_.id()) return true;
-  const auto names = [id](const Alias& alias) { return alias.id == id; };
-  if (std::any_of(aliases_.begin(), aliases_.end(), names)) return true;
-  const Peer* peer = find(id);
-  if (peer != nullptr && is_configured(*peer)) return true;
-  const std::vector<std::string>& nodes = context_->config.cluster_nodes;
-  const cluster::Member* member = home_.members().find(id);
-  return member != nullptr && std::find(nodes.begin(), nodes.end(), member->address) != nodes.end();
-}
-
-/// Neither configured nor a member.
-bool Replicator::is_stranger(const Peer& peer) const {
-  return !is_configured(peer) && home_.members().find(peer.id()) == nullptr &&
-         home_.members().find_address(peer.address()) == nullptr;
 }
 
 Peer* Replicator::add_peer(const std::string& address) {
@@ -155,6 +115,12 @@ shared::PeerPlace* Replicator::find_place(const std::string& address) const {
   return free;
 }
 
+std::ptrdiff_t Replicator::strangers() const {
+  const Roster all = roster();
+  return std::count_if(all.contacts().begin(), all.contacts().end(),
+                       [&](const Contact& contact) { return all.is_stranger(contact); });
+}
+
 void Replicator::take_introductions() {
   using shared::Introduction;
   for (Introduction& place : board_->introductions) {
@@ -171,9 +137,7 @@ void Replicator::take_introductions() {
     const auto there = std::find_if(peers_.begin(), peers_.end(),
                                     [&](const auto& each) { return each->address() == address; });
     if (peer == nullptr && there != peers_.end()) peer = there->get();
-    const auto strangers =
-        std::count_if(peers_.begin(), peers_.end(), [this](const auto& each) { return is_stranger(*each); });
-    if (peer == nullptr && strangers < kMostStrangers) peer = add_peer(address);
+    if (peer == nullptr && strangers() < kMostStrangers) peer = add_peer(address);
     if (peer != nullptr) peer->expect(now_ms_);
   }
 }
@@ -195,17 +159,6 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
   });
   if (has_twin) return Objection::kIdTaken;
   if (!home_.merge(hello.members, hello.id)) return Objection::kNotStored;
-  for (const auto& other : peers_) {
-    if (other.get() == &peer || other->id() != hello.id) continue;
-    if (other->is_reachable()) {
-      if (!forget_replaced(peer, hello)) return Objection::kNotStored;
-      // Names of one node are one node; which of them is called does not matter.
-      aliases_.push_back({peer.address(), hello.id});
-      return Objection::kKnownElsewhere;
-    }
-    other->close(now_ms_, "the node is called at another address now");
-  }
-  if (!forget_replaced(peer, hello)) return Objection::kNotStored;
   const Objection objection = take_in(peer, hello);
   if (objection == Objection::kNone && !home_.note_limit(hello.id, hello.largest_value)) {
     return Objection::kNotStored;
@@ -215,19 +168,7 @@ PeerOwner::Objection Replicator::met(Peer& peer, const cluster::HelloReply& hell
 
 /// Where this node stands with its member set; agrees where it may.
 Accord Replicator::seek_accord() {
-  std::vector<Standing> standings;
-  for (const cluster::Member& member : home_.members().members()) {
-    const Peer* peer = find(member.id);
-    const bool recorded = peer != nullptr && peer->has_same_members();
-    standings.push_back({.is_self = member.id == home_.id(),
-                         .is_old = home_.is_old(member.id),
-                         .is_listed = is_listed(member.id),
-                         .recorded = recorded,
-                         .backs = recorded && peer->backs(),
-                         .agreed = recorded && peer->has_agreed(),
-                         .knows_later = recorded && peer->agreed_version() > home_.agreed_version()});
-  }
-  Accord accord = accord_of(standings, home_.old_set(), configured());
+  Accord accord = roster().accord();
   if (accord.agreed && home_.is_changing()) accord.agreed = home_.agree().has_value();
   return accord;
 }
@@ -257,39 +198,37 @@ void Replicator::tell_disagreement() {
 
 /// Makes a node that answered a member: one at a time.
 PeerOwner::Objection Replicator::take_in(Peer& peer, const cluster::HelloReply& hello) {
-  const NodeId id = hello.id;
-  if (home_.members().find(id) != nullptr) return Objection::kNone;
-  (void)seek_accord();
-  if (home_.is_changing()) return Objection::kChanging;
-  if (const Status known = home_.introduce(id, peer.address(), hello.largest_value); !known) {
-    log_line(LogLevel::kWarning, "member_not_taken",
-             {{"node", cluster::id_text(id)}, {"peer", peer.address()}, {"error", known.error().message}});
-    return Objection::kNotStored;
-  }
-  log_line(LogLevel::kInfo, "member", {{"node", cluster::id_text(id)}, {"peer", peer.address()}});
-  return Objection::kNone;
-}
-
-/// A node that answers at the address of a member which is nowhere now has taken its place: else every
-/// replaced disk would leave a ghost that counts. One that this node has agreed with has only moved there:
-/// the other may come back elsewhere. (That it is a member already says nothing: others may have taken a new
-/// one in, and told, before this node met it.) Who is new itself knows of nobody whether he has moved, and
-/// leaves him to the others unless he is new, too. False: that could not be stored.
-bool Replicator::forget_replaced(const Peer& peer, const cluster::HelloReply& hello) {
-  const bool has_moved = home_.is_old(hello.id) || (home_.old_set() == OldSet::kNone && hello.has_agreed);
-  if (has_moved) return true;
-  std::vector<NodeId> gone;
-  for (const cluster::Member& member : home_.members().members()) {
-    if (member.address != peer.address() || member.id == hello.id || member.id == home_.id()) continue;
-    const Peer* elsewhere = find(member.id);
-    if (elsewhere == nullptr || !elsewhere->is_reachable()) gone.push_back(member.id);
-  }
-  return std::all_of(gone.begin(), gone.end(), [&](NodeId replaced) {
+  const auto place =
+      std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
+  const Meeting meeting = roster().meet(static_cast<std::size_t>(place - peers_.begin()), hello.id,
+                                        hello.address, hello.has_agreed);
+  for (const NodeId replaced : meeting.replaced) {
     log_line(
         LogLevel::kWarning, "member_replaced",
         {{"node", cluster::id_text(replaced)}, {"by", cluster::id_text(hello.id)}, {"peer", peer.address()}});
-    return home_.forget(replaced).has_value();
-  });
+    if (!home_.forget(replaced)) return Objection::kNotStored;
+  }
+  std::erase_if(aliases_, [&](const Alias& alias) { return alias.address == peer.address(); });
+  if (meeting.is_known_elsewhere) {
+    // Names of one node are one node; which of them is called does not matter.
+    aliases_.push_back({peer.address(), hello.id});
+    return Objection::kKnownElsewhere;
+  }
+  if (meeting.is_expected_elsewhere) return Objection::kExpectedElsewhere;
+  for (const std::size_t stale : meeting.stale) {
+    peers_[stale]->close(now_ms_, "the node is called at another address now");
+  }
+  if (home_.members().find(hello.id) != nullptr) return Objection::kNone;
+  (void)seek_accord();
+  if (home_.is_changing()) return Objection::kChanging;
+  if (const Status known = home_.introduce(hello.id, peer.address(), hello.largest_value); !known) {
+    log_line(
+        LogLevel::kWarning, "member_not_taken",
+        {{"node", cluster::id_text(hello.id)}, {"peer", peer.address()}, {"error", known.error().message}});
+    return Objection::kNotStored;
+  }
+  log_line(LogLevel::kInfo, "member", {{"node", cluster::id_text(hello.id)}, {"peer", peer.address()}});
+  return Objection::kNone;
 }
 
 void Replicator::refused(Peer& peer, cluster::Reply reason) {
@@ -305,27 +244,6 @@ void Replicator::id_is_taken(const Peer& peer) {
            {{"node", cluster::id_text(home_.id())},
             {"peer", peer.address()},
             {"remedy", "stop this node, run minivault new-id on its directory, start it again"}});
-}
-
-/// This node, and the configured ones that are not this node, or one more name of another: who has answered
-/// under a name is one, and whoever has not may be somebody else.
-std::size_t Replicator::configured() const {
-  std::set<NodeId> known;
-  std::size_t unknown = 0;
-  for (const std::string& address : context_->config.cluster_nodes) {
-    const auto is_called = [&](const auto& peer) { return peer->address() == address; };
-    const auto alias = std::find_if(aliases_.begin(), aliases_.end(),
-                                    [&](const Alias& each) { return each.address == address; });
-    const auto peer = std::find_if(peers_.begin(), peers_.end(), is_called);
-    if (peer != peers_.end() && (*peer)->is_itself()) continue;
-    const NodeId id = alias != aliases_.end() ? alias->id : peer != peers_.end() ? (*peer)->id() : 0;
-    if (id == 0) {
-      ++unknown;
-    } else {
-      known.insert(id);
-    }
-  }
-  return known.size() + unknown + 1;
 }
 
 }  // namespace minivault::replicator

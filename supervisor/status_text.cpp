@@ -23,8 +23,9 @@ std::string serving_text(const Config& config, const shared::State& state) {
   }
   const std::string full =
       state.base_full.load(std::memory_order_relaxed) != 0 ? "disk full, writes refused; " : "";
-  return full + "serving with " + std::to_string(config.worker_processes) + " workers; " +
-         cluster_text(config, state.cluster);
+  const bool damaged = state.base_damage.load(std::memory_order_relaxed) != shared::kNoDamage;
+  return full + (damaged ? "base damaged; " : "") + "serving with " +
+         std::to_string(config.worker_processes) + " workers; " + cluster_text(config, state.cluster);
 }
 
 }  // namespace

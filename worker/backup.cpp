@@ -70,7 +70,9 @@ Status send_archive(const Config& config, const shared::Region& region, PatientS
   }
   if (Status sent = response.send(kHead); !sent) return sent;
   archive::Writer writer([&response](std::string_view bytes) { return send_chunk(response, bytes); });
-  return write_archive(*snapshot, writer);
+  Status written = write_archive(*snapshot, writer);
+  if (!written && written.error().code == Code::kCorrupt) tell_damage(state, written.error());
+  return written;
 }
 
 int run(const Config& config, const shared::Region& region, int socket, UniqueFd turn) {

@@ -20,17 +20,21 @@ cluster::Record record_of(std::string_view key, const store::BaseRecord& record)
   return {record.operation, record.flags, record.version, key, record.value};
 }
 
-/// The newest commit of the base, looked at anew for each request.
+/// The newest commit of the base, looked at anew for each request. The other side deletes what it has at or
+/// below the floor and does not find here, so a floor is named only by a base whose records were counted.
 class Conversation {
  public:
-  Conversation(store::Base::Snapshot snapshot, std::uint64_t floor_hlc, int socket)
-      : snapshot_(std::move(snapshot)), floor_hlc_(floor_hlc), socket_(socket), ranges_({scan(), get()}) {}
+  Conversation(shared::State& state, store::Base::Snapshot snapshot, int socket)
+      : state_(state), snapshot_(std::move(snapshot)), socket_(socket), ranges_({scan(), get()}) {}
 
-  Status run(cluster::NodeId id, bool complete) {
+  Status run(bool complete, std::uint64_t floor_hlc) {
     const Result<store::BaseMeta> meta = snapshot_.meta();
     if (!meta) return tl::unexpected(meta.error());
-    Status said = reply(cluster::encode(
-        cluster::CompareReply{id, meta->keys + meta->tombstones, complete, complete ? floor_hlc_ : 0}));
+    const Status whole = snapshot_.prove_whole();
+    if (!whole) tell_damage(state_, whole.error());
+    vouches_ = complete && whole;
+    Status said = reply(cluster::encode(cluster::CompareReply{
+        state_.limits.node_id.load(), meta->keys + meta->tombstones, vouches_, vouches_ ? floor_hlc : 0}));
     while (said) {
       snapshot_.reset();
       said = answer_next();
@@ -41,18 +45,30 @@ class Conversation {
  private:
   std::function<Status(std::string_view, const cluster::RangeServer::Visit&)> scan() {
     return [this](std::string_view from, const cluster::RangeServer::Visit& visit) {
-      return snapshot_.scan(from, [&](std::string_view key, const store::BaseRecord& record) {
-        return visit(record_of(key, record));
-      });
+      return snapshot_.scan(
+          from,
+          [&](std::string_view key, const store::BaseRecord& record) {
+            return visit(record_of(key, record));
+          },
+          [this](std::string_view, const Error& error) { return may_skip(error); });
     };
   }
   std::function<Status(std::string_view, const cluster::RangeServer::Visit&)> get() {
     return [this](std::string_view key, const cluster::RangeServer::Visit& visit) -> Status {
       const auto found = snapshot_.get(key);
+      if (!found && found.error().code == Code::kCorrupt && may_skip(found.error())) return {};
       if (!found) return tl::unexpected(found.error());
       if (*found) visit(record_of(key, **found));
       return {};
     };
+  }
+
+  /// What is damaged is not here, and the other side's copy takes its place, unless a floor was named.
+  bool may_skip(const Error& error) {
+    // Once it is known, what no peer holds either is met again and again.
+    const bool known = state_.base_damage.load(std::memory_order_acquire) != shared::kNoDamage;
+    if (vouches_ || !known) tell_damage(state_, error);
+    return !vouches_;
   }
 
   Status answer_next() {
@@ -79,8 +95,9 @@ class Conversation {
     return socket_.send(message);
   }
 
+  shared::State& state_;
   store::Base::Snapshot snapshot_;
-  std::uint64_t floor_hlc_;
+  bool vouches_ = false;  ///< for what is not here
   PatientSocket socket_;
   cluster::RangeServer ranges_;
   std::string received_;
@@ -89,7 +106,8 @@ class Conversation {
 Status converse(const Config& config, const shared::Region& region, int socket) {
   shared::State& state = region.state();
   // Before the snapshot, which then holds whatever made this node complete.
-  const bool complete = state.cluster.complete.load(std::memory_order_acquire) != 0;
+  const bool complete = state.cluster.complete.load(std::memory_order_acquire) != 0 &&
+                        state.base_damage.load(std::memory_order_acquire) == shared::kNoDamage;
   // Before the tail: what the floor says is held is below it, and so in the snapshot.
   const std::uint64_t floor = state.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
   const shared::Lsn at_least = state.marks.tail.load(std::memory_order_acquire);
@@ -97,8 +115,8 @@ Status converse(const Config& config, const shared::Region& region, int socket) 
   if (!base) return tl::unexpected(base.error());
   Result<store::Base::Snapshot> snapshot = take_snapshot(*base, region, at_least, false);
   if (!snapshot) return tl::unexpected(snapshot.error());
-  return Conversation(std::move(*snapshot), floor == store::kEverything ? 0 : floor, socket)
-      .run(state.limits.node_id.load(), complete);
+  return Conversation(state, std::move(*snapshot), socket)
+      .run(complete, floor == store::kEverything ? 0 : floor);
 }
 
 /// A client that ends the conversation has got what it wanted.

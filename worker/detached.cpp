@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/core/clock.h"
+#include "common/core/log.h"
 #include "common/process/errand.h"
 #include "common/store/base_opening.h"
 
@@ -71,6 +72,15 @@ Result<store::Base::Snapshot> take_snapshot(const store::Base& base, const share
     if (Status renewed = snapshot->renew(); !renewed) return tl::unexpected(renewed.error());
   }
   return snapshot;
+}
+
+void tell_damage(shared::State& state, const Error& error) {
+  std::uint32_t before = shared::kNoDamage;
+  bool is_new = state.base_damage.compare_exchange_strong(before, shared::kDamageFound);
+  // What was found before, and is being seen to, may be what is seen here.
+  if (!is_new && before == shared::kDamageNoted && state.recount_after.load() == 0)
+    is_new = state.base_damage.compare_exchange_strong(before, shared::kDamageFound);
+  if (is_new) log_line(LogLevel::kError, "base_damaged", {{"error", error.message}});
 }
 
 }  // namespace minivault::worker

@@ -35,4 +35,7 @@ namespace minivault::worker {
                                                           const shared::Region& region, shared::Lsn at_least,
                                                           bool whole);
 
+/// What is not found in the base means nothing from now on (shared::State::base_damage).
+void tell_damage(shared::State& state, const Error& error);
+
 }  // namespace minivault::worker

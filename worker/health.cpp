@@ -109,7 +109,9 @@ Standing standing_of(const Config& config, const shared::State& state) {
   if (failed || !has_checkpointer(state) || fitness.id_taken) return {"unhealthy", false};
   if (!fitness.filled) return {"degraded", false};
   const bool full = state.base_full.load(std::memory_order_relaxed) != 0;
-  return {full || !fitness.quorum || !fitness.fits ? "degraded" : "healthy", true};
+  const bool damaged = state.base_damage.load(std::memory_order_relaxed) != shared::kNoDamage;
+  const bool lacking = full || damaged || !fitness.quorum || !fitness.fits;
+  return {lacking ? "degraded" : "healthy", true};
 }
 
 }  // namespace
@@ -141,6 +143,7 @@ const HealthReport::Look& HealthReport::look() {
   health.set("processes", list_of(processes));
   health.set("log", log_of(*store_));
   health.set("read_cache", read_cache_of(cache, *config_));
+  health.set("damage", std::string(damage_text(state)));
   describe_cluster(*config_, state, health);
   std::ostringstream text;
   health.stringify(text);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/core/clock.h"
+#include "common/core/key_text.h"
 #include "common/core/log.h"
 
 namespace minivault::worker {
@@ -15,7 +16,6 @@ using shared::Stage;
 
 /// Where nothing becomes durable for long, the times of later commits are not taken.
 constexpr std::size_t kMostWaits = 10'000;
-constexpr std::size_t kKeyShown = 128;
 
 std::uint64_t us(std::uint64_t ns) {
   return ns / 1'000;
@@ -39,7 +39,7 @@ const char* name_of(Op op) {
 }
 
 void add_key(std::vector<LogField>& fields, std::string_view key) {
-  if (logs(LogLevel::kDebug)) fields.emplace_back("key", key.substr(0, kKeyShown));
+  if (logs(LogLevel::kDebug)) fields.emplace_back("key", shown_key(key));
 }
 
 }  // namespace

@@ -66,6 +66,8 @@ void add_node(Exposition& page, const Config& config, const shared::State& state
             std::uint64_t{state.failure.load(std::memory_order_acquire) != shared::Failure::kNone});
   add_gauge(page, "minivault_disk_full", "1 while a checkpoint finds no room on the disk.",
             std::uint64_t{state.base_full.load(std::memory_order_relaxed)});
+  add_gauge(page, "minivault_base_damaged", "1 while records are missing from the base that it had.",
+            std::uint64_t{state.base_damage.load(std::memory_order_relaxed) != shared::kNoDamage});
   add_processes(page, state);
 }
 

@@ -11,7 +11,6 @@
 namespace minivault::worker {
 namespace {
 
-constexpr std::uint64_t kLookupLookMs = 2;
 /// A connection that nobody needed for so long is closed.
 constexpr std::uint64_t kIdleMs = 60'000;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
@@ -32,8 +31,8 @@ void PeerCalls::call(const std::string& address, std::string_view kind, std::str
                      Answered answered) {
   Line& line = line_to(address);
   line.used_ms = monotonic_ms();
-  if (!line.connection && !line.lookup) {
-    line.lookup.emplace(address);
+  if (!line.connection && !line.dialer) {
+    line.dialer.emplace(*poller_, address);
     greet(line);
   }
   protocol::append_sync(line.unsent, kind, message, false);
@@ -60,9 +59,14 @@ void PeerCalls::greet(Line& line) {
 
 bool PeerCalls::note(const net::Event& event) {
   for (const auto& line : lines_) {
-    if (!line->connection || line->connection->fd() != event.fd) continue;
-    line->connection->note(event);
-    return true;
+    if (line->connection && line->connection->fd() == event.fd) {
+      line->connection->note(event);
+      return true;
+    }
+    if (line->dialer && line->dialer->fd() == event.fd) {
+      line->dialer->note(event);
+      return true;
+    }
   }
   return false;
 }
@@ -78,7 +82,7 @@ void PeerCalls::run(std::uint64_t now_ms) {
 }
 
 void PeerCalls::run(Line& line, std::uint64_t now_ms) {
-  Status well = line.lookup ? dial(line) : Status();
+  Status well = line.dialer ? dial(line, now_ms) : Status();
   if (well && line.connection) well = receive(line);
   const auto timeout_ms = static_cast<std::uint64_t>(context_->config.write_timeout.count());
   if (well && !line.waiting.empty() && now_ms >= line.waiting.front().since_ms + timeout_ms) {
@@ -87,15 +91,11 @@ void PeerCalls::run(Line& line, std::uint64_t now_ms) {
   if (!well) hang_up(line, well.error());
 }
 
-Status PeerCalls::dial(Line& line) {
-  const auto found = line.lookup->result();
-  if (!found) return {};
-  line.lookup.reset();
-  if (!*found) return tl::unexpected(found->error());
-  // Until it is connected it takes no bytes; when it is, or will not be, the poller says so.
-  Result<UniqueFd> socket = net::begin_connect((*found)->front());
+Status PeerCalls::dial(Line& line, std::uint64_t now_ms) {
+  Result<UniqueFd> socket = line.dialer->run(now_ms);
   if (!socket) return tl::unexpected(socket.error());
-  if (Status watched = poller_->watch_stream(socket->get()); !watched) return watched;
+  if (!*socket) return {};
+  line.dialer.reset();
   line.connection = std::make_unique<net::Connection>(std::move(*socket), *pool_);
   return {};
 }
@@ -137,11 +137,11 @@ Status PeerCalls::tell_answers(Line& line) {
 void PeerCalls::close(Line& line) {
   if (line.connection) poller_->forget(line.connection->fd());
   line.connection.reset();
+  line.dialer.reset();
 }
 
 void PeerCalls::hang_up(Line& line, const Error& why) {
   close(line);
-  line.lookup.reset();
   line.unsent.clear();
   line.answer_bytes = 0;
   const std::deque<Waiting> lost = std::exchange(line.waiting, {});
@@ -167,7 +167,7 @@ std::uint64_t PeerCalls::next_look_ms(std::uint64_t now_ms) const {
   const auto timeout_ms = static_cast<std::uint64_t>(context_->config.write_timeout.count());
   std::uint64_t next_ms = kNever;
   for (const auto& line : lines_) {
-    if (line->lookup) next_ms = std::min(next_ms, now_ms + kLookupLookMs);
+    if (line->dialer) next_ms = std::min(next_ms, line->dialer->next_look_ms(now_ms));
     if (!line->waiting.empty()) next_ms = std::min(next_ms, line->waiting.front().since_ms + timeout_ms);
   }
   return next_ms;

@@ -11,7 +11,7 @@
 
 #include "common/net/block.h"
 #include "common/net/connection.h"
-#include "common/net/name_lookup.h"
+#include "common/net/dialer.h"
 #include "common/net/poller.h"
 #include "common/process/roles.h"
 
@@ -46,7 +46,7 @@ class PeerCalls {
   struct Line {
     explicit Line(std::string where) : address(std::move(where)) {}
     std::string address;
-    std::optional<net::NameLookup> lookup;
+    std::optional<net::Dialer> dialer;
     std::unique_ptr<net::Connection> connection;
     std::string unsent;  ///< requests from before there is a connection
     std::deque<Waiting> waiting;
@@ -57,7 +57,7 @@ class PeerCalls {
   [[nodiscard]] Line& line_to(const std::string& address);
   void greet(Line& line);
   void run(Line& line, std::uint64_t now_ms);
-  [[nodiscard]] Status dial(Line& line);
+  [[nodiscard]] Status dial(Line& line, std::uint64_t now_ms);
   [[nodiscard]] Status receive(Line& line);
   [[nodiscard]] Status tell_answers(Line& line);
   void close(Line& line);

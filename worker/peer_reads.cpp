@@ -14,12 +14,6 @@ using State = cluster::ReadReply::State;
 /// Between two attempts at a node that did not answer.
 constexpr std::uint64_t kAgainMs = 50;
 
-/// The answer is chosen, and what is newer and heard later is no part of it. Not where it may be a ghost, as
-/// one of those has nothing: then whoever still has the delete speaks against it.
-bool is_settled(const PeerRead& read) {
-  return read.chosen && !read.somebody_has_nothing;
-}
-
 store::Operation operation_of(const HeardRecord& record) {
   return record.state == State::kPresent ? store::Operation::kSet : store::Operation::kDelete;
 }
@@ -36,11 +30,11 @@ const PeerReads::Answer* PeerReads::ask_quorum(Client& client, std::string_view 
   if (!read.done) return nullptr;
   answer_.error = read.error;
   answer_.found = {};
-  answer_.found.present = read.newest.state == State::kPresent;
-  answer_.found.known = read.newest.state != State::kAbsent;
-  answer_.found.value = read.newest.value;
-  answer_.found.flags = read.newest.flags;
-  answer_.found.version = read.newest.version;
+  answer_.found.present = read.answer.state == State::kPresent;
+  answer_.found.known = read.answer.state != State::kAbsent;
+  answer_.found.value = read.answer.value;
+  answer_.found.flags = read.answer.flags;
+  answer_.found.version = read.answer.version;
   answer_.found.answer_after = read.answer_after;
   return &answer_;
 }
@@ -62,27 +56,30 @@ void PeerReads::start(Client& client, std::string_view key, bool of_quorum) {
   read->ask_again_ms = now_ms + kAgainMs;
   client.peer_read = read;
   reads_.push_back(read);
-  if (of_quorum) hear_self(*read);
+  if (of_quorum) find_self(*read);
   ask(read);
 }
 
 /// This node's own voice, unless it is still being filled: then it has none.
-void PeerReads::hear_self(PeerRead& read) {
+void PeerReads::find_self(PeerRead& read) {
+  if (services_->quorum.is_filling()) return;
   const auto own = [](const PeerRead::Voice& voice) { return voice.is_self; };
-  if (services_->quorum.is_filling() || std::any_of(read.voices.begin(), read.voices.end(), own)) return;
+  const auto self = std::find_if(read.voices.begin(), read.voices.end(), own);
+  const auto at = static_cast<std::size_t>(self - read.voices.begin());
+  if (self == read.voices.end()) read.voices.emplace_back().is_self = true;
+  if (!read.choice.spoke(at)) hear_self(read, at);
+}
+
+void PeerReads::hear_self(PeerRead& read, std::size_t at) {
   const Result<store::Found> found = services_->store.get(read.key);
   if (!found) return;
-  PeerRead::Voice self;
-  self.is_self = self.answered = true;
-  self.version = found->version;
-  read.voices.push_back(std::move(self));
-  read.answer_after = found->answer_after;
-  read.somebody_has_nothing = read.somebody_has_nothing || !found->known;
-  if (is_settled(read) || found->version < read.newest.version) return;
-  read.newest.state = found->present ? State::kPresent : found->known ? State::kDeleted : State::kAbsent;
-  read.newest.flags = found->flags;
-  read.newest.version = found->version;
-  read.newest.value = found->value;
+  HeardRecord record;
+  record.state = found->present ? State::kPresent : found->known ? State::kDeleted : State::kAbsent;
+  record.flags = found->flags;
+  record.version = found->version;
+  record.value = found->value;
+  read.answer_after = std::max(read.answer_after, found->answer_after);
+  read.choice.heard(at, std::move(record));
 }
 
 /// Peers may become known while it waits. One id has one voice, whatever names it has.
@@ -108,22 +105,23 @@ void PeerReads::find_voices(PeerRead& read) const {
 void PeerReads::ask(const Read& read) {
   find_voices(*read);
   for (std::size_t i = 0; i < read->voices.size(); ++i) {
-    PeerRead::Voice& voice = read->voices[i];
-    if (voice.is_self || voice.asked || voice.answered) continue;
-    voice.asked = true;
-    calls_->call(voice.address, cluster::kRead, read->key,
-                 [this, i, asker = std::weak_ptr(read)](const Result<std::string_view>& message) {
-                   const Read alive = asker.lock();
-                   if (!alive || alive->done) return;
-                   heard(*alive, i, message);
-                   decide(alive);
-                 });
+    if (!read->voices[i].is_self && !read->voices[i].asked && !read->choice.spoke(i)) ask(read, i);
   }
 }
 
+void PeerReads::ask(const Read& read, std::size_t at) {
+  read->voices[at].asked = true;
+  calls_->call(read->voices[at].address, cluster::kRead, read->key,
+               [this, at, asker = std::weak_ptr(read)](const Result<std::string_view>& message) {
+                 const Read alive = asker.lock();
+                 if (!alive || alive->done) return;
+                 heard(*alive, at, message);
+                 decide(alive);
+               });
+}
+
 void PeerReads::heard(PeerRead& read, std::size_t at, const Result<std::string_view>& message) {
-  PeerRead::Voice& voice = read.voices[at];
-  voice.asked = false;
+  read.voices[at].asked = false;
   if (!message) return;
   cluster::Reply refusal{};
   const Result<cluster::ReadReply> reply = cluster::decode_read_reply(*message, refusal);
@@ -131,55 +129,44 @@ void PeerReads::heard(PeerRead& read, std::size_t at, const Result<std::string_v
   // they have no voice.
   if (!reply || !reply->complete) return;
   const std::uint64_t own = services_->state.cluster.members_digest.load(std::memory_order_acquire);
-  if (!read.of_quorum || reply->members_digest == own) take(read, voice, *reply);
-}
-
-void PeerReads::take(PeerRead& read, PeerRead::Voice& voice, const cluster::ReadReply& reply) {
-  voice.answered = true;
-  voice.version = reply.version;
-  read.somebody_has_nothing = read.somebody_has_nothing || reply.state == State::kAbsent;
-  if (is_settled(read) || reply.state == State::kAbsent || reply.version <= read.newest.version) return;
-  read.newest = {reply.state, reply.flags, reply.version, std::string(reply.value)};
+  if (read.of_quorum && reply->members_digest != own) return;
+  read.choice.heard(at, {reply->state, reply->flags, reply->version, std::string(reply->value)});
 }
 
 void PeerReads::decide(const Read& read) {
   if (read->of_quorum) return decide_quorum(read);
   if (!services_->quorum.is_filling()) return finish(*read, {});
-  const auto spoke = [](const PeerRead::Voice& voice) { return voice.answered; };
-  if (std::any_of(read->voices.begin(), read->voices.end(), spoke) && adopt(*read)) finish(*read, {});
+  if (read->choice.count() > 0 && adopt(*read) != Adopted::kNotNow) finish(*read, {});
 }
 
 void PeerReads::decide_quorum(const Read& read) {
   const std::uint32_t needed = services_->state.cluster.needed.load(std::memory_order_acquire);
   if (needed == shared::kNotYetKnown) return;
-  const auto majority = static_cast<std::ptrdiff_t>(needed) + 1;
-  const auto& voices = read->voices;
-  const auto spoke = [](const PeerRead::Voice& voice) { return voice.answered; };
-  read->chosen = read->chosen || std::count_if(voices.begin(), voices.end(), spoke) >= majority;
-  if (!read->chosen) return;
-  const auto holds = [&](const PeerRead::Voice& voice) {
-    return voice.answered && voice.version >= read->newest.version;
-  };
-  if (std::count_if(voices.begin(), voices.end(), holds) >= majority) return finish(*read, {});
-  spread(read);
-  if (std::count_if(voices.begin(), voices.end(), holds) >= majority) finish(*read, {});
+  const std::size_t majority = std::size_t{needed} + 1;
+  const HeardRecord* answer = read->choice.answer(majority);
+  if (answer == nullptr && read->choice.has_begun()) {
+    spread(read);
+    answer = read->choice.answer(majority);
+  }
+  if (answer == nullptr) return;
+  read->answer = *answer;
+  finish(*read, {});
 }
 
-/// Brings the newest record to whoever answered with an older one.
+/// Brings the newest record to whoever said that it holds an older one. This node first: what it holds by now
+/// may be newer, and is to be brought to the others then.
 void PeerReads::spread(const Read& read) {
-  for (std::size_t i = 0; i < read->voices.size(); ++i) {
-    PeerRead::Voice& voice = read->voices[i];
-    if (!voice.answered || voice.pushed || voice.version >= read->newest.version) continue;
-    if (!voice.is_self) {
-      push(read, i);
-    } else if (adopt(*read)) {
-      voice.version = read->newest.version;
+  for (const bool to_self : {true, false}) {
+    for (std::size_t i = 0; i < read->voices.size(); ++i) {
+      const PeerRead::Voice& voice = read->voices[i];
+      if (voice.is_self != to_self || voice.pushed || voice.rests || !read->choice.lacks_newest(i)) continue;
+      to_self ? adopt(*read, i) : push(read, i);
     }
   }
 }
 
 void PeerReads::push(const Read& read, std::size_t at) {
-  const HeardRecord& newest = read->newest;
+  const HeardRecord& newest = read->choice.newest();
   cluster::BatchWriter writer(0);
   writer.add({operation_of(newest), newest.flags, newest.version, read->key, newest.value});
   read->voices[at].pushed = true;
@@ -189,29 +176,33 @@ void PeerReads::push(const Read& read, std::size_t at) {
                  const Read alive = asker.lock();
                  if (!alive || alive->done) return;
                  alive->voices[at].pushed = false;
-                 if (message) taken(*alive, at, version, *message);
+                 pushed(alive, at, version, message);
                  decide(alive);
                });
 }
 
-/// What became of a push of that version.
-void PeerReads::taken(PeerRead& read, std::size_t at, const store::Version& version,
-                      std::string_view answer) {
+/// What became of a push of that version. Who refused it for something newer does not hold it: it says what
+/// it holds, and the choice is made again.
+void PeerReads::pushed(const Read& read, std::size_t at, const store::Version& version,
+                       const Result<std::string_view>& answer) {
   cluster::Reply refusal{};
-  const auto reply = cluster::decode_batch_reply(answer, refusal);
-  if (!reply) return;
-  const bool is_ghost = cluster::any_ghost(reply->conflicts);
-  if (!is_ghost) {
-    read.voices[at].version = std::max(read.voices[at].version, version);
-  } else if (read.newest.version == version) {
-    read.newest = {};
+  const auto reply = answer ? cluster::decode_batch_reply(*answer, refusal) : tl::unexpected(answer.error());
+  if (!reply) {
+    read->voices[at].rests = true;
+  } else if (cluster::any_ghost(reply->conflicts)) {
+    read->choice.dropped(version);
+  } else if (reply->conflicts.empty()) {
+    read->choice.took(at, version);
+  } else {
+    read->choice.unheard(at);
+    if (!read->voices[at].asked) ask(read, at);
   }
 }
 
-/// Writes the newest record here, unless something newer is here, or it is a ghost. False: not now.
-bool PeerReads::adopt(PeerRead& read) {
-  const HeardRecord& newest = read.newest;
-  if (newest.state == State::kAbsent) return true;
+/// Writes the newest record here, unless something newer is here, or it is a ghost.
+PeerReads::Adopted PeerReads::adopt(PeerRead& read) {
+  const HeardRecord& newest = read.choice.newest();
+  if (newest.state == State::kAbsent) return Adopted::kTaken;
   store::Write write;
   write.operation = operation_of(newest);
   write.flags = newest.flags;
@@ -223,12 +214,30 @@ bool PeerReads::adopt(PeerRead& read) {
   batch.add(write);
   if (!services_->store.commit(batch)) {
     services_->store.cancel_wait();
-    return false;
+    return Adopted::kNotNow;
   }
   const store::WriteResult& result = batch.result(0);
   read.answer_after = std::max(read.answer_after, result.answer_after);
-  if (result.outcome == store::WriteResult::Outcome::kRefused && result.version.origin == 0) read.newest = {};
-  return result.outcome != store::WriteResult::Outcome::kFailed;
+  using Outcome = store::WriteResult::Outcome;
+  if (result.outcome == Outcome::kFailed) return Adopted::kNotNow;
+  if (result.outcome != Outcome::kRefused || result.version == newest.version) return Adopted::kTaken;
+  return result.version.origin == 0 ? Adopted::kIsGhost : Adopted::kHasNewer;
+}
+
+/// The same for this node's voice in a quorum read.
+void PeerReads::adopt(PeerRead& read, std::size_t self) {
+  const store::Version version = read.choice.newest().version;
+  switch (adopt(read)) {
+    case Adopted::kTaken:
+      return read.choice.took(self, version);
+    case Adopted::kIsGhost:
+      return read.choice.dropped(version);
+    case Adopted::kHasNewer:
+      read.choice.unheard(self);
+      return hear_self(read, self);
+    case Adopted::kNotNow:
+      read.voices[self].rests = true;
+  }
 }
 
 void PeerReads::finish(PeerRead& read, std::string error) {
@@ -242,10 +251,9 @@ std::string PeerReads::unanswered(const PeerRead& read) const {
   const std::string waited =
       "quorum not reached within " + std::to_string(services_->quorum.timeout_ms()) + " ms: ";
   if (needed == shared::kNotYetKnown) return waited + "this node does not know its cluster yet";
-  const auto answered = std::count_if(read.voices.begin(), read.voices.end(),
-                                      [](const PeerRead::Voice& voice) { return voice.answered; });
-  return waited + std::to_string(answered) + " of the " + std::to_string(needed + 1) + " nodes needed " +
-         (read.chosen ? "answered, and not enough of them hold the newest version" : "answered");
+  return waited + std::to_string(read.choice.count()) + " of the " + std::to_string(needed + 1) +
+         " nodes needed " +
+         (read.choice.has_begun() ? "answered, and not enough of them hold the same version" : "answered");
 }
 
 void PeerReads::run(std::uint64_t now_ms) {
@@ -257,7 +265,8 @@ void PeerReads::run(std::uint64_t now_ms) {
       finish(*read, unanswered(*read));
     } else if (now_ms >= read->ask_again_ms) {
       read->ask_again_ms = now_ms + kAgainMs;
-      if (read->of_quorum) hear_self(*read);
+      for (PeerRead::Voice& voice : read->voices) voice.rests = false;
+      if (read->of_quorum) find_self(*read);
       ask(read);
       decide(read);
     }

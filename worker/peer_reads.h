@@ -11,29 +11,21 @@
 #include "common/store/store.h"
 #include "worker/client.h"
 #include "worker/peer_calls.h"
+#include "worker/read_choice.h"
 #include "worker/services.h"
 
 namespace minivault::worker {
 
-/// A key's newest record as far as it was heard of, with bytes of its own.
-struct HeardRecord {
-  cluster::ReadReply::State state = cluster::ReadReply::State::kAbsent;
-  std::uint8_t flags = 0;
-  store::Version version;
-  std::string value;
-};
-
 /// What other nodes are asked for one request of a client, and what they said. The client's; answers that
 /// come after it has gone find nobody.
 struct PeerRead {
-  /// One node's part in it.
+  /// One node's part in it, under its number in `choice`.
   struct Voice {
     std::string address;
     bool is_self = false;
-    bool asked = false;     ///< an answer is on its way
-    bool answered = false;  ///< it said what it holds, and its word counts
-    bool pushed = false;    ///< the newest record is on its way there
-    store::Version version;
+    bool asked = false;   ///< an answer is on its way
+    bool pushed = false;  ///< the newest record is on its way there
+    bool rests = false;   ///< it did not take the newest record just now: not pushed before the next look
   };
 
   explicit PeerRead(Client& asking) : client(&asking) {}
@@ -44,13 +36,10 @@ struct PeerRead {
   std::uint64_t deadline_ms = 0;
   std::uint64_t ask_again_ms = 0;
   std::vector<Voice> voices;
-  /// Nothing where one node that was to take it dropped it as a ghost (REPLICATION.md rule 5): what was
-  /// acknowledged is one nowhere, so it was deleted, and whoever holds it was away for long.
-  HeardRecord newest;
-  bool somebody_has_nothing = false;  ///< neither a record nor the tombstone of one
-  bool chosen = false;  ///< a majority has spoken: `newest` is the answer once a majority holds it
+  ReadChoice choice;
   bool done = false;
   std::string error;
+  HeardRecord answer;            ///< of a quorum, once it is done
   shared::Lsn answer_after = 0;  ///< of what was read or written here for it
 };
 
@@ -92,18 +81,21 @@ class PeerReads {
   using Read = std::shared_ptr<PeerRead>;
 
   void start(Client& client, std::string_view key, bool of_quorum);
-  void hear_self(PeerRead& read);
+  void find_self(PeerRead& read);
+  void hear_self(PeerRead& read, std::size_t voice);
   void find_voices(PeerRead& read) const;
   void ask(const Read& read);
+  void ask(const Read& read, std::size_t voice);
   void heard(PeerRead& read, std::size_t voice, const Result<std::string_view>& message);
-  void take(PeerRead& read, PeerRead::Voice& voice, const cluster::ReadReply& reply);
   void decide(const Read& read);
   void decide_quorum(const Read& read);
   void spread(const Read& read);
   void push(const Read& read, std::size_t voice);
-  static void taken(PeerRead& read, std::size_t voice, const store::Version& version,
-                    std::string_view answer);
-  [[nodiscard]] bool adopt(PeerRead& read);
+  void pushed(const Read& read, std::size_t voice, const store::Version& version,
+              const Result<std::string_view>& answer);
+  enum class Adopted { kTaken, kHasNewer, kIsGhost, kNotNow };
+  [[nodiscard]] Adopted adopt(PeerRead& read);
+  void adopt(PeerRead& read, std::size_t self);
   void finish(PeerRead& read, std::string error);
   [[nodiscard]] std::string unanswered(const PeerRead& read) const;
 

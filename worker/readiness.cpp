@@ -28,6 +28,17 @@ bool has_checkpointer(const shared::State& state) {
   return false;
 }
 
+std::string_view damage_text(const shared::State& state) {
+  if (state.base_damage.load(std::memory_order_relaxed) == shared::kNoDamage) return {};
+  if (state.recount_after.load(std::memory_order_relaxed) == shared::kNoLsn) {
+    return "the base is damaged beyond repair: wipe this node and let its peers fill it";
+  }
+  if (state.cluster.needed.load(std::memory_order_relaxed) == 0) {
+    return "the base is damaged, some of its records are gone: restore a backup";
+  }
+  return "the base is damaged, what it lost comes back from the peers";
+}
+
 std::vector<std::string> obstacles(const Config& config, const shared::State& state) {
   std::vector<std::string> reasons;
   const auto add_if = [&](bool holds, const char* reason) {
@@ -41,7 +52,9 @@ std::vector<std::string> obstacles(const Config& config, const shared::State& st
   add_if(!has_checkpointer(state), "no checkpointer is ready");
   add_if(state.base_full.load(std::memory_order_relaxed) != 0, "the disk is full");
   add_if(fitness.id_taken, "another live node has this node's id");
-  add_if(!fitness.filled, "this node is still being filled");
+  const std::string_view damage = damage_text(state);
+  if (!fitness.filled && !damage.empty()) reasons.emplace_back(damage);
+  add_if(!fitness.filled && damage.empty(), "this node is still being filled");
   if (!fitness.quorum) reasons.push_back(lack_of_quorum(state.cluster));
   return reasons;
 }

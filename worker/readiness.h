@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/config/config.h"
@@ -14,6 +15,9 @@ namespace minivault::worker {
 
 /// Whether a checkpointer works: without one nothing becomes durable.
 [[nodiscard]] bool has_checkpointer(const shared::State& state);
+
+/// Of a base that was found damaged, and what becomes of it; empty: it was not.
+[[nodiscard]] std::string_view damage_text(const shared::State& state);
 
 /// {"success":true,"ready":true}, or {"success":false,"error":"…","reasons":["…",…]}.
 [[nodiscard]] std::string readiness_json(std::span<const std::string> reasons);

@@ -230,6 +230,13 @@ std::uint64_t SyncSession::guard_against(Client& client) {
                                                : std::max(state.joined_hlc, passed->second);
 }
 
+/// A clock that was believed when the record came is not when the log takes it: this node's own was set back
+/// in between. Neither did the log take the position behind it (WriteResult::Outcome::kFailed).
+void SyncSession::refuse_failed(Client& client, const cluster::Record& record) {
+  client.sync->next.reset();
+  refuse(client, unbelieved(record.version.hlc), store::unbelievable_text("a record", record.version.hlc));
+}
+
 void SyncSession::answer_written(Client& client) {
   SyncState& state = *client.sync;
   cluster::BatchReply answer;
@@ -241,6 +248,7 @@ void SyncSession::answer_written(Client& client) {
     answer_after = std::max(answer_after, result.answer_after);
     if (i >= state.records.size()) continue;  // notes
     const cluster::Record& record = state.records[i];
+    if (result.outcome == Outcome::kFailed) return refuse_failed(client, record);
     const bool refused = result.outcome == Outcome::kRefused;
     const bool is_ghost = refused && result.version.origin == 0;
     if (is_ghost) services_->state.cluster.ghosts_dropped.fetch_add(1, std::memory_order_relaxed);

@@ -29,10 +29,6 @@ std::uint64_t wall_us() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
-bool is_loopback_name(std::string_view host) {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-}
-
 /// Where the caller calls from, as host; empty: from this machine.
 std::string remote_host(int socket) {
   sockaddr_storage address{};
@@ -43,7 +39,7 @@ std::string remote_host(int socket) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
     ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
     const std::string host = text.data();
-    return is_loopback_name(host) ? std::string() : host;
+    return cluster::is_loopback_name(host) ? std::string() : host;
   }
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
   constexpr std::uint8_t kLoopbackNet = 127;
@@ -56,7 +52,7 @@ std::string remote_host(int socket) {
 /// A loopback name means this machine to whoever says it, so heard from another it is of no use.
 std::string reachable_address(const std::string& told, int socket) {
   const std::size_t colon = told.rfind(':');
-  if (colon == std::string::npos || !is_loopback_name(std::string_view(told).substr(0, colon))) return told;
+  if (colon == std::string::npos || !cluster::is_loopback_name(told)) return told;
   const std::string host = remote_host(socket);
   return host.empty() ? told : host + told.substr(colon);
 }
@@ -115,14 +111,12 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
 void SyncSession::hello(Client& client, std::string_view message) {
   const Result<cluster::Hello> decoded = cluster::decode_hello(message);
   if (!decoded) return refuse(client, Reply::kMalformed, decoded.error().message);
-  // Before the set is read that it is of, or a later one.
-  const std::uint64_t digest = board().members_digest.load(std::memory_order_acquire);
-  if (!accept_caller(client, *decoded)) return;
-  Result<cluster::Position> position = position_in(client, decoded->id);
   Result<cluster::MemberSet> known = members(client);
+  if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
+  if (!accept_caller(client, *decoded, *known)) return;
+  Result<cluster::Position> position = position_in(client, decoded->id);
   const Result<store::Found> members_note = services_->store.note(cluster::kMembersNote);
   if (!position) return refuse(client, Reply::kCannotWrite, position.error().message);
-  if (!known) return refuse(client, Reply::kCannotWrite, known.error().message);
   if (!members_note) return refuse(client, Reply::kCannotWrite, members_note.error().message);
 
   const Result<bool> has_agreed = this->has_agreed(client);
@@ -134,7 +128,7 @@ void SyncSession::hello(Client& client, std::string_view message) {
   state.introduced = !decoded->dial_back;
   state.is_member = known->find(decoded->id) != nullptr;
   state.joined_hlc = members_note->version.hlc;
-  state.members_digest = digest;
+  state.members_digest = known->digest();
   state.next.reset();
   if (state.introduced) introduce(client, *decoded);
 
@@ -163,7 +157,8 @@ Result<bool> SyncSession::has_agreed(Client& client) {
 }
 
 /// False: it was refused.
-bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
+bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello,
+                                const cluster::MemberSet& known) {
   const std::uint64_t epoch = board().epoch.load(std::memory_order_acquire);
   if (hello.version != cluster::kProtocolVersion) {
     refuse(client, Reply::kOtherVersion,
@@ -195,8 +190,7 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
     refuse(client, Reply::kMalformed, "the address of a hello is host:port");
     return false;
   }
-  const Result<cluster::MemberSet> known = members(client);
-  if (known && known->is_forgotten(hello.id)) {
+  if (known.is_forgotten(hello.id)) {
     refuse_forgotten(client, hello.id);
     return false;
   }
@@ -209,16 +203,15 @@ bool SyncSession::accept_caller(Client& client, const cluster::Hello& hello) {
   return other == OtherHolder::kNone;
 }
 
-/// A hello is good for the set that it was judged by: whoever is forgotten while connected is refused from
-/// then on. The digest is published behind the note, so who has seen it reads that set or a later one.
+/// A hello is good for the set that it was judged by, whichever has been published meanwhile: whoever is
+/// forgotten since is refused from then on.
 bool SyncSession::was_forgotten_since(Client& client) {
   SyncState& state = *client.sync;
-  const std::uint64_t digest = board().members_digest.load(std::memory_order_acquire);
-  if (digest == state.members_digest) return false;
+  if (board().members_digest.load(std::memory_order_acquire) == state.members_digest) return false;
   const Result<cluster::MemberSet> known = members(client);
   if (!known) return false;  // whatever it asks for fails for the same reason
   if (known->is_forgotten(state.id)) return true;
-  state.members_digest = digest;
+  state.members_digest = known->digest();
   return false;
 }
 

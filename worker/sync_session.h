@@ -67,7 +67,8 @@ class SyncSession {
  private:
   void hello(Client& client, std::string_view message);
   [[nodiscard]] Result<bool> has_agreed(Client& client);
-  [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello);
+  [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello,
+                                   const cluster::MemberSet& known);
   [[nodiscard]] bool was_forgotten_since(Client& client);
   void refuse_forgotten(Client& client, cluster::NodeId id);
   /// A node that answers at another connection with the id of the caller, but of another start.
@@ -91,6 +92,7 @@ class SyncSession {
   void answer_written(Client& client);
   void refuse_too_large(Client& client, std::uint64_t bytes);
   [[nodiscard]] std::string remedy_for(std::uint64_t bytes) const;
+  void refuse_failed(Client& client, const cluster::Record& record);
   void settle_equals(const std::vector<const cluster::Record*>& equals);
 
   void refuse(Client& client, cluster::Reply reply, std::string_view text);

@@ -8,6 +8,7 @@
 #include "common/admin/directory.h"
 #include "common/admin/guard.h"
 #include "common/admin/progress.h"
+#include "common/core/key_text.h"
 
 namespace minivault::admin {
 namespace {
@@ -104,7 +105,8 @@ Status count_records(const store::Base& base, const store::BaseMeta& meta, Count
     return true;
   };
   const auto damaged = [&](std::string_view stored_key, const Error& error) {
-    report.problem("key " + shown(stored_key) + ": " + error.message);
+    if (stored_key.empty()) return true;  // their number is compared below
+    report.problem("key " + quoted_key(stored_key) + ": " + error.message);
     return report.problems() < kMostProblems;
   };
   note_place("base.mdb");

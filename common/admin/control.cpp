@@ -68,7 +68,8 @@ Result<RunningNode> find_node(const Arguments& arguments) {
   if (!directory) return tl::unexpected(directory.error());
   const std::string none = "no node runs on " + *directory;
   const std::string path = lock_file_of(*directory);
-  RunningNode node{.directory = *directory, .lock = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC))};
+  RunningNode node{.directory = *directory,
+                   .lock = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))};
   if (!node.lock) {
     const Code code = errno == ENOENT || errno == ENOTDIR ? Code::kUnavailable : Code::kUnauthorized;
     return fail(code, code == Code::kUnavailable ? none : path + ": " + std::strerror(errno));

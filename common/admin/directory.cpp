@@ -31,10 +31,7 @@ Directory::Directory(UniqueFd claim, store::Base base, store::Scene scene)
 
 Status Directory::holds_all() const {
   if (verdict_.decision == store::Decision::kReplay) return {};
-  std::string message = verdict_.reason;
-  if (scene_.log.damage_durable_to) message += ": " + store::describe_damage(scene_.log);
-  if (!scene_.log_problem.empty()) message += " (" + scene_.log_problem + ")";
-  return fail(Code::kCorrupt, message);
+  return fail(Code::kCorrupt, store::describe_refusal(scene_, verdict_));
 }
 
 archive::Header Directory::header() const {

@@ -14,11 +14,13 @@
 #include <exception>
 #include <iostream>
 
+#include "common/core/key_text.h"
+
 namespace minivault::admin {
 namespace {
 
 constexpr std::size_t kPlaceBytes = 256;
-constexpr std::size_t kShownBytes = 64;
+constexpr std::size_t kShownBytes = kKeyBytesShown + 1;  // one more tells that it goes on
 
 struct Place {
   char what[kPlaceBytes];
@@ -53,7 +55,7 @@ int tell_death(int signal) {
     return 1;
   }
   const std::size_t size = std::min(place->key_bytes, kShownBytes);
-  const std::string key = size == 0 ? "" : " after key " + shown({place->key, size});
+  const std::string key = size == 0 ? "" : " after key " + quoted_key({place->key, size});
   std::printf("problem: %s%s: the base is damaged, reading it ended with %s\n", place->what, key.c_str(),
               ::strsignal(signal));
   return 1;
@@ -84,21 +86,6 @@ void note_place(std::string_view what, std::string_view key) {
   place->what[size] = '\0';
   place->key_bytes = std::min(key.size(), kShownBytes);
   if (!key.empty()) std::memcpy(place->key, key.data(), place->key_bytes);
-}
-
-std::string shown(std::string_view key) {
-  std::string text = "\"";
-  for (const char letter : key.substr(0, kShownBytes)) {
-    const auto byte = static_cast<unsigned char>(letter);
-    char escaped[5];
-    if (byte >= 0x20 && byte < 0x7F && letter != '"' && letter != '\\') {
-      text += letter;
-    } else {
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
-      text += escaped;
-    }
-  }
-  return text + (key.size() > kShownBytes ? "\"..." : "\"");
 }
 
 }  // namespace minivault::admin

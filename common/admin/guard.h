@@ -14,7 +14,4 @@ int run_guarded(const std::function<int()>& work);
 /// Where the work is: a few words, kept for run_guarded() to tell. Costs a copy.
 void note_place(std::string_view what, std::string_view key = {});
 
-/// A key as it is shown to people: its first bytes, printable ones as they are.
-[[nodiscard]] std::string shown(std::string_view key);
-
 }  // namespace minivault::admin

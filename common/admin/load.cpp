@@ -10,9 +10,9 @@
 
 #include "common/admin/commands.h"
 #include "common/admin/dump_line.h"
-#include "common/admin/guard.h"
 #include "common/admin/progress.h"
 #include "common/client/http_client.h"
+#include "common/core/key_text.h"
 #include "common/protocol/http_response.h"
 
 namespace minivault::admin {
@@ -68,7 +68,7 @@ class Loader {
       return {};
     }
     if (answer->status != 200)
-      return fail(Code::kUnavailable, "key " + shown(line.key) + ": " + answer->error());
+      return fail(Code::kUnavailable, "key " + quoted_key(line.key) + ": " + answer->error());
     bytes_ -= line.key.size() + line.value.size();
     ++loaded_;
     return {};

@@ -170,6 +170,11 @@ Result<MemberSet> MemberSet::decode(std::string_view bytes) {
   return set;
 }
 
+bool is_loopback_name(std::string_view address) {
+  const std::string_view host = address.substr(0, address.find(':', address.find(']') + 1));
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
 std::vector<NodeId> origins_of(const MemberSet& set) {
   std::vector<NodeId> origins = set.forgotten();
   for (const Member& member : set.members()) origins.push_back(member.id);

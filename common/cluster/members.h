@@ -69,6 +69,9 @@ class MemberSet {
   return agreed.members().size() > 1 && agreed.find(id) != nullptr;
 }
 
+/// `address` (a host, or host:port) means the machine of whoever says it: heard from another it is of no use.
+[[nodiscard]] bool is_loopback_name(std::string_view address);
+
 /// Whose records there may be: members, and those that were forgotten.
 [[nodiscard]] std::vector<NodeId> origins_of(const MemberSet& set);
 

@@ -45,8 +45,8 @@ struct RangeSum {
 /// range begins at the same place of both nodes' order, however each stores long keys.
 inline constexpr std::size_t kLongestBoundary = 494;
 inline constexpr std::size_t kMostRanges = 4096;  ///< in one message
-inline constexpr std::size_t kPageBytes = 1
-                                          << 20;  ///< of items or records in one message, or one large record
+/// Of items or records in one message, about; or a single larger record.
+inline constexpr std::size_t kPageBytes = 1 << 20;
 
 /// Cuts records that come in key order into ranges of about `chunk` keys.
 class RangeCutter {

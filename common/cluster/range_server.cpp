@@ -13,6 +13,12 @@ Item item_of(const Record& record) {
   return {record.key, record.version, record.operation, hash_value(record.flags, record.value)};
 }
 
+/// A record that a page has no room for begins the next one, so that a large one travels alone: whoever takes
+/// it has room for a single record of the largest size and no more.
+bool is_full(const BatchWriter& page, const Record& record) {
+  return page.records() > 0 && page.bytes() + record.key.size() + record.value.size() > kPageBytes;
+}
+
 }  // namespace
 
 Result<std::string> RangeServer::answer(std::string_view kind, std::string_view request) const {
@@ -94,7 +100,7 @@ Result<std::string> RangeServer::records(std::string_view request) const {
   std::string before;
   std::string next;
   Status scanned = scan(*span, [&](const Record& record) {
-    if (writer.bytes() > kPageBytes) {
+    if (is_full(writer, record)) {
       next = boundary(before, record.key);
       if (!next.empty()) return false;
     }
@@ -111,13 +117,13 @@ Result<std::string> RangeServer::fetch(std::string_view request) const {
   if (!keys) return malformed(keys.error());
   BatchWriter writer(0);
   std::string_view next;
-  for (const std::string_view key : *keys) {
-    if (writer.bytes() > kPageBytes) {
-      next = key;
-      break;
-    }
-    Status got = source_.get(key, [&](const Record& record) {
-      writer.add(record);
+  for (auto key = keys->begin(); key != keys->end() && next.empty(); ++key) {
+    Status got = source_.get(*key, [&](const Record& record) {
+      if (is_full(writer, record)) {
+        next = *key;
+      } else {
+        writer.add(record);
+      }
       return false;
     });
     if (!got) return tl::unexpected(got.error());

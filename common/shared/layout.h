@@ -191,6 +191,13 @@ struct alignas(2 * kCacheLine) State {
   alignas(kCacheLine) std::atomic<Failure> failure;
   /// Not sticky: the last checkpoint failed for want of disk. Waiting writers get an error at once.
   std::atomic<std::uint32_t> base_full;
+  /// A walk through the base found damage: what is not found there need not be absent. kDamageFound by
+  /// whoever finds it; the replicator takes it up (kDamageNoted: this node has forgotten something, on disk),
+  /// and clears it once the peers have brought back what they hold.
+  std::atomic<std::uint32_t> base_damage;
+  /// The base's records are to be counted anew once it holds the log up to here, for it is there that some
+  /// were lost; 0: they are not; kNoLsn: they cannot be. Replicator; cleared by the checkpointer.
+  std::atomic<Lsn> recount_after;
   /// Somebody wants the base to hold everything below this soon (Region::ask_for_checkpoint). Raised, never
   /// lowered.
   std::atomic<Lsn> checkpoint_wanted;
@@ -211,6 +218,8 @@ struct alignas(2 * kCacheLine) State {
   ClusterBoard cluster;
   ChildSlot slots[kMaxChildren];
 };
+
+inline constexpr std::uint32_t kNoDamage = 0, kDamageFound = 1, kDamageNoted = 2;
 
 static_assert(std::atomic<Lsn>::is_always_lock_free);
 static_assert(std::atomic<Role>::is_always_lock_free && std::atomic<Failure>::is_always_lock_free);

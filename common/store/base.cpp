@@ -41,6 +41,10 @@ Result<Base> Base::open_offline(const std::string& data_directory) {
   return Base(std::make_unique<Impl>(Impl{std::move(*environment)}));
 }
 
+void Base::remove_unfinished(const std::string& data_directory) {
+  base::Environment::remove_unfinished(data_directory);
+}
+
 std::uint64_t Base::map_bytes() const {
   return impl_->environment->map_bytes();
 }

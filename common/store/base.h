@@ -23,6 +23,8 @@ struct BaseRecord {
   std::uint8_t flags = 0;
   Version version;
   std::string_view value;
+
+  bool operator==(const BaseRecord&) const = default;
 };
 
 /// Facts about the whole base, stored in the same commit as the data they describe.
@@ -62,6 +64,9 @@ class Base {
   /// file.
   [[nodiscard]] static Result<Base> open_offline(const std::string& data_directory);
 
+  /// Takes away what a birth left that was cut short. Checkpointer only.
+  static void remove_unfinished(const std::string& data_directory);
+
   Base(Base&&) noexcept;
   Base& operator=(Base&&) noexcept;
   Base(const Base&) = delete;
@@ -89,14 +94,18 @@ class Base {
     /// The note stored under `name`, or nullopt.
     [[nodiscard]] Result<std::optional<BaseRecord>> note(std::string_view name) const;
     using Visit = std::function<bool(std::string_view key, const BaseRecord& record)>;
-    /// Told of a record that is not what was written; true: go on with the next.
+    /// Told of a record that is not what was written, or, with no key, that the records are not as many as
+    /// the base says; true: go on with the next.
     using Damaged = std::function<bool(std::string_view stored_key, const Error& error)>;
     /// Every record with a key at or after `from` in stored order until `visit` returns false. Tombstones
-    /// too. Beside each record's checksum verifies its hash of a long key, and the order. Errors:
-    /// kCorrupt (unless `damaged` says to go on), kIo.
+    /// too. Beside each record's checksum verifies its hash of a long key, and the order, and at the end of
+    /// all records their number. Errors: kCorrupt (unless `damaged` says to go on), kIo.
     [[nodiscard]] Status scan(std::string_view from, const Visit& visit, const Damaged& damaged = {}) const;
     /// The same for all notes.
     [[nodiscard]] Status scan_notes(const Visit& visit, const Damaged& damaged = {}) const;
+    /// Walks all keys: what is not found in this snapshot is absent only if there are as many records as the
+    /// base says, for a damaged page may hide some. Errors: kCorrupt, kIo.
+    [[nodiscard]] Status prove_whole() const;
 
    private:
     friend class Base;
@@ -124,6 +133,9 @@ class Base {
     /// Removes the tombstones with an HLC value up to `up_to` among the `most` records from the stored key
     /// `from` on (empty: the first). Where to go on; empty: that was the end. Errors: as apply().
     [[nodiscard]] Result<std::string> sweep(std::string_view from, std::size_t most, std::uint64_t up_to);
+    /// Takes what is there for all there is. Only where it is known, on disk, that records were lost. Errors:
+    /// kCorrupt, kIo.
+    [[nodiscard]] Status recount();
     [[nodiscard]] BaseMeta& meta();  ///< stored by commit(); keys and tombstones are kept by apply()
     /// Errors: kNoSpace (aborted, nothing changed), kIo (a failed sync: the base may no longer be trusted).
     [[nodiscard]] Status commit();

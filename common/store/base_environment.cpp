@@ -27,6 +27,7 @@ constexpr mdb_mode_t kFileMode = 0600;
 constexpr std::uint64_t kMapGrain = 65'536;  // a multiple of every page size in use
 constexpr std::string_view kMetaKey = "base";
 constexpr const char* kOpening = "opening";
+constexpr const char* kUnfinished = ".new";
 
 Code code_of(int lmdb_code) {
   switch (lmdb_code) {
@@ -104,7 +105,7 @@ Result<std::shared_ptr<Environment>> Environment::open(const std::string& direct
   const auto map = choose_map(path, map_bytes);
   if (!map) return tl::unexpected(map.error());
 
-  if (*state != FileState::kSound) {
+  if (*state == FileState::kAbsent) {
     if (auto born = give_birth(directory, path, *map); !born) return tl::unexpected(born.error());
   }
   const auto environment = std::make_shared<Environment>(path, access);
@@ -117,7 +118,7 @@ Result<std::shared_ptr<Environment>> Environment::open(const std::string& direct
 /// no base.
 Status Environment::give_birth(const std::string& directory, const std::string& path,
                                std::uint64_t map_bytes) {
-  const std::string fresh = path + ".new";
+  const std::string fresh = path + kUnfinished;
   ::unlink(fresh.c_str());
   Status born;
   {
@@ -132,6 +133,11 @@ Status Environment::give_birth(const std::string& directory, const std::string& 
     return born;
   }
   return sync_directory(directory);
+}
+
+void Environment::remove_unfinished(const std::string& directory) {
+  const std::string fresh = directory + "/base.mdb" + kUnfinished;
+  for (const std::string& path : {fresh, fresh + "-lock"}) ::unlink(path.c_str());
 }
 
 Status Environment::open_files(std::uint64_t map_bytes) {

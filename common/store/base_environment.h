@@ -24,6 +24,8 @@ class Environment {
   /// Opens the files, makes them if `access` is kWrite. Errors: as Base's opens.
   [[nodiscard]] static Result<std::shared_ptr<Environment>> open(const std::string& directory, Access access,
                                                                  std::uint64_t map_bytes);
+  /// Takes away what a birth left that was cut short.
+  static void remove_unfinished(const std::string& directory);
   /// For open() only: nothing is open yet.
   Environment(std::string path, Access access) : path_(std::move(path)), access_(access) {}
   Environment(const Environment&) = delete;
@@ -97,5 +99,11 @@ struct AbortTransaction {
   void operator()(MDB_txn* transaction) const { ::mdb_txn_abort(transaction); }
 };
 using TransactionHandle = std::unique_ptr<MDB_txn, AbortTransaction>;
+
+/// Of a read transaction: of a write transaction LMDB frees it at its end.
+struct CloseCursor {
+  void operator()(MDB_cursor* cursor) const { ::mdb_cursor_close(cursor); }
+};
+using CursorHandle = std::unique_ptr<MDB_cursor, CloseCursor>;
 
 }  // namespace minivault::store::base

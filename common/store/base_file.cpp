@@ -26,7 +26,8 @@ Result<std::uint64_t> length_of(int fd) {
 Result<FileState> check_open_file(int fd) {
   auto file_bytes = length_of(fd);
   if (!file_bytes) return tl::unexpected(file_bytes.error());
-  if (*file_bytes == 0) return FileState::kEmpty;
+  // A birth gives the file its name once its first pages are on disk.
+  if (*file_bytes == 0) return fail(Code::kCorrupt, "truncated: it is empty");
   const auto meta = read_newest_meta(fd, *file_bytes);
   if (!meta) return tl::unexpected(meta.error());
   // Only now: a commit between the two could have lengthened the file.
@@ -43,7 +44,7 @@ Result<FileState> check_open_file(int fd) {
 }  // namespace
 
 Result<FileState> check_file(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe's would wait
   if (!file && errno == ENOENT) return FileState::kAbsent;
   if (!file) return fail_errno(path, errno);
   // A meta page that is being written may be read half old and half new: damage is what stays.

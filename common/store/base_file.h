@@ -9,9 +9,9 @@
 /// pages claim, and a page that is not in the file is a SIGBUS at some later read.
 namespace minivault::store::base {
 
-enum class FileState { kAbsent, kEmpty, kSound };
+enum class FileState { kAbsent, kSound };
 /// Reads the meta pages and compares what they claim with the file's length. Any process, at any time.
-/// Errors: kCorrupt (not LMDB's, damaged meta pages, truncated), kIo.
+/// Errors: kCorrupt (no file, empty, not LMDB's, damaged meta pages, truncated), kIo.
 [[nodiscard]] Result<FileState> check_file(const std::string& path);
 
 /// The largest of 1 TiB and its quarters, quarters of quarters and so on down to 1 GiB that this process has

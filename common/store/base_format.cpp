@@ -161,6 +161,21 @@ bool decode_usual(Table table, std::string_view stored_key, std::string_view byt
   return true;
 }
 
+Operation operation_of(std::string_view stored_key, std::string_view bytes) {
+  RecordHeader header;
+  if (bytes.size() < sizeof header) return Operation::kSet;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::string_view rest = bytes.substr(sizeof header);
+  const auto is = [&](Operation operation) {
+    header.operation = static_cast<std::uint8_t>(operation);
+    return header.checksum == checksum_of(stored_key, header, rest.data(), rest.size());
+  };
+  const Operation read =
+      static_cast<Operation>(header.operation) == Operation::kDelete ? Operation::kDelete : Operation::kSet;
+  const Operation other = read == Operation::kSet ? Operation::kDelete : Operation::kSet;
+  return !is(read) && is(other) ? other : read;
+}
+
 std::array<char, kMetaBytes> encode_meta(const BaseMeta& meta) {
   MetaRecord stored{kMetaFormat,        meta.mid_checkpoint ? 1U : 0U,
                     meta.store_id,      meta.node_id,

@@ -59,6 +59,9 @@ enum class Table { kData, kNotes };
 [[nodiscard]] bool decode_usual(Table table, std::string_view stored_key, std::string_view bytes,
                                 BaseRecord& record);
 
+/// As what a record is counted that may be damaged: if that is in its operation, the checksum tells.
+[[nodiscard]] Operation operation_of(std::string_view stored_key, std::string_view bytes);
+
 [[nodiscard]] std::array<char, kMetaBytes> encode_meta(const BaseMeta& meta);
 /// Errors: kCorrupt, saying what is wrong.
 [[nodiscard]] Result<BaseMeta> decode_meta(std::string_view bytes);

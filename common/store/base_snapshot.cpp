@@ -1,6 +1,7 @@
 #include <array>
 
 #include "common/core/assert.h"
+#include "common/store/base_count.h"
 #include "common/store/base_format.h"
 #include "common/store/base_impl.h"
 
@@ -10,11 +11,6 @@ namespace {
 using base::Environment;
 using base::StoredKey;
 using base::Table;
-
-struct CloseCursor {
-  void operator()(MDB_cursor* cursor) const { ::mdb_cursor_close(cursor); }
-};
-using CursorHandle = std::unique_ptr<MDB_cursor, CloseCursor>;
 
 Result<std::optional<BaseRecord>> find(const Environment& environment, MDB_txn* transaction, Table table,
                                        std::string_view key) {
@@ -114,17 +110,19 @@ Status Base::Snapshot::scan_table(bool notes, std::string_view from, const Visit
   if (const int code = ::mdb_cursor_open(impl_->transaction.get(), dbi, &opened)) {
     return environment.failure(kScanning, code);
   }
-  const CursorHandle cursor(opened);
+  const base::CursorHandle cursor(opened);
   const StoredKey first(from, environment.key_hash_seed());
   MDB_val key = base::to_val(first.bytes());
   MDB_val value{};
   std::string_view before;
+  std::uint64_t found = 0;
   int code = ::mdb_cursor_get(opened, &key, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
   for (; code == 0; code = ::mdb_cursor_get(opened, &key, &value, MDB_NEXT)) {
     const std::string_view stored_key = base::to_view(key);
     const auto stored = verify(notes ? Table::kNotes : Table::kData, environment.key_hash_seed(), before,
                                stored_key, base::to_view(value));
     before = stored_key;
+    ++found;
     if (!stored) {
       const auto error = environment.corrupt(kScanning, stored.error().message);
       if (!damaged || !damaged(stored_key, error.value())) return error;
@@ -133,7 +131,19 @@ Status Base::Snapshot::scan_table(bool notes, std::string_view from, const Visit
     }
   }
   if (code != MDB_NOTFOUND) return environment.failure(kScanning, code);
-  return {};
+  if (notes || !from.empty()) return {};
+  const Result<BaseMeta> said = meta();
+  if (!said) return tl::unexpected(said.error());
+  const Status whole = base::compare_count(environment, *said, found);
+  return whole || (damaged && damaged({}, whole.error())) ? Status() : whole;
+}
+
+Status Base::Snapshot::prove_whole() const {
+  MV_ASSERT(impl_->live);
+  const Result<BaseMeta> said = meta();
+  if (!said) return tl::unexpected(said.error());
+  const auto found = base::count_records(*impl_->environment, impl_->transaction.get());
+  return found ? base::compare_count(*impl_->environment, *said, *found) : tl::unexpected(found.error());
 }
 
 }  // namespace minivault::store

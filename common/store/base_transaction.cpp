@@ -3,7 +3,9 @@
 #include <string>
 
 #include "common/core/assert.h"
+#include "common/core/key_text.h"
 #include "common/core/log.h"
+#include "common/store/base_count.h"
 #include "common/store/base_format.h"
 #include "common/store/base_impl.h"
 
@@ -15,7 +17,6 @@ using base::StoredKey;
 using base::Table;
 
 constexpr const char* kWriting = "writing a record";
-constexpr std::size_t kKeyBytesShown = 60;
 constexpr const char* kSweeping = "sweeping tombstones";
 
 /// What one apply did to a key: the operation it held before and holds now, nullopt for none.
@@ -95,10 +96,9 @@ class TableWriter {
   [[nodiscard]] Result<BaseRecord> held_under(const StoredKey& key, std::string_view bytes) const {
     const auto stored = base::decode_record(table_, key.bytes(), bytes);
     if (!stored || !base::checksum_holds(key.bytes(), bytes)) {
-      log_line(LogLevel::kWarning, "damaged record replaced",
-               {{"key", key.bytes().substr(0, kKeyBytesShown)}});
-      BaseRecord damaged = stored ? stored->record : BaseRecord{};
-      damaged.version = {};
+      log_line(LogLevel::kWarning, "damaged record replaced", {{"key", shown_key(key.bytes())}});
+      BaseRecord damaged;
+      damaged.operation = base::operation_of(key.bytes(), bytes);
       return damaged;
     }
     if (!key.beside_value().empty() && stored->key != key.beside_value()) {
@@ -168,8 +168,19 @@ Result<std::string> Base::Transaction::sweep(std::string_view from, std::size_t 
   Result<std::string> next =
       TableWriter(*impl_->environment, impl_->data, Table::kData).sweep(from, most, up_to, removed);
   if (!next) impl_->state = tl::unexpected(next.error());
-  impl_->meta.tombstones -= removed;
+  impl_->meta.tombstones -=
+      std::min(removed, impl_->meta.tombstones);  // count(): damage may have left too few
   return next;
+}
+
+Status Base::Transaction::recount() {
+  MV_ASSERT(impl_->transaction != nullptr);
+  if (!impl_->state) return impl_->state;
+  const auto found = base::count_kinds(*impl_->environment, impl_->transaction.get());
+  if (!found) return impl_->state = tl::unexpected(found.error());
+  impl_->meta.keys = found->keys;
+  impl_->meta.tombstones = found->tombstones;
+  return {};
 }
 
 BaseMeta& Base::Transaction::meta() {

@@ -40,6 +40,7 @@ void Batch::clear() {
   log_bytes_ = 0;
   settled_ = 0;
   hashed_ = 0;
+  has_failed_ = false;
 }
 
 }  // namespace minivault::store

@@ -47,7 +47,8 @@ struct WriteResult {
     kRefused,  ///< its condition does not hold; nothing happened
     kFailed    ///< not acknowledged; see Store::commit()'s error. After a failed write of the log it may come
              ///< back at the next start, or not. Where commit() has none: what the base holds of the key, and
-             ///< the condition asks for, is damaged
+             ///< the condition asks for, is damaged; or its version says what no clock does (node_clock.h).
+             ///< A note behind one that failed fails, too: it may speak of what went before
   };
   Outcome outcome = Outcome::kPending;
   /// The answer may be sent once Store::durable() >= this; 0: at once. Also for refusals: nobody is told of a
@@ -114,7 +115,8 @@ class Batch {
   std::string arena_;
   std::uint64_t log_bytes_ = 0;
   std::size_t settled_ = 0;
-  std::size_t hashed_ = 0;  ///< entries before this one have their key_hash and payload_hash
+  std::size_t hashed_ = 0;   ///< entries before this one have their key_hash and payload_hash
+  bool has_failed_ = false;  ///< one of them did: no note behind it is written
 };
 
 }  // namespace minivault::store

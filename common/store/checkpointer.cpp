@@ -94,6 +94,10 @@ int Checkpointer::tick() {
     next_sweep_ms_ = now_ms + kLookMs;
     report(checkpoint_.sweep());
   }
+  if (now_ms >= retry_at_ms_ && checkpoint_.recount_is_due() &&
+      state_.failure.load(std::memory_order_acquire) == shared::Failure::kNone) {
+    report(checkpoint_.recount());
+  }
   if (index_warmer_.step()) return 0;
   if (warmer_.step()) return 1;
   return static_cast<int>(kLookMs);

@@ -158,20 +158,25 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
   return stop;
 }
 
+/// What the log never takes; nor a note behind it, for that may say that it did.
+bool LogWriter::fails(Batch& batch, Batch::Entry& entry, std::uint64_t bytes) const {
+  const bool damaged = entry.result.outcome == WriteResult::Outcome::kFailed;  // judge_damaged()
+  const bool is_note = entry.header.operation == Operation::kNote;
+  if (!damaged && entry.header.hlc <= largest_hlc_ && bytes <= ring_.largest_record() &&
+      !(batch.has_failed_ && is_note)) {
+    return false;
+  }
+  entry.result.outcome = WriteResult::Outcome::kFailed;
+  batch.has_failed_ = true;
+  return true;
+}
+
 /// Finds room for one entry and makes its record ready, or settles it as refused.
 LogWriter::Stop LogWriter::plan_entry(Batch& batch, std::size_t at, Lsn& next) {
   Batch::Entry& entry = batch.entries_[at];
-  if (entry.result.outcome == WriteResult::Outcome::kFailed) return Stop::kAtEnd;  // judge_damaged()
-  if (entry.header.hlc > largest_hlc_) {
-    entry.result.outcome = WriteResult::Outcome::kFailed;
-    return Stop::kAtEnd;
-  }
-  if (entry.header.origin == 0) note_seen(std::exchange(entry.header.hlc, 0));
   const Lsn end = next + record_bytes(entry.header.key_size, entry.header.value_size);
-  if (end - next > ring_.largest_record()) {
-    entry.result.outcome = WriteResult::Outcome::kFailed;
-    return Stop::kAtEnd;
-  }
+  if (fails(batch, entry, end - next)) return Stop::kAtEnd;
+  if (entry.header.origin == 0) note_seen(std::exchange(entry.header.hlc, 0));
   if (end > state_.append.writable_end.load(std::memory_order_relaxed) && !make_room(end))
     return Stop::kNoRoom;
 

@@ -54,6 +54,7 @@ class LogWriter {
   [[nodiscard]] Status judge_by_base(Batch& batch);
   static void judge_damaged(Batch::Entry& entry, Lsn at);
   [[nodiscard]] Stop append_some(Batch& batch);
+  [[nodiscard]] bool fails(Batch& batch, Batch::Entry& entry, std::uint64_t bytes) const;
   [[nodiscard]] Stop plan_entry(Batch& batch, std::size_t at, Lsn& next);
   /// Where the entry's record goes; kNoWord: nowhere now.
   [[nodiscard]] Index::Place find_place(const Batch& batch, const Batch::Entry& entry);

@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "common/core/fault_point.h"
+#include "common/core/key_text.h"
 #include "common/core/log.h"
 #include "common/store/log_writer.h"
 
 namespace minivault::store {
 namespace {
-
-constexpr std::size_t kKeyBytesShown = 60;
 
 bool holds(Condition condition, bool known, bool present, const Version& held, const Version& expected,
            const Version& own) {
@@ -62,7 +61,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
     MV_FAULT_POINT("append.judged");
     if (!found) {
       log_line(LogLevel::kError, "damaged record",
-               {{"key", key.substr(0, kKeyBytesShown)}, {"error", found.error().message}});
+               {{"key", shown_key(key)}, {"error", found.error().message}});
       judge_damaged(entry, tail);
       continue;
     }
@@ -132,6 +131,7 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
 /// (REPLICATION.md rule 5): records up to this are ghosts, 0: none is.
 std::uint64_t LogWriter::ghost_floor() const {
   if (state_.cluster.complete.load(std::memory_order_acquire) == 0) return 0;
+  if (state_.base_damage.load(std::memory_order_acquire) != shared::kNoDamage) return 0;
   const std::uint64_t floor = state_.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
   return floor == kEverything ? 0 : floor;
 }

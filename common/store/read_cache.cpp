@@ -82,6 +82,13 @@ std::string_view ReadCache::key_at(std::uint64_t place, const Entry& entry) cons
   return {entries_ + place + sizeof(Entry), entry.key_size};
 }
 
+std::optional<BaseRecord> ReadCache::record_at(std::uint64_t place, const Entry& entry) const {
+  if ((entry.flags_and_known & kKnown) == 0) return std::nullopt;
+  const char* value = entries_ + place + sizeof(Entry) + entry.key_size;
+  return BaseRecord{entry.operation, static_cast<std::uint8_t>(entry.flags_and_known & ~kKnown),
+                    entry.version, std::string_view(value, entry.value_size)};
+}
+
 std::uint64_t* ReadCache::word_of(std::string_view key, std::uint64_t hash) const {
   for (std::uint64_t& word : bucket_of(hash).words) {
     if (word >> kTagShift != hash >> kTagShift || word == 0) continue;
@@ -110,11 +117,7 @@ bool ReadCache::find(std::string_view key, std::uint64_t hash, Lsn window, std::
     if (entry.filled_at >= window) {
       count_use(*word);
       ++hits_;
-      found.reset();
-      if ((entry.flags_and_known & kKnown) == 0) return true;
-      const char* value = entries_ + place + sizeof(Entry) + entry.key_size;
-      found = BaseRecord{entry.operation, static_cast<std::uint8_t>(entry.flags_and_known & ~kKnown),
-                         entry.version, std::string_view(value, entry.value_size)};
+      found = record_at(place, entry);
       return true;
     }
   }
@@ -144,8 +147,8 @@ void ReadCache::offer(std::string_view key, std::uint64_t hash, Lsn tail,
 
 bool ReadCache::refresh(std::uint64_t word, Lsn tail, const std::optional<BaseRecord>& record) {
   Entry entry = entry_at(place_of(word));
-  const bool known = (entry.flags_and_known & kKnown) != 0;
-  if (known != record.has_value() || (known && entry.version != record->version)) return false;
+  // Not the version alone: a repair may have put another value under it.
+  if (record_at(place_of(word), entry) != record) return false;
   entry.filled_at = std::max(entry.filled_at, tail);
   std::memcpy(entries_ + place_of(word), &entry, sizeof entry);
   return true;

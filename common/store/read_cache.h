@@ -87,6 +87,7 @@ class ReadCache {
   [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) const { return buckets_[hash & bucket_mask_]; }
   [[nodiscard]] Entry entry_at(std::uint64_t place) const;
   [[nodiscard]] std::string_view key_at(std::uint64_t place, const Entry& entry) const;
+  [[nodiscard]] std::optional<BaseRecord> record_at(std::uint64_t place, const Entry& entry) const;
   [[nodiscard]] std::uint64_t* word_of(std::string_view key, std::uint64_t hash) const;
   /// True if the word's entry says the same as `record`; it then is as good as one filled now.
   [[nodiscard]] bool refresh(std::uint64_t word, Lsn tail, const std::optional<BaseRecord>& record);

@@ -34,10 +34,19 @@ Status store_meta(Base& base, const BaseMeta& meta, Lsn untold_end = shared::kNo
   return transaction->commit();
 }
 
+bool wants_new_log(const Verdict& verdict) {
+  return verdict.decision == Decision::kNewLog || verdict.decision == Decision::kSalvage;
+}
+
+bool wants_replay(const Verdict& verdict) {
+  return verdict.decision == Decision::kReplay || verdict.decision == Decision::kSalvage;
+}
+
 /// Where the log ended, as this start found it, or an earlier one whose finding nobody was told of: that
 /// one's LSNs leapt already, and what this one finds lies beyond the leap.
-Result<Lsn> end_to_tell(const Base& base, const Scene& scene) {
-  Lsn end = std::max(scene.meta.checkpoint, scene.log.end);
+Result<Lsn> end_to_tell(const Base& base, const Scene& scene, const Verdict& verdict) {
+  const Lsn end =
+      wants_replay(verdict) ? std::max(scene.meta.checkpoint, scene.log.end) : scene.meta.checkpoint;
   const Result<Base::Snapshot> snapshot = base.snapshot();
   if (!snapshot) return tl::unexpected(snapshot.error());
   const auto note = snapshot->note(kUntoldEndNote);
@@ -52,7 +61,7 @@ Result<Lsn> end_to_tell(const Base& base, const Scene& scene) {
   if (std::from_chars(text.data(), text.data() + text.size(), noted).ec != std::errc()) {
     return fail(Code::kCorrupt, "the base's note of where the log ended is no LSN");
   }
-  return std::min(end, noted);
+  return noted;
 }
 
 bool has_base(const Config& config) {
@@ -76,15 +85,8 @@ bool is_birth(const Verdict& verdict) {
 }
 
 tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const Config& config) {
-  std::string message = config.data_directory + ": " + verdict.reason;
-  if (!scene.log_problem.empty() && scene.evidence.base_born) message += " (" + scene.log_problem + ")";
-  if (scene.log.damage_durable_to) message += ": " + describe_damage(scene.log);
-  Evidence accepting = scene.evidence;
-  accepting.accept_loss = true;
-  if (decide(accepting).decision != Decision::kRefuse) {
-    message += "; minivault check tells more, -accept-loss starts without what is lost";
-  }
-  return fail(Code::kCorrupt, message);
+  const char* more = scene.evidence.base_born ? "; minivault check tells more" : "";
+  return fail(Code::kCorrupt, config.data_directory + ": " + describe_refusal(scene, verdict) + more);
 }
 
 Status birth(Base& base, Scene& scene, const Config& config) {
@@ -145,8 +147,10 @@ void fill_limits(shared::State& state, const Base& base, const BaseMeta& meta, c
 /// tail can have used, so what peers remember of this node's stream stays true.
 Lsn next_start(const Scene& scene, const Verdict& verdict) {
   const Lsn seen = scene.log.highest_end;
-  if (verdict.decision == Decision::kNewLog)
-    return std::max(scene.meta.checkpoint, seen) + 2 * scene.meta.ring_bytes;
+  if (wants_new_log(verdict)) {
+    const std::uint64_t ring_then = scene.ring ? scene.ring->size() : 0;  // an older base knew another size
+    return std::max(scene.meta.checkpoint, seen) + 2 * std::max(scene.meta.ring_bytes, ring_then);
+  }
   const bool fresh = is_birth(verdict);
   if (fresh) return scene.ring->header().first_lsn;
   if (scene.evidence.clean) return scene.log.end;
@@ -170,12 +174,12 @@ Status begin_epoch(shared::State& state, Base& base, Scene& scene, const Config&
   scene.meta.ring_bytes = config.log_bytes;
   const std::uint64_t starts = std::max(scene.ring ? scene.ring->header().starts : 0, meta->starts) / 2 * 2;
   scene.meta.starts = starts + 1;
-  const Lsn found_end = std::min(start, end_to_tell);
+  const Lsn found_end = end_to_tell;
   const Lsn untold_end = found_end < start ? found_end : shared::kNoLsn;
   if (Status ok = store_meta(base, scene.meta, untold_end); !ok) return ok;
   MV_FAULT_POINT("recovery.before_new_log");
 
-  if (!scene.ring || verdict.decision == Decision::kNewLog || scene.ring->size() != config.log_bytes) {
+  if (!scene.ring || wants_new_log(verdict) || scene.ring->size() != config.log_bytes) {
     if (Status ok = replace_ring(scene, config, start, starts); !ok) return ok;
   }
   const std::uint64_t last_hlc = std::max(scene.meta.last_hlc, state.append.last_hlc.load());
@@ -213,17 +217,19 @@ Status refuse_log_without_base(const Config& config) {
 }
 
 /// From here on a start is under way: what it takes into the base may be in the page cache alone, and gone
-/// from the log when the power fails.
+/// from the log when the power fails. (A base of another age is refused again anyway: its count must not
+/// come to fit the log's.)
 Status mark_start(Base& base, Scene& scene) {
-  if (scene.log.records == 0 || scene.meta.starts % 2 == 1) return {};
+  if (scene.log.records == 0 || scene.meta.starts % 2 == 1 || !scene.evidence.same_age) return {};
   ++scene.meta.starts;
   return store_meta(base, scene.meta);
 }
 
 void tell_what_is_lost(const Scene& scene, const Verdict& verdict) {
-  if (verdict.decision != Decision::kNewLog && !scene.evidence.acknowledged_damaged) return;
-  const std::string lost = scene.log.damage_durable_to ? describe_damage(scene.log) : scene.log_problem;
-  log_line(LogLevel::kError, "loss_accepted", {{"reason", verdict.reason}, {"lost", lost}});
+  if (!wants_new_log(verdict) && !scene.evidence.acknowledged_damaged) return;
+  const std::string taken_in = wants_replay(verdict) ? describe_salvage(scene) : "nothing";
+  log_line(LogLevel::kError, "loss_accepted",
+           {{"reason", verdict.reason}, {"lost", describe_loss(scene)}, {"taken_in", taken_in}});
 }
 
 /// Neither known to be acknowledged nor known not to be.
@@ -233,6 +239,35 @@ void tell_what_is_beyond(const Scene& scene) {
            {{"end", scene.log.end},
             {"found", describe_beyond(scene.log)},
             {"meaning", "not known to have been synced: lost with the power, or damaged since"}});
+}
+
+/// What was decided is done.
+Status bring_up(shared::State& state, std::span<std::atomic<std::uint64_t>> index_words, Base& base,
+                Scene& scene, const Config& config, const Verdict& verdict) {
+  state.limits.index_seed.store(random_u64());
+  const Index index(index_words, state.limits.index_seed.load());
+  if (is_birth(verdict)) {
+    if (Status born = birth(base, scene, config); !born) return born;
+  }
+  if (wants_replay(verdict)) {
+    if (Status marked = mark_start(base, scene); !marked) return marked;
+    Status replayed = replay(state, index, base, *scene.ring, scene.meta.checkpoint, scene.log);
+    if (!replayed) return replayed;
+  }
+  const Result<Lsn> end = end_to_tell(base, scene, verdict);
+  if (!end) return tl::unexpected(end.error());
+  MV_FAULT_POINT("recovery.before_epoch");
+  if (Status begun = begin_epoch(state, base, scene, config, verdict, *end); !begun) return begun;
+  fill_limits(state, base, scene.meta, *scene.ring);
+  state.limits.clock_first.store(is_birth(verdict) && !config.async ? 0 : 1);
+  state.limits.recovered.store(1, std::memory_order_release);
+  return {};
+}
+
+/// A full disk that a running node lives with keeps it from starting, for a start is a checkpoint.
+tl::unexpected<Error> with_room_needed(Error error, const Scene& scene, const Config& config) {
+  if (error.code == Code::kNoSpace) error.message += "; " + describe_room(scene, config);
+  return tl::unexpected(std::move(error));
 }
 
 }  // namespace
@@ -254,25 +289,11 @@ Result<RecoveredStore> recover(shared::State& state, std::span<std::atomic<std::
   if (verdict.decision == Decision::kRefuse) return refuse(*scene, verdict, config);
   tell_what_is_lost(*scene, verdict);
   tell_what_is_beyond(*scene);
-
-  state.limits.index_seed.store(random_u64());
-  const Index index(index_words, state.limits.index_seed.load());
-  if (is_birth(verdict)) {
-    if (Status born = birth(*base, *scene, config); !born) return tl::unexpected(born.error());
-  }
-  if (verdict.decision == Decision::kReplay) {
-    if (Status marked = mark_start(*base, *scene); !marked) return tl::unexpected(marked.error());
-    Status replayed = replay(state, index, *base, *scene->ring, scene->meta.checkpoint, scene->log);
-    if (!replayed) return tl::unexpected(replayed.error());
-  }
-  const Result<Lsn> end = end_to_tell(*base, *scene);
-  if (!end) return tl::unexpected(end.error());
-  MV_FAULT_POINT("recovery.before_epoch");
-  if (Status begun = begin_epoch(state, *base, *scene, config, verdict, *end); !begun)
-    return tl::unexpected(begun.error());
-  fill_limits(state, *base, scene->meta, *scene->ring);
-  state.limits.clock_first.store(is_birth(verdict) && !config.async ? 0 : 1);
-  state.limits.recovered.store(1, std::memory_order_release);
+  // Before the replay: that may need the room.
+  Ring::remove_unfinished(log_path(config));
+  Base::remove_unfinished(config.data_directory);
+  if (Status begun = bring_up(state, index_words, *base, *scene, config, verdict); !begun)
+    return with_room_needed(begun.error(), *scene, config);
   return RecoveredStore{std::move(*base), std::move(*scene->ring)};
 }
 

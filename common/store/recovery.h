@@ -13,12 +13,13 @@ namespace minivault::store {
 
 /// What is found in the data directory at start, before anything is changed.
 struct Evidence {
-  enum class Log { kAbsent, kDamagedHeader, kPresent };
+  enum class Log { kAbsent, kUnknownFormat, kDamagedHeader, kPresent };
   Log log = Log::kAbsent;
   bool base_born = false;  ///< the base has an identity; an absent file or a birth cut short has none
   bool log_ever_started = false;
   bool same_store = false;            ///< log and base carry the same store id
   bool same_age = false;              ///< both were last started together, or that start was cut short
+  bool log_is_younger = false;        ///< the log was last started later than the base
   bool base_reaches_log = false;      ///< the base's checkpoint is not below where this log begins
   bool log_reaches_base = false;      ///< the log has got as far as the base's checkpoint
   bool clean = false;                 ///< the log says that it was stopped in order
@@ -34,7 +35,8 @@ enum class Decision {
   kBirth,        ///< a new log and a new base
   kFinishBirth,  ///< a log that was never started on: give it its base
   kReplay,       ///< apply the records from the checkpoint on, then go on
-  kNewLog,       ///< -accept-loss: the log is gone or useless; go on from the base in a new one
+  kSalvage,      ///< -accept-loss: apply those that follow the base, then go on in a new log
+  kNewLog,       ///< -accept-loss: the log is gone or does not follow the base; go on in a new one
   kRefuse        ///< touch nothing, say why
 };
 
@@ -55,6 +57,8 @@ struct LogExamination {
   std::optional<std::string> key_at_end;  ///< of the damaged record, where its header is whole
   std::uint64_t records_beyond = 0;       ///< whole ones in (end, end + ring): they follow the damage
   std::vector<std::string> keys_beyond;   ///< of the first few of them
+  std::uint64_t records_later = 0;        ///< whole ones beyond end + ring: what lay between is written over
+  Lsn first_beyond = 0;                   ///< the lowest LSN of all these; 0: there are none
   // Over every valid record in the ring, `search_beyond` or not as far as it was read:
   Lsn highest_end = 0;  ///< LSNs up to here were handed out
   std::uint64_t largest_hlc = 0;
@@ -82,6 +86,14 @@ struct Scene {
   std::uint64_t hlc_ceiling = 0;
   std::string log_problem;  ///< why there is no ring, or what of its header is damaged
 };
+
+/// For people: why a start is refused, and what one with -accept-loss would do, if that starts.
+[[nodiscard]] std::string describe_refusal(const Scene& scene, const Verdict& verdict);
+/// For people: what a start with -accept-loss takes in, and what it starts without. REQUIRES: it starts.
+[[nodiscard]] std::string describe_salvage(const Scene& scene);
+[[nodiscard]] std::string describe_loss(const Scene& scene);
+/// For people: how much room a start needs, and what for.
+[[nodiscard]] std::string describe_room(const Scene& scene, const Config& config);
 
 /// Gathers the evidence. Changes nothing. Errors: kCorrupt, kIo (a file that is there and cannot be read).
 [[nodiscard]] Result<Scene> survey(const Base& base, const Config& config, Ring::Access access);

@@ -1,4 +1,4 @@
-// What a reader who trusts nothing finds in a log, and how damage in it is told.
+// What a reader who trusts nothing finds in a log.
 
 #include <algorithm>
 #include <cstring>
@@ -8,14 +8,7 @@
 namespace minivault::store {
 namespace {
 
-constexpr std::size_t kKeysNamed = 8;       // of those that damage takes away
-constexpr std::size_t kKeyBytesShown = 60;  // of each
-
-std::string quoted(const std::string& key) {
-  std::string text;
-  for (const char c : std::string_view(key).substr(0, kKeyBytesShown)) text += c >= ' ' && c <= '~' ? c : '?';
-  return '"' + text + (key.size() > kKeyBytesShown ? "...\"" : "\"");
-}
+constexpr std::size_t kKeysNamed = 8;  // of those that damage takes away
 
 }  // namespace
 
@@ -30,11 +23,15 @@ void search_beyond_end(const Ring& ring, LogExamination& found) {
   // proves the same: the base is older than what the ring still holds.
   constexpr Lsn kFarthest =
       Lsn{1} << 50;  // most bytes that are no LSN fail this, and no division is spent on them
-  for (Lsn at = found.end + kRecordAlignment; at < found.end + ring.size(); at += kRecordAlignment) {
+  for (Lsn at = found.end; at < found.end + ring.size(); at += kRecordAlignment) {
     Lsn claimed = 0;
     std::memcpy(&claimed, ring.at(at), sizeof claimed);
-    if (claimed < at || claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
+    // At the end itself only one of a later lap can lie.
+    if (claimed < at || claimed == found.end) continue;
+    if (claimed - at > kFarthest || (claimed - at) % ring.size() != 0) continue;
     if (!ring.verify(claimed, record)) continue;
+    found.first_beyond = found.first_beyond == 0 ? claimed : std::min(found.first_beyond, claimed);
+    if (claimed != at) ++found.records_later;
     if (claimed == at && ++found.records_beyond <= kKeysNamed) found.keys_beyond.emplace_back(record.key);
     found.highest_end = std::max(found.highest_end, record.end());
     found.largest_hlc = std::max(found.largest_hlc, record.header.hlc);
@@ -75,24 +72,6 @@ bool ends_before(const Ring& ring, Lsn end) {
     return record_end >= end ? laps != 0 : zeros_from <= record_end + kRecordAlignment;
   }
   return only_zeros;
-}
-
-std::string describe_beyond(const LogExamination& found) {
-  if (found.records_beyond == 0) return {};
-  std::string text = found.records_beyond == 1
-                         ? "1 whole record follows, of key "
-                         : std::to_string(found.records_beyond) + " whole records follow, of keys ";
-  for (std::size_t i = 0; i < found.keys_beyond.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + quoted(found.keys_beyond[i]);
-  }
-  return found.records_beyond > found.keys_beyond.size() ? text + ", ..." : text;
-}
-
-std::string describe_damage(const LogExamination& found) {
-  std::string text = "LSN " + std::to_string(found.end) + " to " + std::to_string(*found.damage_durable_to);
-  if (found.key_at_end) text += ", the first of key " + quoted(*found.key_at_end);
-  const std::string beyond = describe_beyond(found);
-  return beyond.empty() ? text : text + "; " + beyond;
 }
 
 }  // namespace minivault::store

@@ -50,7 +50,9 @@ Result<Scene> survey_log(const Config& config, Ring::Access access) {
   if (!ring) {
     const Error& error = ring.error();
     if (error.code == Code::kIo) return tl::unexpected(error);
-    e.log = error.code == Code::kNotFound ? Evidence::Log::kAbsent : Evidence::Log::kDamagedHeader;
+    e.log = error.code == Code::kNotFound      ? Evidence::Log::kAbsent
+            : error.code == Code::kUnavailable ? Evidence::Log::kUnknownFormat
+                                               : Evidence::Log::kDamagedHeader;
     scene.log_problem = error.message;
     return scene;
   }
@@ -72,6 +74,7 @@ Result<Scene> survey(const Base& base, const Config& config, Ring::Access access
   const RingHeader& header = scene->ring->header();
   e.same_store = header.store_id == meta->store_id;
   e.same_age = same_age(header.starts, meta->starts);
+  e.log_is_younger = header.starts > meta->starts;
   e.base_reaches_log = meta->checkpoint >= header.first_lsn;
   e.clean = header.clean != 0;
   if (!e.base_born || !e.same_store) return scene;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
 #include <vector>
 
 #include "common/core/fault_point.h"
@@ -86,9 +87,12 @@ Result<RingHeader> read_header(int fd, const std::string& path) {
     return fail(Code::kCorrupt, path + " is shorter than its header");
   }
   if (header.magic != kMagic) return fail(Code::kCorrupt, path + " is not a minivault log");
-  if (header.format != kFormat) {
-    return fail(Code::kCorrupt, path + " has log format " + std::to_string(header.format) +
-                                    ", this build knows " + std::to_string(kFormat));
+  RingHeader of_ours = header;
+  of_ours.format = kFormat;
+  const bool only_format_differs = header.checksum == checksum_of(of_ours);  // a flipped bit, no other format
+  if (header.format != kFormat && !only_format_differs) {
+    return fail(Code::kUnavailable, path + " has log format " + std::to_string(header.format) +
+                                        ", this build knows " + std::to_string(kFormat));
   }
   if (header.checksum != checksum_of(header)) return fail(Code::kCorrupt, path + ": the header is damaged");
   struct stat info {};
@@ -99,6 +103,30 @@ Result<RingHeader> read_header(int fd, const std::string& path) {
                                     std::to_string(expected));
   }
   return header;
+}
+
+/// Where the file itself lies: a link to another disk stays one when a new file takes the old one's place.
+std::string target_of(const std::string& path) {
+  std::error_code none;
+  const std::filesystem::path target = std::filesystem::canonical(path, none);
+  return none ? path : target.string();
+}
+
+std::string unfinished(const std::string& path) {
+  return target_of(path) + ".new";
+}
+
+/// Opens what is a file: the open of a pipe waits for its other end, for ever. Error: kNotFound, kIo.
+Result<UniqueFd> open_file(const std::string& path, int flags) {
+  UniqueFd file(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK));
+  struct stat info {};
+  if (!file && errno == ENOENT) {
+    if (::lstat(path.c_str(), &info) != 0) return fail(Code::kNotFound, path + " does not exist");
+    return fail(Code::kIo, path + " is a link to what is not there: is a disk not mounted?");
+  }
+  if (!file || ::fstat(file.get(), &info) != 0) return fail_errno("cannot open " + path, errno);
+  if (!S_ISREG(info.st_mode)) return fail(Code::kIo, path + " is not a regular file");
+  return file;
 }
 
 /// Takes `count` bytes off the front of `pieces`.
@@ -137,7 +165,7 @@ std::vector<iovec> leading(std::span<const iovec> pieces, std::uint64_t room) {
 
 Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint64_t store_id, Lsn first_lsn,
                     std::uint64_t starts) {
-  const std::string fresh = path + ".new";
+  const std::string fresh = unfinished(path);
   const UniqueFd fd(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("cannot create " + fresh, errno);
   const int full = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(kHeaderBytes + ring_bytes));
@@ -161,16 +189,21 @@ Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint
   header.boundary = first_lsn;
   if (Status ok = store_header(fd.get(), header, fresh); !ok) return ok;
   MV_FAULT_POINT("ring.before_rename");
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("cannot rename " + fresh, errno);
-  return sync_directory_of(path);
+  const std::string target = target_of(path);
+  if (::rename(fresh.c_str(), target.c_str()) != 0) return fail_errno("cannot rename " + fresh, errno);
+  return sync_directory_of(target);
+}
+
+void Ring::remove_unfinished(const std::string& path) {
+  ::unlink(unfinished(path).c_str());
 }
 
 Result<Ring> Ring::open(const std::string& path, Access access) {
   Ring ring;
   ring.path_ = path;
-  ring.file_.reset(::open(path.c_str(), (access == Access::kRead ? O_RDONLY : O_RDWR) | O_CLOEXEC));
-  if (!ring.file_ && errno == ENOENT) return fail(Code::kNotFound, path + " does not exist");
-  if (!ring.file_) return fail_errno("cannot open " + path, errno);
+  Result<UniqueFd> file = open_file(path, access == Access::kRead ? O_RDONLY : O_RDWR);
+  if (!file) return tl::unexpected(file.error());
+  ring.file_ = std::move(*file);
   Result<RingHeader> header = read_header(ring.file_.get(), path);
   if (!header) return tl::unexpected(header.error());
   ring.header_ = *header;

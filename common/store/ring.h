@@ -50,12 +50,15 @@ class Ring {
   static constexpr std::uint64_t kHeaderBytes = 4096;
   static constexpr std::uint64_t kPrewrittenAtBirth = 64ULL << 20;
 
-  /// Makes a new ring in place of whatever `path` names: written and synced under another name first, renamed
-  /// last. `ring_bytes`: a multiple of 4096. Errors: kNoSpace, kIo.
+  /// Makes a new ring in place of whatever `path` names, or where it points to if it is a link: written and
+  /// synced under another name first, renamed last. `ring_bytes`: a multiple of 4096. Errors: kNoSpace, kIo.
   [[nodiscard]] static Status create(const std::string& path, std::uint64_t ring_bytes,
                                      std::uint64_t store_id, Lsn first_lsn, std::uint64_t starts = 0);
+  /// Takes away what a create() left that was cut short: as large as the ring, and of no use to anybody.
+  static void remove_unfinished(const std::string& path);
   enum class Access { kReadWrite, kRead };
-  /// Errors: kNotFound, kIo, kCorrupt (header damaged, file shorter than it says, unknown format).
+  /// Errors: kNotFound, kUnavailable (unknown format), kCorrupt (header damaged, file shorter than it says),
+  /// kIo (also what is no file, and a link to nothing).
   [[nodiscard]] static Result<Ring> open(const std::string& path, Access access = Access::kReadWrite);
 
   [[nodiscard]] const RingHeader& header() const { return header_; }

@@ -10,7 +10,6 @@ namespace minivault::store {
 namespace {
 
 constexpr std::uint64_t kStepBytes = 1ULL << 20;
-constexpr std::uint64_t kFirstStart = 2;  // starts count in twos
 constexpr std::uint64_t kAheadBytes = 16ULL << 20;
 
 }  // namespace
@@ -19,10 +18,18 @@ RingWarmer::RingWarmer(shared::State& state, Ring& ring, const Index& index, uns
     : state_(state), ring_(ring), index_(index), slot_(slot) {
   const RingHeader& header = ring.header();
   const Lsn born = header.first_lsn;
-  // LSNs leap a whole ring at an unclean stop, so only a ring's first start is known to be on its first lap.
-  // Zeros must never meet what the ring still holds: from `born` to the end of the file, no further.
-  first_lap_end_ = header.starts <= kFirstStart ? born + ring.size() - born % ring.size() : born;
-  prewritten_ = std::min(first_lap_end_, born - born % ring.size() + Ring::kPrewrittenAtBirth);
+  // LSNs leap a whole ring at an unclean stop, so only a start where the ring began is known to be on its
+  // first lap, be it the node's first or that of a new size. Zeros must never meet what the ring still holds:
+  // from `born` around to `born`, no further.
+  const bool first_lap = header.boundary == born && ring.size() > Ring::kPrewrittenAtBirth;
+  first_lap_end_ = first_lap ? born + ring.size() : born;
+  prewritten_ = born;
+}
+
+/// The first LSN from `at` on that the ring's birth did not write.
+Lsn RingWarmer::behind_birth(Lsn at) const {
+  const std::uint64_t offset = at % ring_.size();
+  return offset < Ring::kPrewrittenAtBirth ? at + (Ring::kPrewrittenAtBirth - offset) : at;
 }
 
 bool RingWarmer::step() {
@@ -37,10 +44,11 @@ bool RingWarmer::prewrite() {
     const AppendGuard guard(state_, ring_, index_, slot_);
     // Under the lock the tail stands still: zeros go in above it or not at all.
     const Lsn tail = state_.marks.tail.load(std::memory_order_relaxed);
-    prewritten_ = std::max(prewritten_, (tail + kAlignment) / kAlignment * kAlignment);
+    prewritten_ = behind_birth(std::max(prewritten_, (tail + kAlignment) / kAlignment * kAlignment));
     if (prewritten_ >= first_lap_end_) return false;
     from = prewritten_;
-    std::vector<char> zeros(std::min(kStepBytes, first_lap_end_ - from));
+    const std::uint64_t to_file_end = ring_.size() - from % ring_.size();
+    std::vector<char> zeros(std::min({kStepBytes, first_lap_end_ - from, to_file_end}));
     iovec piece{zeros.data(), zeros.size()};
     if (!ring_.write(from, {&piece, 1})) {
       first_lap_end_ = from;  // a failing disk shows itself where it matters

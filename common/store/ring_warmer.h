@@ -19,6 +19,7 @@ class RingWarmer {
 
  private:
   [[nodiscard]] bool prewrite();
+  [[nodiscard]] Lsn behind_birth(Lsn at) const;
   [[nodiscard]] bool read_ahead();
 
   shared::State& state_;

@@ -2,12 +2,16 @@
 // nothing. Method: a real node's directory after an orderly stop and after SIGKILL, then bytes flipped in its
 // files.
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cstring>
 #include <random>
 
 #include "common/store/ring.h"
 #include "tests/archive/support.h"
+#include "tests/support/base_pages.h"
+#include "tests/support/http.h"
 #include "tests/support/seed.h"
 #include "tests/support/wait.h"
 
@@ -24,8 +28,10 @@ class CheckTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_crashed_and_damaged_log);
   CPPUNIT_TEST(test_damage_that_no_later_record_speaks_for);
   CPPUNIT_TEST(test_flipped_value_in_the_base);
+  CPPUNIT_TEST(test_records_hidden_by_a_damaged_page);
   CPPUNIT_TEST(test_flipped_anything_in_the_base);
   CPPUNIT_TEST(test_files_that_do_not_belong_together);
+  CPPUNIT_TEST(test_what_is_no_file);
   CPPUNIT_TEST_SUITE_END();
 
   static Finished check(const std::string& directory) {
@@ -107,7 +113,8 @@ class CheckTest : public CppUnit::TestFixture {
     };
     flip(records[5] + 60);  // within the value of a record whose acknowledgement later ones have seen
     assert_fails(check(node.data()), 1,
-                 "problem: the log is damaged in what was acknowledged: LSN " + std::to_string(records[5]));
+                 "problem: the log is damaged in what was acknowledged (lost with -accept-loss: LSN " +
+                     std::to_string(records[5]));
     assert_fails(check(node.data()), 1, ", the first of key \"k");  // and of those behind it
     assert_fails(check(node.data()), 1, " whole records follow, of keys \"k");
     assert_fails(command({"dump", node.data()}), 1, "the log is damaged in what was acknowledged");
@@ -196,6 +203,41 @@ class CheckTest : public CppUnit::TestFixture {
                    !fs::exists(node.directory().file("b.partial")));
   }
 
+  static void assert_no_copy(const std::string& from, const std::string& file, const std::string& because) {
+    assert_fails(command({"dump", from}), 1, because);
+    assert_fails(command({"backup", from, file}), 1, because);
+    CPPUNIT_ASSERT(!fs::exists(file) && !fs::exists(file + ".partial"));
+  }
+
+  /// Nothing that was made from a base which lost some is taken for all of it.
+  void test_records_hidden_by_a_damaged_page() {
+    Node node;
+    fill(node, 1'000);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    BasePages pages(node.data() + "/base.mdb");
+    const auto hidden = pages.hide(8);
+    pages.store();
+    const Finished done = check(node.data());
+    assert_fails(done, 1, "says that it holds 1,000 keys");
+    CPPUNIT_ASSERT_MESSAGE(done.out, done.out.find("992 keys") != std::string::npos);
+    const std::string file = node.directory().file("b");
+    assert_no_copy(node.data(), file, "992 records are there of 1000");
+    node.start();
+    CPPUNIT_ASSERT(http(node.port(), http_request("GET", "/health")).body.find("\"status\":\"healthy\"") !=
+                   std::string::npos);
+    assert_no_copy(node.address(), file, "");
+    const HttpResponse health = http(node.port(), http_request("GET", "/health"));
+    CPPUNIT_ASSERT_MESSAGE(health.body, health.body.find("\"status\":\"degraded\"") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(health.body, health.body.find("restore a backup") != std::string::npos);
+    CPPUNIT_ASSERT(http(node.port(), http_request("GET", "/metrics")).body.find("minivault_base_damaged 1") !=
+                   std::string::npos);
+    // Alone there is nobody to heal it: what it says of itself stays, and so does what tells of the loss.
+    client::Connection connection = connect(node);
+    set(connection, hidden[0], "back");
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    assert_fails(check(node.data()), 1, "says that it holds 1,001 keys");
+  }
+
   /// LMDB trusts its pages; check must come to an end and say something true whatever is in them.
   void test_flipped_anything_in_the_base() {
     Node node;
@@ -230,6 +272,26 @@ class CheckTest : public CppUnit::TestFixture {
     assert_fails(check(node.data()), 1, "log and base belong to different nodes");
     fs::remove(other.data() + "/base.mdb");
     assert_fails(check(other.data()), 1, "there is no base");
+  }
+
+  /// The open of a pipe that nobody writes into would not return.
+  void test_what_is_no_file() {
+    Node node;
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    for (const char* name : {"changes.log", "base.mdb", "minivault.lock"}) {
+      const std::string path = node.data() + "/" + name;
+      const std::string aside = node.directory().file("aside");
+      fs::rename(path, aside);
+      CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(path.c_str(), 0600));
+      const bool is_lock = path.ends_with(".lock");  // who cannot claim it looks at nothing
+      assert_fails(check(node.data()), is_lock ? 2 : 1, "not a regular file");
+      assert_fails(command({"dump", node.data()}), 1, "not a regular file");
+      fs::rename(aside, path);
+    }
+    CPPUNIT_ASSERT_EQUAL(0, check(node.data()).status);
+    fs::remove(node.data() + "/changes.log");
+    fs::create_symlink("/not/mounted/changes.log", node.data() + "/changes.log");
+    assert_fails(check(node.data()), 1, "is a link to what is not there");
   }
 };
 

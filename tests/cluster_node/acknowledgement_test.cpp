@@ -61,6 +61,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(just_what_was_sent_is_acknowledged);
   CPPUNIT_TEST(a_jump_acknowledges_nothing_of_before);
   CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
+  CPPUNIT_TEST(what_was_told_when_nobody_was_needed_is_decided);
   CPPUNIT_TEST(a_conflict_is_heard_though_its_answer_was_lost);
   CPPUNIT_TEST(a_replicator_that_dies_leaves_conflicts_undecided);
   CPPUNIT_TEST(a_conflict_of_what_the_ring_lost_is_no_acknowledgement);
@@ -141,6 +142,28 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(waits.wait_for(milliseconds(500)) == std::future_status::timeout);
     other.say([](FakeNode::Words& words) { words.holds_answers = false; });
     assert_done(waits.get());
+  }
+
+  // Its writer was told while the node was alone, before anybody came with something newer: written again,
+  // above that, it would beat what was written later.
+  void what_was_told_when_nobody_was_needed_is_decided() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.conflicts_once = true; });
+    Cluster cluster(one_node({"-write-timeout", "60s"}));  // after which all is decided
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    await_needed(cluster, 1);
+    assert_done(put(cluster, 0, "k", "v"));
+    other.call(cluster.port(0));
+    eventually("all of its log is sent", [&] { return other.batches() == 1; });
+    CPPUNIT_ASSERT_EQUAL(std::string("k"), other.records().front().key);
+    eventually("it says that it holds something newer", [&] { return other.conflicting().origin != 0; });
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "l", "v"));
+    const std::vector<FakeNode::Record> records = other.records();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, records.size());
+    CPPUNIT_ASSERT_EQUAL(std::string("l"), records.back().key);
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
   }
 
   // The position in the next hello says that the write is held, and not that it lost there.
@@ -342,10 +365,14 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     eventually("a repair is asked for", [&] { return other.repairs() > 0; });
   }
 
-  // Else one that was forgotten would still bring its records by repair.
+  // Else one that was forgotten would still bring its records by repair. And since when it runs, and did
+  // before: else it is taken for a copy of itself where it was heard of a moment ago.
   void a_repair_says_for_whom_it_is() {
     FakeNode other;
     Cluster cluster(one_node());
+    start_beside(cluster, other);
+    assert_done(put(cluster, 0, "k", "u"));
+    cluster.stop(0);
     start_beside(cluster, other);
     other.say([](FakeNode::Words& words) { words.drops_ghosts = true; });
     assert_done(put(cluster, 0, "k", "v"));

@@ -124,26 +124,26 @@ void FakeNode::serve(int fd) {
 }
 
 std::string FakeNode::answer(std::string_view kind, std::string_view message, bool& is_nameless) {
-  if (kind == cluster::kHello) {
-    is_nameless = cluster::decode_hello(message).value().id == 0;
-    return hello(message);
-  }
+  if (kind == cluster::kHello) return hello(message, is_nameless);
   if (kind == cluster::kPulse) return pulse();
   if (kind == cluster::kBatch) return batch(message);
   if (kind == cluster::kCompare && is_nameless) ++nameless_repairs_;
   return compare(kind, message);
 }
 
-std::string FakeNode::hello(std::string_view message) {
+std::string FakeNode::hello(std::string_view message, bool& is_nameless) {
   const cluster::Hello hello = cluster::decode_hello(message).value();
   const std::lock_guard lock(mutex_);
   ++hellos_;
+  is_nameless = hello.id != caller_.id || hello.epoch != caller_.epoch ||
+                hello.previous_epoch != caller_.previous_epoch;
   if (words_.refuses) return cluster::encode_refusal(words_.reason, "not now");
   if (words_.has_removed_caller) return cluster::encode_refusal(cluster::Reply::kForgotten, "removed");
   if (words_.hellos_are_older) (void)members_.introduce(words_.id, address());
   members_.merge(hello.members);
   (void)members_.introduce(words_.id, address());
-  if (!hello.dial_back && caller_.id != hello.id) caller_ = {hello.id};
+  if (!hello.dial_back && caller_.id != hello.id) caller_ = {.id = hello.id};
+  if (!hello.dial_back) caller_.epoch = hello.epoch, caller_.previous_epoch = hello.previous_epoch;
   cluster::HelloReply reply;
   reply.id = words_.id;
   reply.epoch = kEpoch;
@@ -151,7 +151,7 @@ std::string FakeNode::hello(std::string_view message) {
   reply.clock_us = wall_ms() * 1'000;
   reply.largest_value = words_.largest_value;
   reply.position = words_.knows_more ? cluster::Position{kEpoch, 1'000, 1} : caller_.position;
-  reply.complete = true;
+  reply.complete = words_.complete;
   if (words_.knows_another_set || words_.hellos_are_older) {
     (void)reply.members.introduce(words_.id, address());
   } else {
@@ -176,7 +176,7 @@ std::string FakeNode::pulse() {
   reply.epoch = kEpoch;
   reply.clock_us = wall_ms() * 1'000;
   reply.members_digest = digest();
-  reply.complete = true;
+  reply.complete = words_.complete;
   if (words_.holds_up_to != 0) {
     reply.held.push_back({words_.id, {kEpoch, 1, words_.holds_up_to}});
     reply.held.push_back({caller_.id, caller_.position});
@@ -225,7 +225,8 @@ std::string FakeNode::compare(std::string_view kind, std::string_view message) {
     changed_.wait(lock, [this] { return stopping_ || !words_.holds_comparisons; });
   }
   if (!words_.compares) return cluster::encode_refusal(cluster::Reply::kBusy, "there is nothing behind it");
-  if (kind == cluster::kCompare) return cluster::encode(cluster::CompareReply{words_.id, 0, true, 0});
+  if (kind == cluster::kCompare)
+    return cluster::encode(cluster::CompareReply{words_.id, 0, words_.complete, 0});
   if (kind == cluster::kPush) return cluster::encode(cluster::BatchReply{});
   const auto nothing = [](std::string_view, const cluster::RangeServer::Visit&) { return Status(); };
   return cluster::RangeServer({nothing, nothing}).answer(kind, message).value();

@@ -28,12 +28,13 @@ class FakeNode {
     bool knows_another_set = false;                 ///< so it says, whatever it is told
     bool hellos_are_older = false;                  ///< than its pulses: they tell of a set with it alone
     std::uint64_t acks_beyond = 0;                  ///< the end of what it was sent
-    bool conflicts_once = false;      ///< the next record is older than what it holds; then it holds answers
-    bool loses_answer = false;        ///< of the next batch with records, once: held, and the line breaks
-    bool holds_no_clock = false;      ///< the first record of each batch is older than what no clock says
-    bool holds_answers = false;       ///< of batches with records
-    bool drops_ghosts = false;        ///< the first record of each batch
-    bool compares = false;            ///< as a node that is complete and holds nothing; else it is busy
+    bool conflicts_once = false;  ///< the next record is older than what it holds; then it holds answers
+    bool loses_answer = false;    ///< of the next batch with records, once: held, and the line breaks
+    bool holds_no_clock = false;  ///< the first record of each batch is older than what no clock says
+    bool holds_answers = false;   ///< of batches with records
+    bool drops_ghosts = false;    ///< the first record of each batch
+    bool complete = true;
+    bool compares = false;            ///< as a node that holds nothing; else it is busy
     bool holds_comparisons = false;   ///< each at its beginning
     bool refuses_batches = false;     ///< with records, for `reason`; it takes what is empty
     bool ends_streams = false;        ///< closes what brings it a batch with records
@@ -64,7 +65,7 @@ class FakeNode {
   [[nodiscard]] unsigned hellos() const { return hellos_; }
   [[nodiscard]] unsigned pulses() const { return pulses_; }
   [[nodiscard]] unsigned repairs() const { return repairs_; }  ///< that were asked for
-  /// … by whoever did not say who it is.
+  /// … by whoever did not say who it is, and since when, as the hello of its stream did.
   [[nodiscard]] unsigned nameless_repairs() const { return nameless_repairs_; }
   [[nodiscard]] unsigned batches() const { return batches_; }  ///< with records
   [[nodiscard]] bool last_stream_jumped() const { return jumped_; }
@@ -78,12 +79,14 @@ class FakeNode {
   struct Caller {
     cluster::NodeId id = 0;
     cluster::Position position = {};  ///< how far its stream is held, as it was last told
+    std::uint64_t epoch = 0;
+    std::uint64_t previous_epoch = 0;
   };
 
   void run();
   void serve(int fd);
   [[nodiscard]] std::string answer(std::string_view kind, std::string_view message, bool& is_nameless);
-  [[nodiscard]] std::string hello(std::string_view message);
+  [[nodiscard]] std::string hello(std::string_view message, bool& is_nameless);
   [[nodiscard]] std::string pulse();
   [[nodiscard]] std::string batch(std::string_view message);
   [[nodiscard]] std::string compare(std::string_view kind, std::string_view message);

@@ -8,6 +8,7 @@
 #include <future>
 
 #include "tests/cluster_node/clients.h"
+#include "tests/support/base_pages.h"
 #include "tests/support/http_assert.h"
 
 namespace minivault::test {
@@ -43,6 +44,7 @@ class FloorTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_is_cut_off_takes_nobody_for_away);
   CPPUNIT_TEST(an_absence_goes_on_after_a_start);
   CPPUNIT_TEST(a_backup_brings_nothing_back);
+  CPPUNIT_TEST(a_damaged_base_deletes_nothing_elsewhere);
   CPPUNIT_TEST(a_newborn_with_a_late_clock_loses_nothing);
   CPPUNIT_TEST(the_streams_of_forgotten_nodes_hold_it_until_they_are_settled);
   CPPUNIT_TEST_SUITE_END();
@@ -189,6 +191,47 @@ class FloorTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{5}, judged(cluster).size());
   }
 
+  // Keys that a damaged page hides are not deleted ones: the peers' copies bring them back, and nobody who
+  // asks for a comparison meanwhile takes their absence for anything.
+  void a_damaged_base_deletes_nothing_elsewhere() {
+    Cluster cluster({.flags = kFlags});
+    cluster.await_quorum();
+    constexpr unsigned kMany = 600;
+    {
+      client::Connection connection = connect(cluster, 0);
+      for (unsigned i = 0; i < kMany; ++i) {
+        CPPUNIT_ASSERT(connection.queue_set("many" + std::to_string(i), std::string(40, 'v')));
+      }
+      while (connection.outstanding() > 0) CPPUNIT_ASSERT(connection.receive());
+    }
+    write_and_delete(cluster);
+    await_purge(cluster, {0, 1, 2});
+    CPPUNIT_ASSERT_EQUAL(kMany + 5, held(cluster));
+    cluster.stop(2);
+    BasePages pages(cluster.node(2).data() + "/base.mdb");
+    const std::vector<std::string> hidden = pages.hide(10);
+    pages.store();
+    cluster.start(2);
+    cluster.await_quorum();
+    for (const std::string& lost : hidden) {
+      const auto answer = connect(cluster, 2).get(lost);
+      CPPUNIT_ASSERT_MESSAGE(lost, !answer && answer.error().code == Code::kNotFound);
+    }
+    for (const unsigned i : {0U, 2U, 1U}) {
+      const std::uint64_t before = sum_of(cluster, i, "repairs");
+      const Finished asked = run({minivault_binary(), "repair", cluster.node(i).address()});
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(asked.err, 0, asked.status);
+      eventually("repaired with all", [&] { return sum_of(cluster, i, "repairs") >= before + 2; });
+    }
+    cluster.await_quorum();
+    CPPUNIT_ASSERT_EQUAL(kMany + 5, held(cluster));
+    for (const unsigned i : {0U, 1U, 2U}) {
+      CPPUNIT_ASSERT_EQUAL(std::string(), std::string(cluster.health(i)["damage"].GetString()));
+    }
+    const Finished backup = run({minivault_binary(), "dump", cluster.node(2).address()});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(backup.err, 0, backup.status);
+  }
+
   // It takes a write before it has heard of anybody, stamped below what all others take for settled.
   void a_newborn_with_a_late_clock_loses_nothing() {
     Cluster cluster({.flags = kFlags, .start = false});
@@ -258,6 +301,13 @@ class FloorTest : public CppUnit::TestFixture {
           },
           kPatience * 3);
     }
+  }
+
+  /// How many keys all agree on, but for what only moved the clocks.
+  static unsigned held(const Cluster& cluster) {
+    const Content content = cluster.converge(kPatience * 2);
+    return static_cast<unsigned>(std::count_if(
+        content.begin(), content.end(), [](const auto& each) { return !each.first.starts_with("move"); }));
   }
 
   /// What all agree on, but for what only moved the clocks.

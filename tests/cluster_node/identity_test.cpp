@@ -64,7 +64,7 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.start(0, {{"CLUSTER_NODES", cluster.address(1)}});
     cluster.await_quorum();
     for (unsigned i = 0; i < 3; ++i) await_needed(cluster, i, 2);
-    for (unsigned i = 0; i < 3; ++i) assert_write(cluster, history_, i, "k" + std::to_string(i), "v");
+    for (unsigned i = 0; i < 3; ++i) await_write(cluster, history_, i, "k" + std::to_string(i), "v");
     (void)assert_converges(cluster, history_);
     // What was heard is remembered.
     cluster.kill(0);
@@ -109,7 +109,7 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.start(1);
     cluster.await_quorum();
     await_needed(cluster, 0, 2);
-    assert_write(cluster, history_, 0, "k", "v");
+    await_write(cluster, history_, 0, "k", "v");
     cluster.kill(1);
     cluster.await_quorum();
     CPPUNIT_ASSERT(write(cluster, history_, 0, "k", "w") == Outcome::kUnknown);
@@ -122,7 +122,7 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.start(2, {{"MINIVAULT_AUTH", "wrong"}});
     cluster.await_reachable(0, 2);
     cluster.await_reachable(1, 2);
-    assert_done(put(cluster, 0, "k", "v"));
+    eventually("the two go on", [&] { return put(cluster, 0, "k", "v").status == 200; });
     CPPUNIT_ASSERT_EQUAL(503, put(cluster, 2, "stranger", "v").status);
     eventually("health names it", [&] { return peer(cluster, 0, 2) == "refused"; });
     eventually("and the other side, too", [&] { return peer(cluster, 2, 0) == "refused"; });
@@ -148,7 +148,7 @@ class IdentityTest : public CppUnit::TestFixture {
   void a_copy_of_a_directory_takes_no_writes() {
     Cluster cluster({.flags = {"-write-timeout", "1s"}});
     cluster.await_quorum();
-    assert_write(cluster, history_, 0, "k", "v");
+    await_write(cluster, history_, 0, "k", "v");
     (void)assert_converges(cluster, history_);
     cluster.stop(1);
     cluster.stop(2);
@@ -163,8 +163,8 @@ class IdentityTest : public CppUnit::TestFixture {
       return response.body.find("new-id") != std::string::npos;
     });
     history_.end(before_it_knows, Outcome::kUnknown);
-    assert_write(cluster, history_, 0, "k", "w");
-    assert_write(cluster, history_, 1, "k", "x");
+    await_write(cluster, history_, 0, "k", "w");
+    await_write(cluster, history_, 1, "k", "x");
 
     cluster.stop(2);
     const Finished done = run({minivault_binary(), "new-id", cluster.node(2).data()});
@@ -172,7 +172,7 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.start(2);
     cluster.await_quorum();
     CPPUNIT_ASSERT(id(cluster, 1) != id(cluster, 2));
-    assert_write(cluster, history_, 2, "k", "y");
+    await_write(cluster, history_, 2, "k", "y");
     (void)assert_converges(cluster, history_);
   }
 
@@ -268,27 +268,28 @@ class IdentityTest : public CppUnit::TestFixture {
     cluster.heal();
     for (unsigned i = 0; i < 3; ++i) cluster.set_clock(i, std::chrono::hours(24 * 30));
     cluster.start_all();
-    assert_write(cluster, history_, 2, "k16", "w");
+    await_write(cluster, history_, 2, "k16", "w");
     (void)assert_converges(cluster, history_);
   }
 
   void a_node_is_forgotten() {
-    Cluster cluster({.flags = {"-write-timeout", "1s"}, .start = false});
+    Cluster cluster({.flags = {"-write-timeout", "1s", "-procs", "1"}, .start = false});
     cluster.start(0, {{"CLUSTER_NODES", cluster.address(1)}});
     cluster.start(1, {{"CLUSTER_NODES", cluster.address(0)}});
     cluster.start(2, {{"CLUSTER_NODES", cluster.address(0)}});
     cluster.await_quorum();
-    assert_write(cluster, history_, 2, "k", "v");
+    await_write(cluster, history_, 2, "k", "v");
     (void)assert_converges(cluster, history_);
     const std::string gone = id(cluster, 2);
     cluster.kill(2);
     const Finished done = run({minivault_binary(), "cluster", "forget", gone, cluster.node(0).address()});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    // Asked of the worker that said it is gone: another one may say for 100 ms what was before.
     const Finished list = run({minivault_binary(), "cluster", cluster.node(0).address()});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(list.err, 0, list.status);
     CPPUNIT_ASSERT_MESSAGE(list.out, list.out.find(cluster.address(1)) != std::string::npos);
     CPPUNIT_ASSERT_MESSAGE(list.out, list.out.find(cluster.address(2)) == std::string::npos);
-    assert_write(cluster, history_, 1, "k", "w");
+    await_write(cluster, history_, 1, "k", "w");
     // It comes back, is refused, and cannot get a write acknowledged.
     cluster.start(2, {{"CLUSTER_NODES", cluster.address(0)}});
     CPPUNIT_ASSERT_EQUAL(503, put(cluster, 2, "k", "ghost").status);
@@ -298,9 +299,9 @@ class IdentityTest : public CppUnit::TestFixture {
 
   // Nothing of it comes in any more: not by its streams, not by its repairs.
   void a_node_that_lives_on_is_forgotten() {
-    Cluster cluster({.flags = {"-write-timeout", "1s"}});
+    Cluster cluster({.flags = {"-write-timeout", "1s", "-procs", "1"}});
     cluster.await_quorum();
-    assert_write(cluster, history_, 2, "k", "v");
+    await_write(cluster, history_, 2, "k", "v");
     (void)assert_converges(cluster, history_);
     const std::string gone = id(cluster, 2);
     const Finished done = run({minivault_binary(), "cluster", "forget", gone, cluster.node(0).address()});
@@ -320,7 +321,7 @@ class IdentityTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL_MESSAGE(again.err, 0, again.status);
       eventually("0 has repaired with 1", [&] { return repairs(cluster, 0, 1) >= before + more; });
     }
-    assert_write(cluster, history_, 1, "k", "w");
+    await_write(cluster, history_, 1, "k", "w");
     for (const unsigned i : {0U, 1U}) {
       await_value(cluster, i, "k", "w");
       const Result<std::string> none = connect(cluster, i).get("ghost");

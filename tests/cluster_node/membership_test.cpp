@@ -38,7 +38,7 @@ class MembershipTest : public CppUnit::TestFixture {
     eventually("they have been heard and called",
                [&] { return cluster.attempts(0, 3) > 0 && cluster.attempts(0, 4) > 0; });
     assert_unknown(cluster);
-    assert_write(cluster, history_, 1, "k", "majority");
+    await_write(cluster, history_, 1, "k", "majority");
     cluster.heal();
     assert_all_count_all(cluster);
   }

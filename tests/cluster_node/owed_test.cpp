@@ -1,5 +1,8 @@
 // Goal: a repair that is owed is one that began after what made it due, and until then nobody takes the
-// node's word for its stream. Method: a real node beside fake ones that compare when they are told to.
+// node's word for its stream, nor does it for having all there is. Method: a real node beside fake ones that
+// compare when they are told to.
+
+#include <optional>
 
 #include "tests/cluster_node/clients.h"
 #include "tests/cluster_node/fake_node.h"
@@ -28,6 +31,7 @@ class OwedTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(OwedTest);
   CPPUNIT_TEST(a_ghost_during_a_repair_is_owed_anew);
   CPPUNIT_TEST(before_all_is_paid_nobody_vouches);
+  CPPUNIT_TEST(a_complete_member_that_is_away_is_waited_for);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -74,6 +78,29 @@ class OwedTest : public CppUnit::TestFixture {
     }
     second.say([](FakeNode::Words& words) { words.compares = true; });
     eventually("it vouches", [&] { return first.vouched() != 0; });
+  }
+
+  // Who is there is a newborn like the node itself. The other one said that it is complete before it went:
+  // the two may lack what it has, and are no majority of those who have nothing, however long they wait.
+  void a_complete_member_that_is_away_is_waited_for() {
+    FakeNode here;
+    std::optional<FakeNode> away(std::in_place);
+    here.say([](FakeNode::Words& words) { words.complete = false; });
+    away->say([](FakeNode::Words& words) { words.id += 1; });
+    Cluster cluster(one_node());
+    cluster.start(0, {{"CLUSTER_NODES", here.address() + ',' + away->address()}});
+    cluster.await_reachable(0, 3);
+    away.reset();
+    cluster.await_reachable(0, 2);
+    here.say([](FakeNode::Words& words) { words.compares = true; });
+    eventually("it was repaired with who is there",
+               [&] { return cluster.health(0)["peers"][0]["repairs"].GetUint64() > 0; });
+    eventually("a majority of newborns had waited long enough",
+               [&] { return cluster.health(0)["uptime_seconds"].GetUint64() > 13; });
+    CPPUNIT_ASSERT(!cluster.health(0)["complete"].GetBool());
+    here.say([](FakeNode::Words& words) { words.complete = true; });
+    eventually("it was repaired with one that lacks nothing",
+               [&] { return cluster.health(0)["complete"].GetBool(); });
   }
 
  private:

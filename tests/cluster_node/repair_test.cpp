@@ -91,6 +91,7 @@ class RepairTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(away_longer_than_the_ring_remembers);
   CPPUNIT_TEST(few_differences_cost_little);
   CPPUNIT_TEST(a_lost_directory_is_filled_again);
+  CPPUNIT_TEST(a_value_of_the_largest_size_is_filled_too);
   CPPUNIT_TEST(a_new_node_is_filled_before_it_answers);
   CPPUNIT_TEST(one_of_three_does_not_fill_a_fourth);
   CPPUNIT_TEST(newborns_that_took_writes_are_not_taken_for_empty);
@@ -159,6 +160,27 @@ class RepairTest : public CppUnit::TestFixture {
       eventually("node " + std::to_string(i) + " needs 2 copies",
                  [&] { return cluster.health(i)["quorum"]["needed"].GetUint() == 2; });
     }
+    eventually("complete", [&] { return is_complete(cluster, 2); });
+  }
+
+  /// Small records before it, as many as a page holds: nobody takes a message of these and it. A log of this
+  /// size has values so large that a message with one has no room for a page beside it.
+  void a_value_of_the_largest_size_is_filled_too() {
+    Cluster cluster({.nodes = 3, .flags = {"-log", "36", "-procs", "1"}});
+    cluster.await_quorum();
+    const std::uint64_t largest = cluster.health(0)["log"]["largest_value"].GetUint64();
+    CPPUNIT_ASSERT(largest > (8U << 20));
+    std::mt19937_64 random(seed());
+    client::Connection first = connect(cluster, 0);
+    fill(first, 190, random_bytes(random, 5'000));
+    CPPUNIT_ASSERT(first.set("key of the largest", random_bytes(random, largest - 20)));
+    for (const unsigned i : {0U, 1U}) overrun_the_ring(cluster, i);
+    const Content before = cluster.converge();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{191}, before.size());
+    cluster.stop(2);
+    cluster.wipe(2);
+    cluster.start(2);
+    CPPUNIT_ASSERT(cluster.converge() == before);
     eventually("complete", [&] { return is_complete(cluster, 2); });
   }
 

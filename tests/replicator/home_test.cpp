@@ -36,6 +36,7 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_knows_more_of_this_node_than_it_does);
   CPPUNIT_TEST(a_lost_tail_is_noticed_after_two_power_cuts);
   CPPUNIT_TEST(what_was_forgotten_is_not_vouched_for);
+  CPPUNIT_TEST(what_is_lost_during_a_first_fill_is_remembered);
   CPPUNIT_TEST(the_floor_outlasts_a_start);
   CPPUNIT_TEST(the_limits_of_members_outlast_a_start);
   CPPUNIT_TEST(what_is_owed_anew_is_not_paid_by_what_began_before);
@@ -228,6 +229,28 @@ class HomeTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(home_->is_complete() && !home_->vouches());
   }
 
+  // It was never complete, and has acknowledged something all the same: whoever fills it must not be taken
+  // for enough because it has lost nothing (sources_needed).
+  void what_is_lost_during_a_first_fill_is_remembered() {
+    open();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(!home_->is_complete() && !home_->has_forgotten());
+      CPPUNIT_ASSERT(home_->forgot_what_is_at(2).has_value());
+      CPPUNIT_ASSERT(!home_->is_complete() && home_->has_forgotten());
+      const Lsn noted = tail();  // each hello may say it again
+      CPPUNIT_ASSERT(home_->forgot_what_is_at(2).has_value());
+      CPPUNIT_ASSERT_EQUAL(noted, tail());
+      return 0;
+    });
+    restart();
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(!home_->is_complete() && home_->has_forgotten());
+      CPPUNIT_ASSERT(home_->become_complete().has_value());
+      CPPUNIT_ASSERT(home_->is_complete() && !home_->has_forgotten());
+      return 0;
+    });
+  }
+
   // What was purged by it once is a ghost in every life.
   void the_floor_outlasts_a_start() {
     open();
@@ -284,7 +307,8 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->introduce(4, "4:1").has_value());
       CPPUNIT_ASSERT(home_->is_changing());
-      CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4) && home_->old_set() == OldSet::kWhole);
+      CPPUNIT_ASSERT(home_->memory().is_old(3) && !home_->memory().is_old(4) &&
+                     home_->memory().old_set() == OldSet::kWhole);
       // Nobody comes in by the word of who is new itself; who was there may know better.
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
       CPPUNIT_ASSERT(home_->members().find(5) == nullptr);
@@ -295,7 +319,7 @@ class HomeTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(forgets.forget(3));
       CPPUNIT_ASSERT(home_->merge(forgets, 9).has_value());
       CPPUNIT_ASSERT(home_->members().find(3) == nullptr && home_->is_changing());
-      CPPUNIT_ASSERT(home_->old_set() == OldSet::kParted);
+      CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kParted);
       CPPUNIT_ASSERT(home_->agree().has_value());
       CPPUNIT_ASSERT(!home_->is_changing());
       CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
@@ -326,7 +350,8 @@ class HomeTest : public CppUnit::TestFixture {
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->merge(set_of({2, 3, 4}), 2).has_value());
       CPPUNIT_ASSERT_EQUAL(std::size_t{4}, home_->members().members().size());
-      CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && home_->is_changing() && !home_->is_old(2));
+      CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kNone && home_->is_changing() &&
+                     !home_->memory().is_old(2));
       return 0;
     });
   }
@@ -341,7 +366,7 @@ class HomeTest : public CppUnit::TestFixture {
     restart();
     CPPUNIT_ASSERT(home_->members().find(4) != nullptr);
     CPPUNIT_ASSERT(home_->is_changing());
-    CPPUNIT_ASSERT(home_->is_old(3) && !home_->is_old(4));
+    CPPUNIT_ASSERT(home_->memory().is_old(3) && !home_->memory().is_old(4));
   }
 
   // It has agreed with nobody: that it is alone was its own word.
@@ -350,11 +375,11 @@ class HomeTest : public CppUnit::TestFixture {
     engine_->config.cluster_nodes.clear();
     begin();
     open();
-    CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && !home_->is_changing());
+    CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kNone && !home_->is_changing());
     in_turn(*store_, [&] {
       CPPUNIT_ASSERT(home_->introduce(2, "2:1").has_value());
-      CPPUNIT_ASSERT(home_->old_set() == OldSet::kNone && home_->is_changing());
-      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, home_->agreed_version());
+      CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kNone && home_->is_changing());
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, home_->memory().agreed_version());
       return 0;
     });
   }

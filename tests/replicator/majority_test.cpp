@@ -27,24 +27,9 @@ class MajorityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_floor_is_what_everyone_holds_of_everyone);
   CPPUNIT_TEST(the_floor_waits_for_streams_of_absent_origins);
   CPPUNIT_TEST(who_holds_more_of_an_absent_origin_leads);
-  CPPUNIT_TEST(who_is_filled_meets_every_majority);
   CPPUNIT_TEST_SUITE_END();
 
  public:
-  /// Whoever those were that acknowledged, and whichever are asked: they share one.
-  void who_is_filled_meets_every_majority() {
-    for (std::size_t members = 2; members <= 9; ++members) {
-      // One more than there were before.
-      CPPUNIT_ASSERT(sources_needed(members, false) + (members - 1) / 2 + 1 > members - 1);
-      // In the place of one that may have been among them.
-      CPPUNIT_ASSERT(sources_needed(members, true) + members / 2 > members - 1);
-      CPPUNIT_ASSERT(sources_needed(members, true) < members);  // so many there can be
-    }
-    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, sources_needed(3, false));
-    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, sources_needed(5, false));
-    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, sources_needed(1, false));  // not by its own word
-  }
-
   void as_many_have_it_as_are_needed() {
     CPPUNIT_ASSERT_EQUAL(cluster::Lsn{0}, quorum_of({}, 1));
     CPPUNIT_ASSERT_EQUAL(cluster::Lsn{0}, quorum_of({50}, 2));

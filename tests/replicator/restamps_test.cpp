@@ -22,6 +22,8 @@ class RestampsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_newer_than_a_second_record_was_later);
   CPPUNIT_TEST(what_was_given_up_holds_nothing);
   CPPUNIT_TEST(what_was_told_stays);
+  CPPUNIT_TEST(what_was_told_while_it_waited_stays);
+  CPPUNIT_TEST(what_this_node_wrote_in_its_place_is_no_conflict);
   CPPUNIT_TEST(what_this_node_wrote_since_stays);
   CPPUNIT_TEST(what_another_node_wrote_here_does_not_protect_it);
   CPPUNIT_TEST(deletes_too);
@@ -107,6 +109,40 @@ class RestampsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(written.end, cap(written.end));
   }
 
+  // There was no room for it; until there is, its time is up.
+  void what_was_told_while_it_waited_stays() {
+    const store::Change written = put("k", "mine");
+    const store::Change later = put("l", "later");
+    hold_writes(true);
+    conflict_once(written, {written.version.hlc + 5, 9});
+    conflict_once(later, {later.version.hlc + 5, 9});
+    CPPUNIT_ASSERT(restamps_->has_to_retry());
+    hold_writes(false);
+    retry(written.end);
+    CPPUNIT_ASSERT(version_of("k") == written.version);
+    CPPUNIT_ASSERT(version_of("l") > later.version);  // of which nobody was told
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, engine_->state().cluster.restamped.load());
+    CPPUNIT_ASSERT_EQUAL(last().end, cap(last().end, written.end));
+    CPPUNIT_ASSERT(!restamps_->has_to_retry());
+  }
+
+  // The first record comes again where the second is: on another connection, or behind a repair that has
+  // brought that. Also by the word of a replicator that knows of neither.
+  void what_this_node_wrote_in_its_place_is_no_conflict() {
+    const store::Change written = put("k", "mine");
+    conflict(written, {written.version.hlc + 5, 9}, 0);
+    const store::Change second = last();
+    conflict(written, second.version, 0);
+    CPPUNIT_ASSERT_EQUAL(second.end, last().end);
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(second.end - 8));
+    CPPUNIT_ASSERT_EQUAL(second.end, cap(second.end));
+    restamps_ = std::make_unique<Restamps>(*store_, engine_->state().limits.node_id.load());
+    conflict(written, second.version, 0);
+    CPPUNIT_ASSERT_EQUAL(second.end, last().end);
+    CPPUNIT_ASSERT_EQUAL(second.end, cap(second.end));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, engine_->state().cluster.restamped.load());
+  }
+
   void what_this_node_wrote_since_stays() {
     const store::Change written = put("k", "mine");
     const store::Change since = put("k", "since");
@@ -157,8 +193,7 @@ class RestampsTest : public CppUnit::TestFixture {
     conflict(back, {back.version.hlc + 5, 9}, 0);
     CPPUNIT_ASSERT(version_of("k") == back.version);
     CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));
-    engine_->checkpoint_now();
-    shared::raise(engine_->state().marks.window, engine_->state().marks.checkpoint.load());
+    engine_->move_to_base();
     CPPUNIT_ASSERT(version_of("k") == back.version);
     CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));
   }
@@ -181,17 +216,23 @@ class RestampsTest : public CppUnit::TestFixture {
     return last();
   }
   void conflict(const store::Change& record, const store::Version& held, Lsn told) {
+    conflict_once(record, held, told);
+    for (; restamps_->has_to_retry();) retry(0);
+  }
+  void conflict_once(const store::Change& record, const store::Version& held, Lsn told = 0) {
     in_turn(*store_, [&] {
       restamps_->conflict(record, held, told);
       return 0;
     });
-    for (; restamps_->has_to_retry();) {
-      in_turn(*store_, [&] {
-        restamps_->retry(0);
-        return 0;
-      });
-    }
   }
+  void retry(Lsn told) {
+    in_turn(*store_, [&] {
+      restamps_->retry(told);
+      return 0;
+    });
+  }
+  /// As a checkpointer that is behind does.
+  void hold_writes(bool hold) { engine_->state().append.paced_until_ns.store(hold ? ~std::uint64_t{0} : 0); }
   Lsn cap(Lsn quorum, Lsn told = 0) { return restamps_->cap(quorum, told); }
   unsigned flags_of(std::string_view key) {
     return in_turn(*store_, [&] { return unsigned{store_->get(key).value().flags}; });

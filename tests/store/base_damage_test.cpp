@@ -15,6 +15,7 @@
 #include "common/store/base_format.h"
 #include "common/store/base_pages.h"
 #include "tests/store/base_support.h"
+#include "tests/support/base_pages.h"
 #include "tests/support/seed.h"
 
 namespace minivault::store {
@@ -33,10 +34,16 @@ class BaseDamageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_damaged_meta_record);
   CPPUNIT_TEST(test_damaged_records);
   CPPUNIT_TEST(test_a_whole_record_takes_a_damaged_one_s_place);
+  CPPUNIT_TEST(test_counts_stay_sane_whatever_was_damaged);
+  CPPUNIT_TEST(test_a_sweep_leaves_damage_to_whoever_reads_it);
   CPPUNIT_TEST(test_record_out_of_order);
   CPPUNIT_TEST(test_every_flipped_byte_of_a_record_is_found);
   CPPUNIT_TEST(test_offline_reading_leaves_no_trace);
   CPPUNIT_TEST(test_hash_collision);
+  CPPUNIT_TEST(test_hidden_records_are_missed);
+  CPPUNIT_TEST(test_a_page_in_another_s_place_is_found);
+  CPPUNIT_TEST(test_writes_over_hidden_records_do_no_harm);
+  CPPUNIT_TEST(test_a_damaged_operation_is_counted_as_what_it_was);
   CPPUNIT_TEST_SUITE_END();
 
   static void make_base(const std::string& directory, unsigned keys) {
@@ -67,6 +74,21 @@ class BaseDamageTest : public CppUnit::TestFixture {
     const UniqueFd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     const auto meta = must(base::read_newest_meta(opened.get(), std::filesystem::file_size(file)));
     return (meta.last_page + 1) * meta.free.pad;
+  }
+
+  static bool see_all(std::string_view, const BaseRecord&) { return true; }
+
+  /// As the base stores it under `key`, a short one.
+  static std::string encoded(const std::string& key, const BaseRecord& record) {
+    const base::StoredKey stored_key(key, 0);
+    std::string bytes(base::record_bytes(stored_key, record), '\0');
+    base::encode_record(stored_key, record, bytes.data());
+    return bytes;
+  }
+
+  static std::string damaged_at(std::string bytes, std::size_t at, char flipped = 0x40) {
+    bytes.at(at) = static_cast<char>(bytes.at(at) ^ flipped);
+    return bytes;
   }
 
   /// Gives `record` the checksum that it has under `stored_key` (SCHEMA.md).
@@ -143,10 +165,8 @@ class BaseDamageTest : public CppUnit::TestFixture {
     constexpr std::size_t kPage = 4'096;
     int refused = 0;
     for (std::size_t i = 0; i < 2 * sizeof(base::MetaPage); ++i) {
-      std::string damaged = sound;
       const std::size_t at = i < sizeof(base::MetaPage) ? i : kPage + i - sizeof(base::MetaPage);
-      damaged[at] = static_cast<char>(damaged[at] ^ static_cast<char>(1U << random() % 8));
-      (void)directory.write("base.mdb", damaged);
+      (void)directory.write("base.mdb", damaged_at(sound, at, static_cast<char>(1U << random() % 8)));
       if (!base::check_file(base_file(directory))) ++refused;
       (void)Base::open_reader(directory.path(), kMapBytes);
     }
@@ -187,9 +207,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
     make_base(directory.path(), 1);
     const auto sound = base::encode_meta({});
     for (std::size_t i = 4; i < sound.size(); ++i) {
-      auto damaged = sound;
-      damaged[i] = static_cast<char>(damaged[i] ^ 1);
-      assert_corrupt(base::decode_meta({damaged.data(), damaged.size()}), "checksum");
+      assert_corrupt(base::decode_meta(damaged_at({sound.data(), sound.size()}, i)), "checksum");
     }
     raw_put(base_file(directory), "meta", "base", {sound.data(), sound.size() - 1});
     assert_refused(directory.path(), std::to_string(base::kMetaBytes - 1) + " bytes instead of " +
@@ -201,9 +219,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
   void test_damaged_records() {
     const TemporaryDirectory directory;
     make_base(directory.path(), 1);
-    const base::StoredKey key("k", 0);
-    std::string sound(base::kRecordHeader + 1, '\0');
-    base::encode_record(key, set(1, "v"), sound.data());
+    const std::string sound = encoded("k", set(1, "v"));
     const auto with = [&](std::size_t at, char byte) {
       std::string damaged = sound;
       damaged[at] = byte;
@@ -221,7 +237,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
       auto base = must(Base::open_writer(directory.path(), kMapBytes));
       const auto snapshot = must(base.snapshot());
       assert_corrupt(snapshot.get("k"), because);
-      assert_corrupt(snapshot.scan("", [](std::string_view, const BaseRecord&) { return true; }), because);
+      assert_corrupt(snapshot.scan("", see_all), because);
       CPPUNIT_ASSERT(must(snapshot.get("key 0")).has_value());  // the next request is served
     }
   }
@@ -230,14 +246,10 @@ class BaseDamageTest : public CppUnit::TestFixture {
   void test_a_whole_record_takes_a_damaged_one_s_place() {
     const TemporaryDirectory directory;
     make_base(directory.path(), 1);
-    const base::StoredKey key("k", 0);
-    std::string sound(base::kRecordHeader + 1, '\0');
-    base::encode_record(key, set(1, "v"), sound.data());
+    const std::string sound = encoded("k", set(1, "v"));
     for (const bool removed : {false, true}) {
       for (std::size_t at = 0; at < sound.size(); ++at) {
-        std::string damaged = sound;
-        damaged[at] = static_cast<char>(damaged[at] ^ 0x40);
-        raw_put(base_file(directory), "data", "k", damaged);
+        raw_put(base_file(directory), "data", "k", damaged_at(sound, at));
         auto base = must(Base::open_writer(directory.path(), kMapBytes));
         auto transaction = must(base.begin());
         must(transaction.apply("k", removed ? tombstone(2) : set(2, "w"), false));
@@ -249,17 +261,55 @@ class BaseDamageTest : public CppUnit::TestFixture {
     }
   }
 
+  /// What a damaged record seems to be was perhaps never counted as that: no count goes below 0.
+  void test_counts_stay_sane_whatever_was_damaged() {
+    for (const auto& seems : {set(1, "v"), tombstone(1)}) {
+      const TemporaryDirectory directory;
+      make_base(directory.path(), 0);
+      raw_put(base_file(directory), "data", "k", damaged_at(encoded("k", seems), 0));
+      auto base = must(Base::open_writer(directory.path(), kMapBytes));
+      auto transaction = must(base.begin());
+      must(transaction.apply("k", tombstone(2), false));
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, transaction.meta().keys);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, transaction.meta().tombstones);
+      must(transaction.commit());
+    }
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 0);
+    raw_put(base_file(directory), "data", "not counted", encoded("not counted", tombstone(1)));
+    auto base = must(Base::open_writer(directory.path(), kMapBytes));
+    auto transaction = must(base.begin());
+    CPPUNIT_ASSERT_EQUAL(std::string(), must(transaction.sweep("", 10, 5)));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, transaction.meta().tombstones);
+  }
+
+  /// A damaged record is no tombstone, however much it looks like one that may go: then nothing would tell of
+  /// it any more.
+  void test_a_sweep_leaves_damage_to_whoever_reads_it() {
+    const TemporaryDirectory directory;
+    const std::string sound = encoded("k", tombstone(1));
+    for (std::size_t at = 0; at <= sound.size(); ++at) {
+      const bool damaged = at < sound.size();
+      make_base(directory.path(), 1);
+      raw_put(base_file(directory), "data", "k", damaged ? damaged_at(sound, at) : sound);
+      auto base = must(Base::open_writer(directory.path(), kMapBytes));
+      auto transaction = must(base.begin());
+      CPPUNIT_ASSERT_EQUAL(std::string(), must(transaction.sweep("", 10, ~std::uint64_t{0})));
+      must(transaction.commit());
+      const auto now = must(base.snapshot()).get("k");
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(std::to_string(at), !damaged, now.has_value());
+      if (!damaged) CPPUNIT_ASSERT(!now->has_value());
+    }
+  }
+
   /// A page that lost its order: a GET may miss what is there, so a scan tells.
   void test_record_out_of_order() {
     const TemporaryDirectory directory;
     make_base(directory.path(), 3);
-    const base::StoredKey last("z", 0);
-    std::string bytes(base::kRecordHeader + 1, '\0');
-    base::encode_record(last, set(1, "v"), bytes.data());
-    raw_put(base_file(directory), "data", "z", bytes, [](const MDB_val*, const MDB_val*) { return -1; });
+    raw_put(base_file(directory), "data", "z", encoded("z", set(1, "v")),
+            [](const MDB_val*, const MDB_val*) { return -1; });
     const auto base = must(Base::open_writer(directory.path(), kMapBytes));
-    assert_corrupt(must(base.snapshot()).scan("", [](std::string_view, const BaseRecord&) { return true; }),
-                   "out of order");
+    assert_corrupt(must(base.snapshot()).scan("", see_all), "out of order");
   }
 
   /// What no header tells: a flipped bit anywhere is found by a read and by a scan, named, and need not end
@@ -267,17 +317,13 @@ class BaseDamageTest : public CppUnit::TestFixture {
   void test_every_flipped_byte_of_a_record_is_found() {
     const TemporaryDirectory directory;
     make_base(directory.path(), 3);
-    const base::StoredKey key("key 1", 0);
-    std::string sound(base::kRecordHeader + 20, '\0');
-    base::encode_record(key, set(7, "twenty bytes of data"), sound.data());
+    const std::string sound = encoded("key 1", set(7, "twenty bytes of data"));
     for (std::size_t at = 0; at < sound.size(); ++at) {
-      std::string damaged = sound;
-      damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
-      raw_put(base_file(directory), "data", "key 1", damaged);
+      raw_put(base_file(directory), "data", "key 1", damaged_at(sound, at, 0x10));
       const auto base = must(Base::open_offline(directory.path()));
       const auto snapshot = must(base.snapshot());
       CPPUNIT_ASSERT(!snapshot.get("key 1"));
-      CPPUNIT_ASSERT(!snapshot.scan("", [](std::string_view, const BaseRecord&) { return true; }));
+      CPPUNIT_ASSERT(!snapshot.scan("", see_all));
       unsigned visited = 0;
       std::string named;
       must(snapshot.scan(
@@ -288,9 +334,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
     }
     raw_put(base_file(directory), "data", "key 2", sound);  // sound, but another key's
     const auto base = must(Base::open_offline(directory.path()));
-    assert_corrupt(
-        must(base.snapshot()).scan("key 2", [](std::string_view, const BaseRecord&) { return true; }),
-        "checksum");
+    assert_corrupt(must(base.snapshot()).scan("key 2", see_all), "checksum");
   }
 
   void test_offline_reading_leaves_no_trace() {
@@ -339,6 +383,99 @@ class BaseDamageTest : public CppUnit::TestFixture {
       assert_corrupt(transaction.commit(), "same hash");
     }
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, must(must(base.snapshot()).meta()).keys);
+  }
+
+  /// Keys that vanish from lookups without an error.
+  void test_hidden_records_are_missed() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 1'000);
+    must(must(Base::open_offline(directory.path()).value().snapshot()).prove_whole());
+    test::BasePages pages(base_file(directory));
+    const auto hidden = pages.hide(8);
+    pages.store();
+    const auto base = must(Base::open_offline(directory.path()));
+    const auto snapshot = must(base.snapshot());
+    for (const std::string& key : hidden) CPPUNIT_ASSERT(!must(snapshot.get(key)).has_value());
+    assert_corrupt(snapshot.prove_whole(), "992 records are there of 1000");
+    const auto any = [](std::string_view, const BaseRecord&) { return true; };
+    assert_corrupt(snapshot.scan("", any), "992 records are there of 1000");
+    unsigned told = 0;
+    must(snapshot.scan("", any,
+                       [&](std::string_view key, const Error&) { return key.empty() && ++told == 1; }));
+    CPPUNIT_ASSERT_EQUAL(1U, told);
+    must(snapshot.scan("", [](std::string_view, const BaseRecord&) { return false; }));
+    must(snapshot.scan("key 9", any));
+  }
+
+  /// Where each leaf has as many keys as the next, their number tells nothing.
+  void test_a_page_in_another_s_place_is_found() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 1'000);
+    test::BasePages pages(base_file(directory));
+    const std::uint64_t root = pages.root("data");
+    CPPUNIT_ASSERT(!pages.is_leaf(root));
+    const auto nodes = pages.nodes(root);
+    pages.put(nodes[2], static_cast<std::uint16_t>(pages.child(nodes[1])));
+    pages.store();
+    const auto base = must(Base::open_offline(directory.path()));
+    assert_corrupt(must(base.snapshot()).prove_whole(), "out of order");
+  }
+
+  /// What the peers bring back finds its place, beside everything else; then the base counts as whole again.
+  void test_writes_over_hidden_records_do_no_harm() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 1'000);
+    test::BasePages pages(base_file(directory));
+    const auto hidden = pages.hide(8);
+    pages.store();
+    auto base = must(Base::open_writer(directory.path(), kMapBytes));
+    {
+      auto transaction = must(base.begin());
+      must(transaction.recount());
+      must(transaction.commit());
+    }
+    must(must(base.snapshot()).prove_whole());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{992}, must(must(base.snapshot()).meta()).keys);
+    {
+      auto transaction = must(base.begin());
+      for (const std::string& key : hidden) must(transaction.apply(key, set(1, "back"), true));
+      for (unsigned i = 0; i < 500; ++i) {
+        must(transaction.apply("key 5" + std::to_string(i), set(2, std::string(200, 'n')), true));
+        must(transaction.apply("key 6" + std::to_string(i), tombstone(2), i % 2 == 0));
+      }
+      must(transaction.commit());
+    }
+    const auto snapshot = must(base.snapshot());
+    must(snapshot.scan("", [](std::string_view, const BaseRecord&) { return true; }));
+    for (const std::string& key : hidden) CPPUNIT_ASSERT(must(snapshot.get(key)).has_value());
+  }
+
+  void test_a_damaged_operation_is_counted_as_what_it_was() {
+    for (const char damage : {'\1', '\2', '\3', '\177'}) {
+      const TemporaryDirectory directory;
+      {
+        auto base = must(Base::open_writer(directory.path(), kMapBytes));
+        auto transaction = must(base.begin());
+        must(transaction.apply("k", set(1, "v"), true));
+        must(transaction.apply("t", tombstone(1), true));
+        must(transaction.commit());
+      }
+      for (const auto& [name, record] : {std::pair("k", set(1, "v")), std::pair("t", tombstone(1))}) {
+        const base::StoredKey key(name, 0);
+        std::string bytes(base::record_bytes(key, record), '\0');
+        base::encode_record(key, record, bytes.data());
+        bytes[16] = damage;
+        raw_put(base_file(directory), "data", name, bytes);
+      }
+      auto base = must(Base::open_writer(directory.path(), kMapBytes));
+      auto transaction = must(base.begin());
+      must(transaction.recount());
+      CPPUNIT_ASSERT(transaction.meta().keys == 1 && transaction.meta().tombstones == 1);
+      must(transaction.apply("k", tombstone(2), true));
+      CPPUNIT_ASSERT(transaction.meta().keys == 0 && transaction.meta().tombstones == 2);
+      must(transaction.apply("t", set(2, "v"), true));
+      CPPUNIT_ASSERT(transaction.meta().keys == 1 && transaction.meta().tombstones == 1);
+    }
   }
 };
 

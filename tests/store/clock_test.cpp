@@ -77,6 +77,9 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_acknowledges_at_once_knows_the_time_first);
   CPPUNIT_TEST(crashes_do_not_make_it_run_away);
   CPPUNIT_TEST(what_is_no_clock_takes_nobody_along);
+  CPPUNIT_TEST(until_the_time_is_known_the_machines_clock_bounds);
+  CPPUNIT_TEST(nothing_is_taken_from_beyond_the_end_of_time);
+  CPPUNIT_TEST(what_speaks_of_a_record_that_failed_is_not_noted);
   CPPUNIT_TEST(at_the_end_of_time_nothing_is_stamped);
   CPPUNIT_TEST(a_damaged_ceiling_is_told);
   CPPUNIT_TEST_SUITE_END();
@@ -290,6 +293,74 @@ class ClockTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(result.outcome == store::WriteResult::Outcome::kFailed);
       CPPUNIT_ASSERT(ms_ahead(stamp(store).hlc) < kHourMs);
     }
+  }
+
+  /// It is the best guess then, and others' records come in before the time is chosen.
+  void until_the_time_is_known_the_machines_clock_bounds() {
+    constexpr std::int64_t kSixtyYears = 60LL * 365 * 24 * kHourMs;
+    Engine engine;
+    engine.clock_known = false;
+    set_machine_clock(kSixtyYears);
+    engine.start();
+    store::Store store = engine.open_store();
+    store::Write write;
+    write.key = "key";
+    write.version = {wall_ms() << store::kHlcCounterBits, 7};
+    CPPUNIT_ASSERT(commit_one(store, write).outcome == store::WriteResult::Outcome::kDone);
+  }
+
+  /// However late it is.
+  void nothing_is_taken_from_beyond_the_end_of_time() {
+    Engine engine;
+    engine.start();
+    const std::uint64_t late = store::kEndOfTime - (1ULL << 40U);
+    engine.state().append.clock_offset.store(static_cast<std::int64_t>(late - boot_hlc()));
+    store::Store store = engine.open_store();
+    for (const bool beyond : {true, false}) {
+      store::Write write;
+      write.key = "key";
+      write.version = {store::kEndOfTime - (beyond ? 0 : 1), 7};
+      const auto expected =
+          beyond ? store::WriteResult::Outcome::kFailed : store::WriteResult::Outcome::kDone;
+      CPPUNIT_ASSERT(commit_one(store, write).outcome == expected);
+    }
+  }
+
+  void what_speaks_of_a_record_that_failed_is_not_noted() {
+    Engine engine;
+    engine.start();
+    set_clock(engine, 0);
+    store::Store store = engine.open_store();
+    store::Batch batch;
+    const auto add_note = [&](std::string_view name) {
+      store::Write note;
+      note.operation = store::Operation::kNote;
+      note.key = name;
+      note.value = "held";
+      batch.add(note);
+    };
+    add_note("before");
+    store::Write write;
+    write.key = "key";
+    write.version = {store::largest_believable_hlc(engine.state().append) + (1ULL << 40U), 7};
+    batch.add(write);
+    write.key = "other";
+    write.version = {1ULL << 40U, 7};
+    batch.add(write);
+    add_note("behind");
+    commit_all(store, batch);
+    using Outcome = store::WriteResult::Outcome;
+    CPPUNIT_ASSERT(batch.result(0).outcome == Outcome::kDone && batch.result(1).outcome == Outcome::kFailed);
+    CPPUNIT_ASSERT(batch.result(2).outcome == Outcome::kDone && batch.result(3).outcome == Outcome::kFailed);
+    const auto noted = [&](std::string_view name) {
+      return in_turn(store, [&] { return std::string(store.note(name).value().value); });
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("held"), noted("before"));
+    CPPUNIT_ASSERT_EQUAL(std::string(), noted("behind"));
+    batch.clear();
+    add_note("behind");  // what the batch was filled with before is over
+    commit_all(store, batch);
+    CPPUNIT_ASSERT_EQUAL(std::string("held"), noted("behind"));
   }
 
   void at_the_end_of_time_nothing_is_stamped() {

@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "common/core/fault_point.h"
-#include "tests/store/base_support.h"
 #include "tests/store/engine.h"
 #include "tests/store/shared_object.h"
 #include "tests/support/wait.h"
@@ -24,20 +23,6 @@ using Outcome = store::WriteResult::Outcome;
 
 enum class Place { kIndex, kBase, kSameBatch };
 enum class State { kNever, kPresent, kDeleted };
-
-store::Write set(std::string_view key, std::string_view value, Condition condition = Condition::kNone) {
-  store::Write write;
-  write.key = key;
-  write.value = value;
-  write.condition = condition;
-  return write;
-}
-
-/// Makes the index forget all it knows: the window moves past everything, as laps of the ring would do it.
-void move_to_base(Engine& engine) {
-  engine.checkpoint_now();
-  shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
-}
 
 struct Counts {
   std::atomic<unsigned> ready{0};
@@ -54,10 +39,6 @@ class ConditionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(batch_of_conditions_settles_in_order);
   CPPUNIT_TEST(refusals_wait_for_what_was_in_the_way);
   CPPUNIT_TEST(older_version_never_hides_a_newer_one);
-  CPPUNIT_TEST(larger_clocks_than_the_base_knows_need_no_lookup);
-  CPPUNIT_TEST(who_asks_for_what_is_damaged_fails_alone);
-  CPPUNIT_TEST(what_clocks_say_ends_with_the_checkpoint);
-  CPPUNIT_TEST(what_clocks_say_is_told_before_the_checkpoint);
   CPPUNIT_TEST(notes_and_keys_do_not_meet);
   CPPUNIT_TEST(judged_again_when_the_window_moved);
   CPPUNIT_TEST(one_creator_wins_each_key);
@@ -68,7 +49,7 @@ class ConditionsTest : public CppUnit::TestFixture {
   static store::WriteResult judged(Engine& engine, store::Store& store, State state, Place place,
                                    store::Write write, store::Version* held = nullptr) {
     store::Batch batch;
-    if (state != State::kNever) batch.add(set(write.key, "before"));
+    if (state != State::kNever) batch.add(write_of(write.key, "before"));
     if (state == State::kDeleted) {
       store::Write removal;
       removal.operation = store::Operation::kDelete;
@@ -79,7 +60,7 @@ class ConditionsTest : public CppUnit::TestFixture {
     if (place != Place::kSameBatch && before > 0) {
       commit_all(store, batch);
       if (held != nullptr) *held = batch.result(before - 1).version;
-      if (place == Place::kBase) move_to_base(engine);
+      if (place == Place::kBase) engine.move_to_base();
       if (write.condition == Condition::kVersionIs) write.expected = *held;
       return commit_one(store, write);
     }
@@ -101,7 +82,8 @@ class ConditionsTest : public CppUnit::TestFixture {
           const std::string key = "key " + std::to_string(++number);
           const bool present = state == State::kPresent;
           const bool happens = condition == Condition::kNone || (condition == Condition::kPresent) == present;
-          const store::WriteResult result = judged(engine, store, state, place, set(key, "after", condition));
+          const store::WriteResult result =
+              judged(engine, store, state, place, write_of(key, "after", condition));
           CPPUNIT_ASSERT_EQUAL_MESSAGE(key, happens, result.outcome == Outcome::kDone);
           CPPUNIT_ASSERT_EQUAL_MESSAGE(key, !happens, result.outcome == Outcome::kRefused);
           const std::optional<std::string> value = value_of(store, key);
@@ -121,7 +103,7 @@ class ConditionsTest : public CppUnit::TestFixture {
         const std::string key =
             "key " + std::to_string(static_cast<int>(place)) + std::to_string(static_cast<int>(state));
         store::Version held;
-        store::Write write = set(key, "right", Condition::kVersionIs);
+        store::Write write = write_of(key, "right", Condition::kVersionIs);
         if (state == State::kPresent) {
           CPPUNIT_ASSERT(judged(engine, store, state, place, write, &held).outcome == Outcome::kDone);
         } else {
@@ -149,13 +131,13 @@ class ConditionsTest : public CppUnit::TestFixture {
     removal.operation = store::Operation::kDelete;
     removal.key = "a";
     removal.condition = Condition::kPresent;
-    batch.add(removal);                             // refused: never there
-    batch.add(set("a", "1", Condition::kAbsent));   // done
-    batch.add(set("a", "2", Condition::kAbsent));   // refused
-    batch.add(set("a", "3", Condition::kPresent));  // done
-    batch.add(removal);                             // done
-    batch.add(removal);                             // refused
-    batch.add(set("a", "4", Condition::kAbsent));   // done
+    batch.add(removal);                                  // refused: never there
+    batch.add(write_of("a", "1", Condition::kAbsent));   // done
+    batch.add(write_of("a", "2", Condition::kAbsent));   // refused
+    batch.add(write_of("a", "3", Condition::kPresent));  // done
+    batch.add(removal);                                  // done
+    batch.add(removal);                                  // refused
+    batch.add(write_of("a", "4", Condition::kAbsent));   // done
     commit_all(store, batch);
     const std::array<bool, 7> done{false, true, false, true, true, false, true};
     for (std::size_t i = 0; i < done.size(); ++i) {
@@ -171,13 +153,14 @@ class ConditionsTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     engine.suspend_checkpointer();  // nothing becomes durable
-    const store::WriteResult done = commit_one(store, set("a", "1"));
-    const store::WriteResult refused = commit_one(store, set("a", "2", Condition::kAbsent));
+    const store::WriteResult done = commit_one(store, write_of("a", "1"));
+    const store::WriteResult refused = commit_one(store, write_of("a", "2", Condition::kAbsent));
     CPPUNIT_ASSERT_EQUAL(done.end, done.answer_after);
     CPPUNIT_ASSERT_EQUAL(done.end, refused.answer_after);
     engine.resume_checkpointer();
     engine.wait_durable(done.end);
-    CPPUNIT_ASSERT_EQUAL(store::Lsn{0}, commit_one(store, set("a", "2", Condition::kAbsent)).answer_after);
+    CPPUNIT_ASSERT_EQUAL(store::Lsn{0},
+                         commit_one(store, write_of("a", "2", Condition::kAbsent)).answer_after);
   }
 
   void older_version_never_hides_a_newer_one() {
@@ -189,7 +172,7 @@ class ConditionsTest : public CppUnit::TestFixture {
     for (const Place place : {Place::kIndex, Place::kBase, Place::kSameBatch}) {
       for (const State state : {State::kNever, State::kPresent, State::kDeleted}) {
         const std::string key = "key " + std::to_string(++number);
-        store::Write old = set(key, "old", Condition::kNewerThanHeld);
+        store::Write old = write_of(key, "old", Condition::kNewerThanHeld);
         old.version = {5, 77};
         store::Version held;
         const store::WriteResult first = judged(engine, store, state, place, old, &held);
@@ -202,148 +185,24 @@ class ConditionsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(commit_one(store, newer).outcome == Outcome::kDone);
         CPPUNIT_ASSERT(commit_one(store, newer).outcome == Outcome::kRefused);  // the same again
         CPPUNIT_ASSERT_EQUAL(std::string("new"), value_of(store, key).value());
-        move_to_base(engine);
+        engine.move_to_base();
         CPPUNIT_ASSERT_EQUAL(std::string("new"), value_of(store, key).value());
       }
     }
-  }
-
-  /// A record of another node's whose clock is beyond all in the base is newer than what the base has of its
-  /// key; any other is looked up, in the life of the node that stored the larger clock and in the next.
-  void larger_clocks_than_the_base_knows_need_no_lookup() {
-    Engine engine;
-    engine.start();
-    const auto replicate = [](store::Store& store, std::string_view key, std::uint64_t hlc) {
-      const std::string value = std::to_string(hlc);
-      store::Write write = set(key, value, Condition::kNewerThanHeld);
-      write.version = {hlc, 77};
-      return commit_one(store, write).outcome;
-    };
-    std::uint64_t far = 0;  // beyond what the node stamps itself
-    {
-      store::Store store = engine.open_store();
-      far = commit_one(store, set("other", "")).version.hlc << 1;
-      CPPUNIT_ASSERT(replicate(store, "a", far + 100) == Outcome::kDone);
-      CPPUNIT_ASSERT(replicate(store, "b", far + 200) == Outcome::kDone);
-      move_to_base(engine);
-      CPPUNIT_ASSERT_EQUAL(far + 200, engine.state().marks.base_hlc.load());
-      CPPUNIT_ASSERT(replicate(store, "b", far + 150) == Outcome::kRefused);
-      CPPUNIT_ASSERT(replicate(store, "a", far + 150) == Outcome::kDone);
-      CPPUNIT_ASSERT(replicate(store, "a", far + 201) == Outcome::kDone);
-    }
-    engine.stop();
-    engine.start();
-    {
-      store::Store store = engine.open_store();
-      CPPUNIT_ASSERT(replicate(store, "b", far + 150) == Outcome::kRefused);
-      CPPUNIT_ASSERT(replicate(store, "a", far + 200) == Outcome::kRefused);
-      CPPUNIT_ASSERT(replicate(store, "b", far + 210) == Outcome::kDone);
-      CPPUNIT_ASSERT_EQUAL(std::to_string(far + 210), value_of(store, "b").value());
-      CPPUNIT_ASSERT_EQUAL(std::to_string(far + 201), value_of(store, "a").value());
-      engine.wait_durable(engine.state().marks.tail.load());
-    }
-    engine.kill();  // this time the start itself brings the larger clock into the base
-    engine.start();
-    store::Store store = engine.open_store();
-    CPPUNIT_ASSERT(replicate(store, "b", far + 205) == Outcome::kRefused);
-    CPPUNIT_ASSERT_EQUAL(std::to_string(far + 210), value_of(store, "b").value());
-  }
-
-  /// And a copy of another node heals the key, also where its record is old enough to pass for a ghost.
-  void who_asks_for_what_is_damaged_fails_alone() {
-    Engine engine;
-    engine.start();
-    store::Version written;
-    {
-      store::Store store = engine.open_store();
-      written = commit_one(store, set("key", "value")).version;
-      move_to_base(engine);
-    }
-    engine.stop();
-    store::base_support::raw_put(engine.directory() + "/base.mdb", "data", "key", std::string(40, '\1'));
-    engine.start();
-    engine.state().cluster.complete.store(1);
-    engine.state().limits.tombstone_floor_hlc.store(written.hlc + 1);
-    store::Store store = engine.open_store();
-    store::Batch batch;
-    batch.add(set("before", "1"));
-    batch.add(set("key", "2", Condition::kAbsent));
-    batch.add(set("behind", "3", Condition::kAbsent));
-    commit_all(store, batch);
-    CPPUNIT_ASSERT(batch.result(0).outcome == Outcome::kDone && batch.result(2).outcome == Outcome::kDone);
-    CPPUNIT_ASSERT(batch.result(1).outcome == Outcome::kFailed);
-    store::Write copy = set("key", "value", Condition::kNewerThanHeld);
-    copy.version = written;
-    CPPUNIT_ASSERT(commit_one(store, copy).outcome == Outcome::kDone);
-    move_to_base(engine);
-    CPPUNIT_ASSERT_EQUAL(std::string("value"), value_of(store, "key").value());
-  }
-
-  /// A newer record is in the index, not in the base, when a writer judges by clocks alone; then it goes to
-  /// the base, and the index forgets it.
-  void what_clocks_say_ends_with_the_checkpoint() {
-    Engine engine;
-    engine.start();
-    store::Version first;
-    const auto replicated = [&](std::string_view value, std::uint64_t later) {
-      store::Write write = set("key", value, Condition::kNewerThanHeld);
-      write.version = {first.hlc + later, 77};
-      return write;
-    };
-    {
-      store::Store store = engine.open_store();
-      first = commit_one(store, set("other", "1")).version;
-      move_to_base(engine);
-      CPPUNIT_ASSERT(commit_one(store, replicated("newer", 2'000'000)).outcome == Outcome::kDone);
-    }
-    fault_plan().arm("append.judged", FaultPlan::Action::kStop);
-    const pid_t writer = engine.spawn(2, [&](store::Store& store) {
-      return commit_one(store, replicated("older", 1'000'000)).outcome == Outcome::kRefused ? 0 : 1;
-    });
-    eventually("it has judged", [] { return fault_plan().acted.load() == 1; });
-    fault_plan().disarm();
-    move_to_base(engine);
-    ::kill(writer, SIGCONT);
-    CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
-    store::Store store = engine.open_store();
-    CPPUNIT_ASSERT_EQUAL(std::string("newer"), value_of(store, "key").value());
-  }
-
-  /// Whoever sees the new checkpoint sees the largest clock in it.
-  void what_clocks_say_is_told_before_the_checkpoint() {
-    Engine engine;
-    engine.start();
-    store::Store store = engine.open_store();
-    const store::Version first = commit_one(store, set("other", "1")).version;
-    const auto replicated = [&](std::string_view value, std::uint64_t later) {
-      store::Write write = set("key", value, Condition::kNewerThanHeld);
-      write.version = {first.hlc + later, 77};
-      return commit_one(store, write).outcome;
-    };
-    move_to_base(engine);
-    fault_plan().arm("checkpoint.published", FaultPlan::Action::kStop);
-    CPPUNIT_ASSERT(replicated("newer", 2'000'000) == Outcome::kDone);
-    engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
-    eventually("it has told of its checkpoint", [] { return fault_plan().acted.load() == 1; });
-    fault_plan().disarm();
-    shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
-    CPPUNIT_ASSERT(replicated("older", 1'000'000) == Outcome::kRefused);
-    engine.resume_checkpointer();
-    CPPUNIT_ASSERT_EQUAL(std::string("newer"), value_of(store, "key").value());
   }
 
   void notes_and_keys_do_not_meet() {
     Engine engine;
     engine.start();
     store::Store store = engine.open_store();
-    store::Write note = set("name", "note", Condition::kAbsent);
+    store::Write note = write_of("name", "note", Condition::kAbsent);
     note.operation = store::Operation::kNote;
     for (int i = 0; i < 2; ++i) {
       CPPUNIT_ASSERT_EQUAL(i == 0, commit_one(store, note).outcome == Outcome::kDone);
       CPPUNIT_ASSERT_EQUAL(i == 1, value_of(store, "name").has_value());
       CPPUNIT_ASSERT_EQUAL(
-          i == 0, commit_one(store, set("name", "key", Condition::kAbsent)).outcome == Outcome::kDone);
-      move_to_base(engine);
+          i == 0, commit_one(store, write_of("name", "key", Condition::kAbsent)).outcome == Outcome::kDone);
+      engine.move_to_base();
     }
     CPPUNIT_ASSERT_EQUAL(std::string("key"), value_of(store, "name").value());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, engine.state().totals.keys.load());
@@ -359,12 +218,12 @@ class ConditionsTest : public CppUnit::TestFixture {
       {
         store::Store store = engine.open_store();
         put(store, "other", "1");
-        if (condition == Condition::kVersionIs) first = commit_one(store, set("key", "1")).version;
+        if (condition == Condition::kVersionIs) first = commit_one(store, write_of("key", "1")).version;
       }
-      move_to_base(engine);
+      engine.move_to_base();
       fault_plan().arm("append.judged", FaultPlan::Action::kStop);
       const pid_t writer = engine.spawn(2, [&](store::Store& store) {
-        store::Write write = set("key", "mine", condition);
+        store::Write write = write_of("key", "mine", condition);
         write.expected = first;
         return commit_one(store, write).outcome == Outcome::kRefused ? 0 : 1;
       });
@@ -374,7 +233,7 @@ class ConditionsTest : public CppUnit::TestFixture {
         store::Store store = engine.open_store();
         put(store, "key", "2");
       }
-      move_to_base(engine);
+      engine.move_to_base();
       ::kill(writer, SIGCONT);
       CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
       store::Store store = engine.open_store();
@@ -396,7 +255,7 @@ class ConditionsTest : public CppUnit::TestFixture {
         const std::string value(40'000, 'v');
         for (unsigned n = 0; n < counts->winners.size(); ++n) {
           const auto outcome =
-              commit_one(store, set("key " + std::to_string(n), value, Condition::kAbsent)).outcome;
+              commit_one(store, write_of("key " + std::to_string(n), value, Condition::kAbsent)).outcome;
           if (outcome == Outcome::kDone) counts->winners[n].fetch_add(1);
         }
         return 0;

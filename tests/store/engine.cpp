@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <limits>
 #include <stdexcept>
@@ -26,7 +27,7 @@ namespace {
 
 constexpr int kRefused = 3;
 
-volatile std::sig_atomic_t terminate_asked = 0;
+std::atomic<int> terminate_asked{0};  // the signal may come to the syncer's thread
 
 int checkpointer_main(shared::Region& region, const Config& config) {
   struct sigaction action {};
@@ -231,6 +232,11 @@ void Engine::checkpoint_now() {
   wait_checkpoint(tail);
 }
 
+void Engine::move_to_base() {
+  checkpoint_now();
+  shared::raise(state().marks.window, state().marks.checkpoint.load());
+}
+
 bool rings(Engine& engine, unsigned slot, int patience_ms) {
   pollfd bell{engine.region().bell(slot), POLLIN, 0};
   return ::poll(&bell, 1, patience_ms) == 1;
@@ -243,6 +249,14 @@ void commit_all(store::Store& store, store::Batch& batch) {
     if (done.error().code != Code::kNoSpace) throw std::runtime_error("commit: " + done.error().message);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // what a worker does between two tries
   }
+}
+
+store::Write write_of(std::string_view key, std::string_view value, store::Condition condition) {
+  store::Write write;
+  write.key = key;
+  write.value = value;
+  write.condition = condition;
+  return write;
 }
 
 store::WriteResult commit_one(store::Store& store, const store::Write& write) {

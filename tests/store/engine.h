@@ -69,6 +69,8 @@ class Engine {
   void wait_checkpoint(store::Lsn lsn);
   /// Everything written so far is in the base. At once: asks for it as a writer without room does.
   void checkpoint_now();
+  /// … and only there: the index forgets all that it knows, as laps of the ring would make it.
+  void move_to_base();
 
  private:
   struct Child {
@@ -97,6 +99,8 @@ auto in_turn(store::Store& store, Work&& work) {
 
 /// Whether the slot's bell rings, or has rung since it was silenced.
 [[nodiscard]] bool rings(Engine& engine, unsigned slot, int patience_ms = 20'000);
+[[nodiscard]] store::Write write_of(std::string_view key, std::string_view value,
+                                    store::Condition condition = store::Condition::kNone);
 /// Commits one write, waiting for room as a worker does; the result it got.
 store::WriteResult commit_one(store::Store& store, const store::Write& write);
 void put(store::Store& store, std::string_view key, std::string_view value);

@@ -7,15 +7,21 @@
 #include <cppunit/extensions/HelperMacros.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
+#include <regex>
+#include <set>
 #include <thread>
 
 #include "common/core/fault_point.h"
 #include "tests/store/recovery_support.h"
 #include "tests/support/seed.h"
+#include "tests/support/source_directory.h"
 #include "tests/support/wait.h"
 
 namespace minivault::test {
@@ -66,6 +72,20 @@ void assert_all(store::Store& store, std::uint64_t expected) {
   }
 }
 
+/// What `pattern` captures in the sources of a folder.
+std::set<std::string> found_in(const char* folder, const std::regex& pattern) {
+  std::set<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(source_directory() / folder)) {
+    if (entry.path().extension() != ".cpp") continue;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator at(text.begin(), text.end(), pattern); at != std::sregex_iterator(); ++at) {
+      found.insert((*at)[1]);
+    }
+  }
+  return found;
+}
+
 bool died_by_kill(int status) {
   return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
@@ -112,7 +132,9 @@ int write_for_ever(store::Store& store, Ledger& ledger, unsigned writer, std::ui
 
 class KillTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(KillTest);
+  CPPUNIT_TEST(every_point_is_walked);
   CPPUNIT_TEST(writer_dies_at_each_point);
+  CPPUNIT_TEST(writer_dies_with_a_judgement);
   CPPUNIT_TEST(mender_dies_too);
   CPPUNIT_TEST(what_is_torn_is_not_mended);
   CPPUNIT_TEST(last_writer_dies_before_an_orderly_stop);
@@ -133,18 +155,49 @@ class KillTest : public CppUnit::TestFixture {
                                                  {"append.before_tail", 1, true},
                                                  {"append.after_tail", 1, true}}};
 
-  static void write_and_die(Engine& engine, const char* point, std::int64_t count, std::uint64_t number) {
+  static constexpr std::array<Point, 3> kMend{{{"mend.between_slot_and_tail", 1, true},
+                                               {"mend.between_slot_and_tail", 3, true},
+                                               {"mend.before_consistent", 1, true}}};
+  static constexpr std::array<const char*, 4> kCheckpointer{
+      {"checkpoint.before_commit", "checkpoint.after_commit", "checkpoint.published",
+       "syncer.before_durable"}};
+
+  static void die_at(Engine& engine, const char* point, std::int64_t count,
+                     const std::function<void(store::Store&)>& work) {
     fault_plan().arm(point, FaultPlan::Action::kKill, count);
-    const pid_t writer = engine.spawn(2, [number](store::Store& store) {
-      put_all(store, number);
+    const pid_t writer = engine.spawn(2, [&work](store::Store& store) {
+      work(store);
       return 0;
     });
     CPPUNIT_ASSERT_MESSAGE(point, died_by_kill(engine.reap(writer)));
     fault_plan().disarm();
   }
 
+  static void write_and_die(Engine& engine, const char* point, std::int64_t count, std::uint64_t number) {
+    die_at(engine, point, count, [number](store::Store& store) { put_all(store, number); });
+  }
+
  public:
   void tearDown() override { fault_plan().disarm(); }
+
+  /// Those of an append and of its mending here, the others somewhere; and the document knows them all.
+  void every_point_is_walked() {
+    const std::set<std::string> points =
+        found_in("common/store", std::regex(R"re(MV_FAULT_(?:POINT|FAILS)\("([a-z_.]+)"\))re"));
+    const std::set<std::string> walked = found_in("tests/store", std::regex(R"re("([a-z]+\.[a-z_]+)")re"));
+    std::ifstream file(source_directory() / "common/store/README.md");
+    const std::string document{std::istreambuf_iterator<char>(file), {}};
+    const auto is_in = [](const auto& list, const std::string& point) {
+      return std::any_of(list.begin(), list.end(), [&](const Point& each) { return each.name == point; });
+    };
+    CPPUNIT_ASSERT(points.size() > 20);
+    for (const std::string& point : points) {
+      CPPUNIT_ASSERT_MESSAGE(point, document.find('`' + point + '`') != std::string::npos);
+      CPPUNIT_ASSERT_MESSAGE(point, walked.contains(point));
+      const bool here = point == "append.judged" || is_in(kAppend, point) || is_in(kMend, point);
+      CPPUNIT_ASSERT_MESSAGE(point, here == (point.starts_with("append.") || point.starts_with("mend.")));
+    }
+  }
 
   void writer_dies_at_each_point() {
     Engine engine;
@@ -175,21 +228,37 @@ class KillTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(number, number_of(value_of(store, "other").value()));
   }
 
+  /// Before it takes the lock: nobody has to mend anything, and its place among those who wait is free.
+  void writer_dies_with_a_judgement() {
+    Engine engine;
+    engine.start();
+    const store::Lsn tail = engine.state().marks.tail.load();
+    const auto create = [](store::Store& store) {
+      store::Write write;
+      write.key = "new";
+      write.condition = store::Condition::kAbsent;
+      return commit_one(store, write).outcome;
+    };
+    die_at(engine, "append.judged", 1, create);
+    CPPUNIT_ASSERT_EQUAL(tail, engine.state().marks.tail.load());
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT(!value_of(store, "new").has_value());
+    CPPUNIT_ASSERT(create(store) == store::WriteResult::Outcome::kDone);
+  }
+
   void mender_dies_too() {
     Engine engine;
     engine.start();
     const store::Lsn born = engine.state().marks.tail.load();
     engine.suspend_checkpointer();  // else it mends before a test can
     std::uint64_t number = 0;
-    for (const auto& [name, count] : {std::pair<const char*, std::int64_t>{"mend.between_slot_and_tail", 1},
-                                      {"mend.between_slot_and_tail", 3},
-                                      {"mend.before_consistent", 1}}) {
+    for (const Point& point : kMend) {
       write_and_die(engine, "append.before_slots", 1, ++number);
-      write_and_die(engine, name, count, 1'000'000);  // dies before it comes to its own append
+      write_and_die(engine, point.name, point.count, 1'000'000);  // dies before it comes to its own append
       store::Store store = engine.open_store();
       put(store, "other", stamped(number));
       assert_all(store, number);
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, number, replayed(store, born).at(key_of(0)));
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(point.name, number, replayed(store, born).at(key_of(0)));
     }
     engine.resume_checkpointer();
   }
@@ -243,8 +312,7 @@ class KillTest : public CppUnit::TestFixture {
     Engine engine;
     engine.start();
     std::uint64_t number = 0;
-    for (const char* point :
-         {"checkpoint.before_commit", "checkpoint.after_commit", "syncer.before_durable"}) {
+    for (const char* point : kCheckpointer) {
       fault_plan().arm(point, FaultPlan::Action::kKill);
       store::Store store = engine.open_store();
       put_all(store, ++number);

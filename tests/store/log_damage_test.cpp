@@ -24,6 +24,7 @@ class LogDamageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_page_of_an_earlier_lap);
   CPPUNIT_TEST(a_shorter_file);
   CPPUNIT_TEST(names_what_is_lost);
+  CPPUNIT_TEST(names_a_few_of_many);
   CPPUNIT_TEST_SUITE_END();
 
   /// A crashed engine whose log holds `count` acknowledged records that are not in the base, from `first` on.
@@ -128,6 +129,15 @@ class LogDamageTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(message, message.find("the first of key \"key 2\"") != std::string::npos);
     CPPUNIT_ASSERT_MESSAGE(message, message.find("3 whole records follow") != std::string::npos);
     CPPUNIT_ASSERT_MESSAGE(message, message.find(R"("key 3", "key 4", "key 5")") != std::string::npos);
+  }
+
+  /// However many they are.
+  void names_a_few_of_many() {
+    Crashed crashed(12);
+    flip_bit(log_of(crashed.engine), crashed.offset(crashed.first + sizeof(store::RecordHeader) + 20));
+    const std::string message = refusal(crashed.engine);
+    CPPUNIT_ASSERT_MESSAGE(message, message.find("11 whole records follow") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(message, message.find(R"("key 9", "key 10", ...)") != std::string::npos);
   }
 };
 

@@ -116,8 +116,7 @@ class PinTest : public CppUnit::TestFixture {
         return 0;
       });
       CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
-      engine.checkpoint_now();
-      shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
+      engine.move_to_base();
     };
     rewrite(1);
     store::Store store = engine.open_store();
@@ -146,12 +145,8 @@ class PinTest : public CppUnit::TestFixture {
       });
       CPPUNIT_ASSERT_EQUAL(0, engine.reap(writer));
     };
-    const auto push_window = [&] {
-      engine.checkpoint_now();
-      shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
-    };
     rewrite(1);
-    push_window();
+    engine.move_to_base();
     store::Store store = engine.open_store();
     const auto read = [&](unsigned key) {
       return number_of(store.get("key " + std::to_string(key)).value().value);
@@ -159,7 +154,7 @@ class PinTest : public CppUnit::TestFixture {
     in_turn(store, [&] {
       for (unsigned i = 0; i < kKeys - 2; ++i) CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, read(i));
       rewrite(2);
-      push_window();  // the index says nothing any more
+      engine.move_to_base();  // the index says nothing any more
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, read(kKeys - 1));
       rewrite(3);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, read(kKeys - 2));
@@ -172,12 +167,8 @@ class PinTest : public CppUnit::TestFixture {
     Engine engine;
     engine.start();
     store::Store store = engine.open_store();
-    const auto push_window = [&] {
-      engine.checkpoint_now();
-      shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
-    };
     for (const char* key : {"asked first", "key"}) put(store, key, "older");
-    push_window();
+    engine.move_to_base();
     fault_plan().arm("reader.took_snapshot", FaultPlan::Action::kStop);
     const pid_t reader = engine.spawn(2, [](store::Store& other) {
       return in_turn(other, [&] {
@@ -188,7 +179,7 @@ class PinTest : public CppUnit::TestFixture {
     eventually("it has its snapshot and stands still", [&] { return is_stopped(reader); });
     fault_plan().disarm();
     put(store, "key", "newer");
-    push_window();
+    engine.move_to_base();
     ::kill(reader, SIGCONT);
     CPPUNIT_ASSERT_EQUAL(0, engine.reap(reader));
   }

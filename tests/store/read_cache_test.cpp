@@ -120,6 +120,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ReadCacheTest);
   CPPUNIT_TEST(is_valid_until_the_window_passes);
   CPPUNIT_TEST(the_newest_filling_counts);
+  CPPUNIT_TEST(another_value_under_one_version_is_another_record);
   CPPUNIT_TEST(remembers_that_a_key_is_absent);
   CPPUNIT_TEST(model_in_little_memory);
   CPPUNIT_TEST(a_scan_drops_nothing);
@@ -131,12 +132,6 @@ class ReadCacheTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(no_stale_condition);
   CPPUNIT_TEST(no_stale_value_while_others_write);
   CPPUNIT_TEST_SUITE_END();
-
-  /// All that was written is in the base, and only there.
-  static void push_window(Engine& engine) {
-    engine.checkpoint_now();
-    shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
-  }
 
  public:
   void tearDown() override { fault_plan().disarm(); }
@@ -172,6 +167,21 @@ class ReadCacheTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(look(cache, "k2", 1'500) == "new");
   }
 
+  /// A repair settles which of two values one version has (REPLICATION.md rule 4).
+  void another_value_under_one_version_is_another_record() {
+    ReadCache cache(kMegabyte);
+    fill(cache, "k", 1'000, record("lost", 1));
+    fill(cache, "k", 2'000, record("kept", 1));
+    CPPUNIT_ASSERT(look(cache, "k", 1'500) == "kept");
+    BaseRecord deleted = record("", 1);
+    fill(cache, "k2", 1'000, deleted);
+    deleted.operation = store::Operation::kDelete;
+    fill(cache, "k2", 2'000, deleted);
+    std::optional<BaseRecord> found;
+    CPPUNIT_ASSERT(cache.find("k2", hash_of("k2"), 1'500, found));
+    CPPUNIT_ASSERT(found && found->operation == store::Operation::kDelete);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, cache.counts().items);
+  }
   void remembers_that_a_key_is_absent() {
     ReadCache cache(kMegabyte);
     fill(cache, "k", 1'000, std::nullopt);
@@ -267,7 +277,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     put(store, "k", "value");
-    push_window(engine);
+    engine.move_to_base();
     const shared::CacheCounters& counters = engine.region().slot(1).cache;
     for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT(value_of(store, "k") == "value");
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{4}, counters.hits.load());
@@ -286,7 +296,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     for (std::uint64_t i = 1; i < 10; ++i) {
       put(store, "k", stamped(i));
       put(store, "other " + std::to_string(i), "x");
-      push_window(engine);
+      engine.move_to_base();
       for (int again = 0; again < 3; ++again) {
         CPPUNIT_ASSERT_EQUAL(i, number_of(value_of(store, "k").value()));
         CPPUNIT_ASSERT(!value_of(store, "absent"));
@@ -295,7 +305,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{9 * 2 * 2}, counters.hits.load());
     remove(store, "k");
     put(store, "absent", "not any more");
-    push_window(engine);
+    engine.move_to_base();
     CPPUNIT_ASSERT(!value_of(store, "k"));
     CPPUNIT_ASSERT(value_of(store, "absent") == "not any more");
   }
@@ -306,7 +316,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     engine.start();
     store::Store store = engine.open_store();
     put(store, "k", "older");
-    push_window(engine);
+    engine.move_to_base();
     fault_plan().arm("reader.asked_base", FaultPlan::Action::kStop);
     const pid_t reader = engine.spawn(2, [](store::Store& other) {
       if (value_of(other, "k") != "older") return 1;
@@ -314,7 +324,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     });
     eventually("it has asked the base and stands still", [&] { return is_stopped(reader); });
     put(store, "k", "newer");
-    push_window(engine);
+    engine.move_to_base();
     ::kill(reader, SIGCONT);
     CPPUNIT_ASSERT_EQUAL(0, engine.reap(reader));
   }
@@ -333,12 +343,12 @@ class ReadCacheTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!value_of(store, "k"));
     for (int i = 0; i < 3; ++i) {
       CPPUNIT_ASSERT(create() == store::WriteResult::Outcome::kDone);
-      push_window(engine);
+      engine.move_to_base();
       for (int again = 0; again < 2; ++again) {
         CPPUNIT_ASSERT(create() == store::WriteResult::Outcome::kRefused);
       }
       remove(store, "k");
-      push_window(engine);
+      engine.move_to_base();
       CPPUNIT_ASSERT(!value_of(store, "k"));
     }
     CPPUNIT_ASSERT(engine.region().slot(1).cache.hits.load() > 0);
@@ -363,7 +373,7 @@ class ReadCacheTest : public CppUnit::TestFixture {
     constexpr std::uint64_t kRounds = 60;
     constexpr std::uint64_t kHits = 20'000;
     while (table->rounds < kRounds || hits() < kHits) {
-      push_window(engine);
+      engine.move_to_base();
       table->rounds.fetch_add(1);
       const std::uint64_t reads = table->reads.load();
       eventually("they read on", [&] { return table->reads.load() > reads + 4; });

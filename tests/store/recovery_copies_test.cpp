@@ -4,6 +4,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "common/core/fault_point.h"
 #include "tests/store/recovery_support.h"
 
 namespace minivault::test {
@@ -18,14 +19,21 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(missing_log);
   CPPUNIT_TEST(missing_base);
   CPPUNIT_TEST(damaged_header);
+  CPPUNIT_TEST(log_of_a_newer_format);
+  CPPUNIT_TEST(empty_base);
+  CPPUNIT_TEST(what_was_left_unfinished_goes);
   CPPUNIT_TEST(log_of_another_node);
-  CPPUNIT_TEST(older_log_stopped_in_order);
-  CPPUNIT_TEST(older_log_of_a_crash);
+  CPPUNIT_TEST(older_log_of_an_earlier_start);
   CPPUNIT_TEST(older_log_of_the_same_start);
+  CPPUNIT_TEST(older_log_of_the_same_start_and_an_earlier_lap);
+  CPPUNIT_TEST(what_imitates_an_earlier_lap_is_none);
   CPPUNIT_TEST(log_that_was_given_up_and_came_back);
+  CPPUNIT_TEST(log_that_cannot_be_read);
+  CPPUNIT_TEST(damage_in_front_of_the_base_is_no_older_log);
   CPPUNIT_TEST(nothing_beyond_the_base_is_no_older_log);
   CPPUNIT_TEST(older_base_that_the_ring_still_follows);
   CPPUNIT_TEST(older_base_after_laps_of_the_ring);
+  CPPUNIT_TEST(older_base_tells_how_far_the_log_goes);
   CPPUNIT_TEST(older_base_of_an_earlier_start);
   CPPUNIT_TEST(older_base_than_the_ring);
   CPPUNIT_TEST(missing_base_and_damaged_header);
@@ -42,6 +50,14 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     engine.kill();
     engine.start();
     assert_holds(engine, 900, 903);
+  }
+
+  /// Refused in these words; with -accept-loss keys 1 to `last` are there, and LSNs go on above `highest`.
+  static void assert_lost(Engine& engine, const std::string& saying, store::Lsn highest, std::uint64_t last) {
+    assert_refused(engine, saying);
+    accept_loss(engine, highest);
+    assert_holds(engine, 1, last);
+    assert_absent(engine, last + 1);
   }
 
   /// Data that fills the ring `laps` times.
@@ -87,8 +103,67 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     engine.checkpoint_now();
     engine.kill();
     flip_bit(log_of(engine), 33);
-    assert_refused(engine, "the header is damaged");
-    accept_loss(engine, end);
+    assert_lost(engine, "the header is damaged", end, 5);
+  }
+
+  /// No flag makes an older build write over what a newer one wrote.
+  void log_of_a_newer_format() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    const std::string sound = read_bytes(log_of(engine), 0, sizeof(store::RingHeader));
+    overwrite(log_of(engine), 8, std::string("\2\0\0\0", 4));
+    overwrite(log_of(engine), 64, std::string(8, 'x'));
+    const std::string found = read_bytes(log_of(engine), 0, store::Ring::kHeaderBytes);
+    for (const bool accept : {false, true}) {
+      engine.config.accept_loss = accept;
+      assert_refused(engine, "start the build that wrote it");
+      assert_refused(engine, "has log format 2, this build knows 1");
+      CPPUNIT_ASSERT(!engine.try_start());
+      CPPUNIT_ASSERT(found == read_bytes(log_of(engine), 0, found.size()));
+    }
+    engine.config.accept_loss = false;
+    overwrite(log_of(engine), 0, sound);
+    engine.start();
+    assert_holds(engine, 1, 5);
+  }
+
+  /// No birth leaves one; so it is damage, with a log beside it and without.
+  void empty_base() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.stop();
+    std::filesystem::resize_file(base_of(engine), 0);
+    for (const bool with_log : {true, false}) {
+      if (!with_log) std::filesystem::remove(log_of(engine));
+      for (const bool accept : {false, true}) {
+        engine.config.accept_loss = accept;
+        assert_refused(engine, "base.mdb: truncated: it is empty");
+        CPPUNIT_ASSERT_EQUAL(std::uintmax_t{0}, std::filesystem::file_size(base_of(engine)));
+      }
+      CPPUNIT_ASSERT_EQUAL(with_log, std::filesystem::exists(log_of(engine)));
+    }
+  }
+
+  /// By a start that was cut short and is not repeated. It may be larger than all the rest.
+  void what_was_left_unfinished_goes() {
+    Engine engine;
+    engine.start();
+    fill(engine, 1, 5);
+    engine.kill();
+    engine.config.log_bytes *= 2;
+    fault_plan().arm("ring.before_rename", FaultPlan::Action::kKill);
+    CPPUNIT_ASSERT(!engine.try_start());
+    fault_plan().disarm();
+    CPPUNIT_ASSERT(std::filesystem::exists(log_of(engine) + ".new"));
+    engine.config.log_bytes /= 2;
+    for (const char* name : {"/base.mdb.new", "/base.mdb.new-lock"})
+      copy_over(base_of(engine), engine.directory() + name);
+    engine.start();
+    for (const auto& file : std::filesystem::directory_iterator(engine.directory()))
+      CPPUNIT_ASSERT_MESSAGE(file.path(), file.path().string().find(".new") == std::string::npos);
     assert_holds(engine, 1, 5);
   }
 
@@ -102,62 +177,102 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     }
     copy_over(log_of(other), log_of(engine));
     assert_refused(engine, "different nodes");
+    CPPUNIT_ASSERT(refusal(engine).find("-accept-loss") == std::string::npos);  // it would not help
     engine.config.accept_loss = true;
     assert_refused(engine, "different nodes");
   }
 
-  void older_log_stopped_in_order() {
-    Engine engine;
-    const std::string kept = engine.directory() + "/kept.log";
-    engine.start();
-    fill(engine, 1, 5);
-    engine.stop();
-    copy_over(log_of(engine), kept);
-    engine.start();
-    const store::Lsn end = fill(engine, 6, 9);
-    engine.kill();
-    copy_over(kept, log_of(engine));
-    assert_refused(engine, "copies of different times");
-    accept_loss(engine, end);
-    assert_holds(engine, 1, 5);
-  }
-
-  void older_log_of_a_crash() {
-    Engine engine;
-    const std::string kept = engine.directory() + "/kept.log";
-    engine.start();
-    fill(engine, 1, 5);
-    engine.kill();
-    copy_over(log_of(engine), kept);
-    engine.start();
-    const store::Lsn end = fill(engine, 6, 9);
-    engine.kill();
-    copy_over(kept, log_of(engine));
-    assert_refused(engine, "copies of different times");
-    accept_loss(engine, end);
-    assert_holds(engine, 1, 5);
-  }
-
-  /// Of a start that leapt, and of one that did not; found again from where the base had got by itself.
-  void older_log_of_the_same_start() {
+  void older_log_of_an_earlier_start() {
     for (const bool after_a_crash : {false, true}) {
       Engine engine;
-      const std::string kept = engine.directory() + "/kept.log";
+      engine.start();
+      fill(engine, 1, 5);
+      after_a_crash ? engine.kill() : engine.stop();
+      const Kept log(log_of(engine));
+      engine.start();
+      const store::Lsn end = fill(engine, 6, 9);
+      engine.kill();
+      log.put_back();
+      assert_lost(engine, "copies of different times", end, 5);
+    }
+  }
+
+  /// Of a start that leapt, and of one that did not; found again from where the base had got by itself: a few
+  /// bytes further, or so far that there is nothing in front of it for longer than any record.
+  void older_log_of_the_same_start() {
+    for (const auto& [after_a_crash, bytes] :
+         {std::pair{false, kValueBytes}, {true, kValueBytes}, {true, std::size_t{200'000}}}) {
+      Engine engine(1 << 20);
       engine.start();
       fill(engine, 1, 2);
       after_a_crash ? engine.kill() : engine.stop();
       engine.start();
       fill(engine, 3, 5);
-      copy_over(log_of(engine), kept);
-      fill(engine, 6, 7);
+      const Kept log(log_of(engine));
+      fill(engine, 6, 7, bytes);
       engine.checkpoint_now();
       const store::Lsn end = fill(engine, 8, 9);
       engine.kill();
-      copy_over(kept, log_of(engine));
-      assert_refused(engine, "the log is older than the base");
-      accept_loss(engine, end);
-      assert_holds(engine, 1, 7);
-      assert_absent(engine, 8);
+      log.put_back();
+      assert_lost(engine, "the log is older than the base", end, 7);
+    }
+  }
+
+  /// Where the base ends lies a record of the lap before, whole.
+  void older_log_of_the_same_start_and_an_earlier_lap() {
+    Engine engine(1 << 20);
+    engine.start();
+    lap(engine, 2);
+    fill(engine, 1, 5);
+    engine.checkpoint_now();
+    const Kept log(log_of(engine));
+    fill(engine, 6, 7, 150'000);
+    engine.checkpoint_now();
+    const store::Lsn end = fill(engine, 8, 9);
+    engine.kill();
+    log.put_back();
+    assert_lost(engine, "the log is older than the base", end, 7);
+  }
+
+  /// A value that says what the header of a record of the lap before would, but for its hashes.
+  void what_imitates_an_earlier_lap_is_none() {
+    Engine engine(1 << 20);
+    engine.start();
+    lap(engine, 2);
+    const std::string key = "12345678";
+    store::RecordHeader imitated;
+    imitated.lsn = engine.state().marks.tail.load() + sizeof imitated + key.size() - engine.config.log_bytes;
+    imitated.value_size = 500;
+    imitated.key_size = 8;
+    imitated.operation = store::Operation::kSet;
+    {
+      store::Store store = engine.open_store();
+      put(store, key, {reinterpret_cast<const char*>(&imitated), sizeof imitated});
+    }
+    engine.checkpoint_now();
+    engine.kill();
+    engine.start();
+    store::Store store = engine.open_store();
+    CPPUNIT_ASSERT(value_of(store, key).has_value());
+  }
+
+  /// What the base has: torn, or of the lap before, where records follow.
+  void damage_in_front_of_the_base_is_no_older_log() {
+    for (const bool torn : {true, false}) {
+      Engine engine(1 << 20);
+      engine.start();
+      lap(engine, 2);
+      const Kept log(log_of(engine));
+      const store::Lsn first = fill(engine, 1, 4);
+      const store::Lsn base = fill(engine, 5, 5, 10'000);
+      engine.checkpoint_now();
+      if (!torn) fill(engine, 6, 6);
+      engine.kill();
+      const std::string path = log_of(engine);
+      const off_t at = offset_of(first, engine.config.log_bytes);
+      overwrite(path, at, torn ? std::string(100, 't') : read_bytes(path + ".kept", at, base - first));
+      engine.start();
+      assert_holds(engine, 1, torn ? 5 : 6);
     }
   }
 
@@ -178,33 +293,60 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     }
   }
 
+  /// Given up because it was gone, or because the base was an older one: right behind the start that did so.
   void log_that_was_given_up_and_came_back() {
+    for (const bool was_gone : {true, false}) {
+      Engine engine;
+      engine.start();
+      fill(engine, 1, 5);
+      engine.stop();
+      const Kept base(base_of(engine));
+      engine.start();
+      fill(engine, 6, 9);
+      engine.kill();
+      const Kept log(log_of(engine));
+      was_gone ? void(std::filesystem::remove(log_of(engine))) : base.put_back();
+      engine.config.accept_loss = true;
+      engine.start();
+      engine.config.accept_loss = false;
+      engine.kill();
+      log.put_back();
+      assert_refused(engine, "copies of different times");
+    }
+  }
+
+  /// Which says nothing of what is in it: it is not given up either.
+  void log_that_cannot_be_read() {
     Engine engine;
-    const std::string kept = engine.directory() + "/kept.log";
     engine.start();
-    const store::Lsn end = fill(engine, 1, 5);
+    fill(engine, 1, 5);
     engine.kill();
-    std::filesystem::rename(log_of(engine), kept);
-    accept_loss(engine, end);
-    engine.kill();
-    copy_over(kept, log_of(engine));
-    assert_refused(engine, "copies of different times");
+    const Kept log(log_of(engine));
+    std::filesystem::remove(log_of(engine));
+    std::filesystem::create_directory(log_of(engine));
+    for (const bool accept : {false, true}) {
+      engine.config.accept_loss = accept;
+      assert_refused(engine, "s a directory");
+      CPPUNIT_ASSERT(refusal(engine).find("the log's header is damaged") == std::string::npos);
+    }
+    engine.config.accept_loss = false;
+    std::filesystem::remove(log_of(engine));
+    log.put_back();
+    engine.start();
+    assert_holds(engine, 1, 5);
   }
 
   /// The log holds all that the older base lacks: nothing is lost, and nobody need know.
   void older_base_that_the_ring_still_follows() {
     Engine engine;
-    const std::string kept = engine.directory() + "/kept.mdb";
     engine.start();
     fill(engine, 1, 5);
     engine.checkpoint_now();
-    engine.suspend_checkpointer();
-    copy_over(base_of(engine), kept);
-    engine.resume_checkpointer();
+    const Kept base = keep_base(engine);
     fill(engine, 6, 9);
     engine.checkpoint_now();
     engine.kill();
-    copy_over(kept, base_of(engine));
+    base.put_back();
     engine.start();
     assert_holds(engine, 1, 9);
   }
@@ -212,45 +354,52 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
   void older_base_after_laps_of_the_ring() {
     for (const unsigned laps : {1U, 2U, 3U}) {
       Engine engine;
-      const std::string kept = engine.directory() + "/kept.mdb";
       engine.start();
       fill(engine, 1, 5);
       engine.checkpoint_now();
-      engine.suspend_checkpointer();
-      copy_over(base_of(engine), kept);
-      engine.resume_checkpointer();
+      const Kept base = keep_base(engine);
       const store::Lsn end = lap(engine, laps);
       engine.kill();
-      copy_over(kept, base_of(engine));
-      assert_refused(engine, "the log is damaged in what was acknowledged");
-      accept_loss(engine, end);
-      assert_holds(engine, 1, 5);
+      base.put_back();
+      const bool all_overwritten = laps > 1;  // no record follows the base's that is not of a later lap
+      CPPUNIT_ASSERT_EQUAL(all_overwritten, refusal(engine).find("follow") == std::string::npos);
+      assert_lost(engine, "the log is damaged in what was acknowledged", end, 5);
     }
+  }
+
+  /// Further than what lies last in the ring.
+  void older_base_tells_how_far_the_log_goes() {
+    Engine engine(1 << 20);
+    engine.start();
+    fill(engine, 1, 5);
+    engine.checkpoint_now();
+    const Kept base = keep_base(engine);
+    const store::Lsn durable = fill(engine, 6, 11, 200'000);
+    fill(engine, 12, 12, 200'000);
+    engine.kill();
+    base.put_back();
+    assert_refused(engine, " to " + std::to_string(durable));
   }
 
   void older_base_of_an_earlier_start() {
     Engine engine;
-    const std::string kept = engine.directory() + "/kept.mdb";
     engine.start();
     fill(engine, 1, 5);
     engine.stop();
-    copy_over(base_of(engine), kept);
+    const Kept base(base_of(engine));
     engine.start();
     const store::Lsn end = lap(engine, 4);
     engine.stop();
-    copy_over(kept, base_of(engine));
-    assert_refused(engine, "copies of different times");
-    accept_loss(engine, end);
-    assert_holds(engine, 1, 5);
+    base.put_back();
+    assert_lost(engine, "copies of different times", end, 5);
   }
 
   void older_base_than_the_ring() {
     Engine engine;
-    const std::string kept = engine.directory() + "/kept.mdb";
     engine.start();
     fill(engine, 1, 5);
     engine.stop();
-    copy_over(base_of(engine), kept);
+    const Kept base(base_of(engine));
     engine.config.log_bytes *= 2;  // a new ring, which begins where the base stands
     engine.start();
     const store::Lsn end = fill(engine, 6, 9);
@@ -261,10 +410,8 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     engine.kill();
     engine.start();
     engine.kill();
-    copy_over(kept, base_of(engine));
-    assert_refused(engine, "the base is older than the beginning of the log");
-    accept_loss(engine, end);
-    assert_holds(engine, 1, 5);
+    base.put_back();
+    assert_lost(engine, "the base is older than the beginning of the log", end, 5);
   }
 
   void missing_base_and_damaged_header() {
@@ -285,22 +432,16 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
 
   void orderly_end_that_is_not_there() {
     Engine engine;
-    const std::string kept = engine.directory() + "/kept.mdb";
     engine.start();
     fill(engine, 1, 5);
     engine.checkpoint_now();
-    engine.suspend_checkpointer();
-    copy_over(base_of(engine), kept);
-    engine.resume_checkpointer();
+    const Kept base = keep_base(engine);
     const store::Lsn damaged = engine.state().marks.tail.load() + 20;
     const store::Lsn end = fill(engine, 6, 9);
     engine.stop();
-    copy_over(kept, base_of(engine));
+    base.put_back();
     flip_bit(log_of(engine), offset_of(damaged, engine.config.log_bytes));
-    assert_refused(engine, "stopped in order, but its end is not there");
-    accept_loss(engine, end);
-    assert_holds(engine, 1, 5);
-    assert_absent(engine, 6);
+    assert_lost(engine, "stopped in order, but its end is not there", end, 5);
   }
 };
 

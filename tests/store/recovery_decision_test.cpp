@@ -21,7 +21,7 @@ using store::Decision;
 using store::Evidence;
 
 struct Row {
-  std::vector<std::string> cells;  ///< letter, log, ten facts, decision
+  std::vector<std::string> cells;  ///< letter, log, eleven facts, decision
   unsigned used = 0;
 };
 
@@ -41,7 +41,7 @@ std::vector<Row> table() {
     std::string cell;
     std::getline(cells, cell, '|');
     while (std::getline(cells, cell, '|')) row.cells.push_back(trimmed(cell));
-    if (row.cells.size() >= 13 && row.cells[0].size() == 1) rows.push_back(row);
+    if (row.cells.size() >= 14 && row.cells[0].size() == 1) rows.push_back(row);
   }
   return rows;
 }
@@ -52,19 +52,14 @@ bool fits(const std::string& cell, bool fact) {
 
 bool fits(const Row& row, const Evidence& e) {
   static const std::map<std::string, Evidence::Log> logs{{"absent", Evidence::Log::kAbsent},
+                                                         {"unknown", Evidence::Log::kUnknownFormat},
                                                          {"damaged", Evidence::Log::kDamagedHeader},
                                                          {"present", Evidence::Log::kPresent}};
   if (logs.at(row.cells[1]) != e.log) return false;
-  const std::array<bool, 10> facts{e.base_born,
-                                   e.log_ever_started,
-                                   e.same_store,
-                                   e.base_reaches_log,
-                                   e.same_age,
-                                   e.log_reaches_base,
-                                   e.clean,
-                                   e.ends_where_it_should,
-                                   e.acknowledged_damaged,
-                                   e.accept_loss};
+  const std::array<bool, 11> facts{
+      e.base_born,      e.log_ever_started, e.same_store, e.base_reaches_log,     e.same_age,
+      e.log_is_younger, e.log_reaches_base, e.clean,      e.ends_where_it_should, e.acknowledged_damaged,
+      e.accept_loss};
   for (std::size_t i = 0; i < facts.size(); ++i) {
     if (!fits(row.cells[2 + i], facts[i])) return false;
   }
@@ -79,6 +74,8 @@ const char* name_of(Decision decision) {
       return "finish birth";
     case Decision::kReplay:
       return "replay";
+    case Decision::kSalvage:
+      return "replay, new log";
     case Decision::kNewLog:
       return "new log";
     case Decision::kRefuse:
@@ -97,14 +94,15 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
 
   template <typename Visit>
   static void walk(Visit&& visit) {
-    for (const auto log : {Evidence::Log::kAbsent, Evidence::Log::kDamagedHeader, Evidence::Log::kPresent}) {
-      for (unsigned bits = 0; bits < 1024; ++bits) {
+    for (const auto log : {Evidence::Log::kAbsent, Evidence::Log::kUnknownFormat,
+                           Evidence::Log::kDamagedHeader, Evidence::Log::kPresent}) {
+      for (unsigned bits = 0; bits < 2048; ++bits) {
         Evidence e;
         e.log = log;
         unsigned bit = 0;
-        for (bool* fact : {&e.base_born, &e.log_ever_started, &e.same_store, &e.same_age, &e.base_reaches_log,
-                           &e.log_reaches_base, &e.clean, &e.ends_where_it_should, &e.acknowledged_damaged,
-                           &e.accept_loss}) {
+        for (bool* fact : {&e.base_born, &e.log_ever_started, &e.same_store, &e.same_age, &e.log_is_younger,
+                           &e.base_reaches_log, &e.log_reaches_base, &e.clean, &e.ends_where_it_should,
+                           &e.acknowledged_damaged, &e.accept_loss}) {
           *fact = (bits >> bit++ & 1U) != 0;
         }
         visit(e);
@@ -125,7 +123,7 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
       }
       CPPUNIT_ASSERT_MESSAGE("a combination without a row", found != nullptr);
       const store::Verdict verdict = store::decide(e);
-      CPPUNIT_ASSERT_EQUAL_MESSAGE("row " + found->cells[0], found->cells[12],
+      CPPUNIT_ASSERT_EQUAL_MESSAGE("row " + found->cells[0], found->cells[13],
                                    std::string(name_of(verdict.decision)));
       CPPUNIT_ASSERT(*verdict.reason != '\0');
     });
@@ -137,7 +135,7 @@ class RecoveryDecisionTest : public CppUnit::TestFixture {
     walk([](const Evidence& e) {
       const Decision decision = store::decide(e).decision;
       if (e.accept_loss) return;
-      CPPUNIT_ASSERT(decision != Decision::kNewLog);
+      CPPUNIT_ASSERT(decision != Decision::kNewLog && decision != Decision::kSalvage);
       CPPUNIT_ASSERT(decision != Decision::kReplay || (!e.acknowledged_damaged && e.log_reaches_base));
       CPPUNIT_ASSERT(decision != Decision::kBirth || (!e.base_born && e.log == Evidence::Log::kAbsent));
     });

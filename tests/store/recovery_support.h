@@ -59,6 +59,24 @@ inline void copy_over(const std::string& from, const std::string& to) {
   std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
 }
 
+/// A file as it is now, to be put back later.
+class Kept {
+ public:
+  explicit Kept(std::string file) : file_(std::move(file)) { copy_over(file_, file_ + ".kept"); }
+  void put_back() const { copy_over(file_ + ".kept", file_); }
+
+ private:
+  std::string file_;
+};
+
+/// While nobody commits.
+inline Kept keep_base(Engine& engine) {
+  engine.suspend_checkpointer();
+  const Kept kept(base_of(engine));
+  engine.resume_checkpointer();
+  return kept;
+}
+
 /// The message with which recovery refuses the directory. Nobody else may have it open.
 inline std::string refusal(const Engine& engine) {
   auto region = shared::Region::create(engine.config.log_bytes / 64);

@@ -7,6 +7,7 @@
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
+#include "tests/store/base_support.h"
 #include "tests/store/recovery_support.h"
 
 namespace minivault::test {
@@ -39,6 +40,7 @@ void tell_the_end(Engine& engine) {
 class RecoveryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RecoveryTest);
   CPPUNIT_TEST(births_cut_short);
+  CPPUNIT_TEST(a_first_start_whose_ceiling_the_power_took);
   CPPUNIT_TEST(starts_cut_short);
   CPPUNIT_TEST(starts_cut_short_while_the_ring_is_replaced);
   CPPUNIT_TEST(recovery_killed_and_begun_again_in_the_same_memory);
@@ -49,6 +51,7 @@ class RecoveryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(lsns_are_never_handed_out_twice);
   CPPUNIT_TEST(a_lost_tail_is_remembered_until_it_is_told);
   CPPUNIT_TEST(a_start_without_a_leap_leaves_no_note_of_the_end);
+  CPPUNIT_TEST(a_damaged_note_of_the_end_stops_no_start);
   CPPUNIT_TEST(versions_never_go_back);
   CPPUNIT_TEST(nothing_to_replay_after_an_orderly_stop);
   CPPUNIT_TEST_SUITE_END();
@@ -69,6 +72,18 @@ class RecoveryTest : public CppUnit::TestFixture {
       engine.start();
       assert_holds(engine, 1, 3);
     }
+  }
+
+  /// It is synced together with the mark that a start is under way; nothing was stamped below it.
+  void a_first_start_whose_ceiling_the_power_took() {
+    Engine engine;
+    die_at(engine, "recovery.after_log_header");
+    overwrite(log_of(engine), 512, std::string(16, '\0'));
+    engine.start();
+    fill(engine, 1, 3);
+    engine.kill();
+    engine.start();
+    assert_holds(engine, 1, 3);
   }
 
   void starts_cut_short() {
@@ -261,6 +276,26 @@ class RecoveryTest : public CppUnit::TestFixture {
       in_turn(store, [&] { CPPUNIT_ASSERT(!store.note(store::kUntoldEndNote).value().known); });
       put(store, "k", "v");
       engine.stop();
+    }
+  }
+
+  /// What it said cannot be known: so the peers are told of an end from which on all is looked at again. The
+  /// next start finds a whole one.
+  void a_damaged_note_of_the_end_stops_no_start() {
+    Engine engine;
+    engine.start();
+    const store::Lsn born = engine.state().limits.first_lsn.load();
+    fill(engine, 1, 4);
+    engine.kill();
+    engine.start();
+    fill(engine, 5, 6);
+    engine.kill();
+    store::base_support::raw_put(base_of(engine), "notes", store::kUntoldEndNote, std::string(40, '\1'));
+    for (int i = 0; i < 2; ++i) {
+      engine.start();
+      assert_holds(engine, 1, 6);
+      CPPUNIT_ASSERT_EQUAL(born, engine.state().limits.found_end.load());
+      engine.kill();
     }
   }
 

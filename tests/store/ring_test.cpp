@@ -5,11 +5,13 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "common/store/ring.h"
@@ -44,6 +46,9 @@ class RingTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(more_pieces_than_one_write_takes);
   CPPUNIT_TEST(nobody_stores_through_the_mapping);
   CPPUNIT_TEST(headers_that_are_refused);
+  CPPUNIT_TEST(another_format_is_no_damage);
+  CPPUNIT_TEST(what_is_no_file);
+  CPPUNIT_TEST(a_link_stays_one);
   CPPUNIT_TEST(sizes_that_are_refused);
   CPPUNIT_TEST(header_is_rewritten);
   CPPUNIT_TEST(no_room_for_it);
@@ -61,8 +66,9 @@ class RingTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(ring ? "" : ring.error().message, ring.has_value());
     return std::move(*ring);
   }
-  void refused(const std::string& saying, Code code = Code::kCorrupt) {
-    const Result<Ring> ring = Ring::open(path_);
+  void refused(const std::string& saying, Code code = Code::kCorrupt,
+               Ring::Access access = Ring::Access::kReadWrite) {
+    const Result<Ring> ring = Ring::open(path_, access);
     CPPUNIT_ASSERT_MESSAGE(saying, !ring.has_value());
     CPPUNIT_ASSERT_MESSAGE(ring.error().message, ring.error().message.find(saying) != std::string::npos);
     CPPUNIT_ASSERT_MESSAGE(ring.error().message, ring.error().message.find(path_) != std::string::npos);
@@ -153,15 +159,51 @@ class RingTest : public CppUnit::TestFixture {
     const std::string sound = read_bytes(path_, 0, sizeof(RingHeader));
     for (std::size_t byte = 0; byte < sizeof(RingHeader); ++byte) {
       flip_bit(path_, static_cast<off_t>(byte));
-      const std::string saying = byte < 8    ? "is not a minivault log"
-                                 : byte < 12 ? "has log format"
-                                             : "header is damaged";
+      const std::string saying = byte < 8 ? "is not a minivault log" : "header is damaged";
       refused(saying);
       overwrite(path_, 0, sound);
     }
     CPPUNIT_ASSERT_EQUAL(kBytes, open().size());
     std::filesystem::resize_file(path_, 20);
     refused("shorter than its header");
+  }
+
+  /// A flipped bit is: the checksum holds for our format's number.
+  void another_format_is_no_damage() {
+    (void)made();
+    overwrite(path_, 8, std::string("\2\0\0\0", 4));
+    refused("header is damaged");
+    overwrite(path_, 64, std::string(8, 'x'));  // that of another format, wherever it has it
+    refused("has log format 2, this build knows 1", Code::kUnavailable);
+  }
+
+  /// The open of a pipe that nobody writes into does not return.
+  void what_is_no_file() {
+    for (const auto access : {Ring::Access::kRead, Ring::Access::kReadWrite}) {
+      CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(path_.c_str(), 0600));
+      refused("is not a regular file", Code::kIo, access);
+      CPPUNIT_ASSERT(std::filesystem::remove(path_));
+    }
+    refused("does not exist", Code::kNotFound);
+    std::filesystem::create_symlink(directory_.file("nowhere"), path_);
+    refused("is a link to what is not there", Code::kIo);
+  }
+
+  /// A log that was put on another disk stays there when its size changes.
+  void a_link_stays_one() {
+    const std::string elsewhere = directory_.file("elsewhere");
+    std::filesystem::create_directory(elsewhere);
+    const std::uint64_t secret = made().header().secret;
+    std::filesystem::rename(path_, elsewhere + "/the.log");
+    std::filesystem::create_symlink("elsewhere/the.log", path_);
+    CPPUNIT_ASSERT_EQUAL(secret, open().header().secret);
+    CPPUNIT_ASSERT_EQUAL(2 * kBytes, made(2 * kBytes).size());
+    CPPUNIT_ASSERT(std::filesystem::is_symlink(path_));
+    CPPUNIT_ASSERT_EQUAL(4'096 + 2 * kBytes, std::filesystem::file_size(elsewhere + "/the.log"));
+    std::ofstream(elsewhere + "/the.log.new") << "cut short";
+    Ring::remove_unfinished(path_);
+    CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{1},
+                         std::distance(std::filesystem::directory_iterator(elsewhere), {}));
   }
 
   void sizes_that_are_refused() {

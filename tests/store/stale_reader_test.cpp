@@ -71,8 +71,7 @@ class StaleReaderTest : public CppUnit::TestFixture {
       store::Store store = engine.open_store();
       for (unsigned n = 0; n < kKeys; ++n) put(store, key_of(n), stamped(number, kValueBytes));
     }
-    engine.checkpoint_now();
-    shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
+    engine.move_to_base();
   }
 
   /// A process that reads from the base and stays in its turn.

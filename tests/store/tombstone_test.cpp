@@ -38,12 +38,6 @@ store::WriteResult bring(store::Store& store, std::string_view key, std::uint64_
   return commit_one(store, write);
 }
 
-/// The index forgets all it knows.
-void move_to_base(Engine& engine) {
-  engine.checkpoint_now();
-  shared::raise(engine.state().marks.window, engine.state().marks.checkpoint.load());
-}
-
 }  // namespace
 
 class TombstoneTest : public CppUnit::TestFixture {
@@ -55,6 +49,7 @@ class TombstoneTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_was_deleted_long_ago_is_not_taken);
   CPPUNIT_TEST(a_floor_that_passes_a_judged_record);
   CPPUNIT_TEST(whoever_is_being_filled_takes_all);
+  CPPUNIT_TEST(whoever_found_its_base_damaged_takes_all);
   CPPUNIT_TEST(whoever_is_alone_takes_all);
   CPPUNIT_TEST_SUITE_END();
 
@@ -181,7 +176,7 @@ class TombstoneTest : public CppUnit::TestFixture {
     set_floor(engine, floor);
     await_tombstones(engine, 0);
     store::Store store = engine.open_store();
-    move_to_base(engine);
+    engine.move_to_base();
     const store::WriteResult ghost = bring(store, key_of(2), floor);
     CPPUNIT_ASSERT(ghost.outcome == Outcome::kRefused);
     CPPUNIT_ASSERT((ghost.version == store::Version{floor, 0}));
@@ -205,7 +200,7 @@ class TombstoneTest : public CppUnit::TestFixture {
       const std::uint64_t after = delete_half(engine, 10);
       set_floor(engine, after + kHour);
       await_tombstones(engine, 0);
-      move_to_base(engine);
+      engine.move_to_base();
       fault_plan().arm("append.judged", FaultPlan::Action::kStop);
       const pid_t writer = engine.spawn(2, [&](store::Store& store) {
         const bool taken = bring(store, key_of(key), after + 2 * kHour).outcome == Outcome::kDone;
@@ -226,6 +221,17 @@ class TombstoneTest : public CppUnit::TestFixture {
     await_tombstones(engine, 0);
     engine.state().cluster.complete.store(0);
     store::Store store = engine.open_store();
+    engine.move_to_base();
+    CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
+  }
+
+  void whoever_found_its_base_damaged_takes_all() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 10);
+    set_floor(engine, after + kHour);
+    await_tombstones(engine, 0);
+    engine.state().base_damage.store(shared::kDamageFound);
+    store::Store store = engine.open_store();
     move_to_base(engine);
     CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
   }
@@ -236,7 +242,7 @@ class TombstoneTest : public CppUnit::TestFixture {
     set_floor(engine, store::kEverything);
     await_tombstones(engine, 0);
     store::Store store = engine.open_store();
-    move_to_base(engine);
+    engine.move_to_base();
     CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
   }
 };

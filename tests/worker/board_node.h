@@ -113,6 +113,17 @@ class FakePeer {
   std::uint64_t epoch_;
 };
 
+/// One that has said hello, and whose stream has begun.
+class StreamingPeer : public FakePeer {
+ public:
+  explicit StreamingPeer(const BoardNode& node, std::uint64_t from = 0, bool jump = false,
+                         std::uint64_t hlc = 0)
+      : FakePeer(node.port()) {
+    (void)hello();
+    (void)begin(from, jump, hlc);
+  }
+};
+
 /// An HLC value of now, and `step` more.
 [[nodiscard]] std::uint64_t hlc_now(std::uint64_t step = 0);
 

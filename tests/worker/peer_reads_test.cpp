@@ -42,6 +42,8 @@ class PeerReadsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(PeerReadsTest);
   CPPUNIT_TEST(the_newest_of_a_majority_is_the_answer);
   CPPUNIT_TEST(a_majority_holds_it_before_it_is_told);
+  CPPUNIT_TEST(what_lies_above_here_meanwhile_is_the_answer);
+  CPPUNIT_TEST(what_lies_above_there_is_the_answer);
   CPPUNIT_TEST(a_newer_delete_wins);
   CPPUNIT_TEST(what_was_deleted_long_ago_is_no_answer);
   CPPUNIT_TEST(whoever_was_away_for_long_hears_that_it_was_deleted);
@@ -88,6 +90,69 @@ class PeerReadsTest : public CppUnit::TestFixture {
     assert_data(get(here, "k", kQuorum), "2");
     assert_data(get(third, "k"), "2");
     assert_data(get(here, "k"), "2");
+  }
+
+  // The other node's write has an older version and would be stamped anew: begun after this node's was
+  // acknowledged, by a clock that is late. Told before, readers would see it, then this one, then it again.
+  void what_lies_above_here_meanwhile_is_the_answer() {
+    const BoardNode here;
+    const BoardNode there;
+    assert_done(put(here, "k", "0"));
+    assert_done(put(there, "k", "2"));
+    there.stop_worker();
+    std::atomic<bool> was_asked = false;
+    const FakeServer third([&](RawConnection& connection, unsigned) {
+      while (receive_request(connection).key != cluster::kRead) {
+        connection.send(value_answer(cluster::encode(cluster::HelloReply{})));
+      }
+      was_asked = true;
+      ignore(connection, 0);
+    });
+    here.set_peer(0, there);
+    here.set_peer(1, 8, third.address().text());
+    here.set_quorum(shared::kNoLsn - 1);
+    here.set_needed(1);
+    RawConnection client(here.port());
+    client.send(http_request("GET", "/k", kQuorum));
+    eventually("this node has said what it holds", [&] { return was_asked.load(); });
+    assert_done(put(here, "k", "1"));
+    there.continue_worker();
+    assert_data(receive_http(client), "1");
+    assert_data(get(there, "k"), "1");
+  }
+
+  void what_lies_above_there_is_the_answer() {
+    const BoardNode here;
+    assert_done(put(here, "k", "2"));
+    const store::Version above{here.state().append.last_hlc.load() + 1, 8};
+    std::atomic<bool> was_pushed = false;
+    const FakeServer there([&](RawConnection& connection, unsigned) {
+      for (;;) {
+        const SeenRequest request = receive_request(connection);
+        cluster::ReadReply held;
+        cluster::BatchReply refused;
+        held.complete = true;
+        if (was_pushed)
+          held.state = cluster::ReadReply::State::kPresent, held.version = above, held.value = "1";
+        if (request.key == cluster::kHello) {
+          connection.send(value_answer(cluster::encode(cluster::HelloReply{})));
+        } else if (request.key == cluster::kRead) {
+          connection.send(value_answer(cluster::encode(held)));
+        } else {
+          was_pushed = true;
+          refused.conflicts.push_back({0, above});
+          connection.send(value_answer(cluster::encode(refused)));
+        }
+      }
+    });
+    here.set_peer(0, 8, there.address().text());
+    here.set_needed(1);
+    const auto bytes = [&](Headers headers) {
+      headers.emplace_back("Accept: application/octet-stream");
+      return get(here, "k", headers).body;
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("1"), bytes(kQuorum));
+    CPPUNIT_ASSERT_EQUAL(std::string("1"), bytes({}));
   }
 
   void a_newer_delete_wins() {

@@ -59,6 +59,12 @@ class ReadinessTest : public CppUnit::TestFixture {
     state().cluster.reachable.store(2);
     state().cluster.complete.store(0);
     assert_only("this node is still being filled");
+    state().base_damage.store(shared::kDamageNoted);
+    assert_only("the base is damaged, what it lost comes back from the peers");
+    state().recount_after.store(shared::kNoLsn);
+    assert_only("the base is damaged beyond repair: wipe this node and let its peers fill it");
+    state().recount_after.store(0);
+    state().base_damage.store(shared::kNoDamage);
     state().cluster.complete.store(1);
     CPPUNIT_ASSERT(look().empty());
   }

@@ -53,6 +53,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_a_newcomer_stamped_too_low_is_a_conflict);
   CPPUNIT_TEST(what_somebody_long_away_stamped_too_low_is_a_conflict);
   CPPUNIT_TEST(a_clock_a_century_ahead_is_none);
+  CPPUNIT_TEST(what_the_log_does_not_believe_any_more_is_not_passed);
   CPPUNIT_TEST(the_largest_record_fits);
   CPPUNIT_TEST(what_is_larger_than_any_message_is_refused_by_name);
   CPPUNIT_TEST_SUITE_END();
@@ -80,9 +81,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
 
   void a_compressed_batch_is_as_good() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     const std::string value(200'000, 'v');
     const std::string message = peer.batch_message(0, 10, {{"k", value, hlc_now()}});
     assert_reply(Reply::kOk, peer.ask(cluster::kBatch, message, true));
@@ -112,14 +111,10 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void what_comes_again_changes_nothing() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"k", "v", hlc}, {"l", std::nullopt, hlc + 1}});
     const shared::Lsn tail = node.tail();
-    FakePeer again(node.port());
-    (void)again.hello();
-    (void)again.begin(0);
+    StreamingPeer again(node);
     // Held is what was held, wherever the stream goes on.
     CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 10, hlc + 1}));
     const cluster::BatchReply answer = again.batch(0, 10, {{"k", "v", hlc}, {"l", std::nullopt, hlc + 1}});
@@ -133,9 +128,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void an_older_record_is_a_conflict() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     RawConnection client(node.port());
     CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "newer"), 5));
     const cluster::BatchReply answer = peer.batch(0, 10, {{"j", "x", hlc - 2}, {"k", "older", hlc - 1}});
@@ -151,9 +144,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void one_version_with_two_values_ends_as_one() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"k", "one", hlc}});
     (void)peer.batch(0, 10, {{"k", "two", hlc}});
     const std::string first = get(node, "k");
@@ -162,9 +153,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     (void)peer.batch(0, 10, {{"k", "two", hlc}});
     CPPUNIT_ASSERT_EQUAL(first, get(node, "k"));
     const BoardNode other;  // where they come the other way round
-    FakePeer there(other.port());
-    (void)there.hello();
-    (void)there.begin(0);
+    StreamingPeer there(other);
     (void)there.batch(0, 10, {{"k", "two", hlc}});
     (void)there.batch(0, 10, {{"k", "one", hlc}});
     CPPUNIT_ASSERT_EQUAL(first, get(other, "k"));
@@ -175,14 +164,10 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void a_jump_is_a_debt() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"k", "v", hlc}});
     CPPUNIT_ASSERT_EQUAL(std::string(), node.note(cluster::debt_note(peer.id())));
-    FakePeer jumped(node.port());
-    (void)jumped.hello();
-    (void)jumped.begin(500, true, hlc + 5);
+    StreamingPeer jumped(node, 500, true, hlc + 5);
     CPPUNIT_ASSERT(!node.note(cluster::debt_note(peer.id())).empty());
     CPPUNIT_ASSERT((position_of(node, peer.id()) == cluster::Position{FakePeer::kEpoch, 500, hlc}));
     (void)jumped.batch(500, 510, {{"l", "v", hlc + 9}});
@@ -195,9 +180,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   // Since the first of them; but whoever repairs meanwhile has another debt before it.
   void a_jump_over_a_debt_is_owed_anew() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(500, true);
+    StreamingPeer peer(node, 500, true);
     const std::string name = cluster::debt_note(peer.id());
     const auto version = [&] {
       return node.in_store(
@@ -205,18 +188,14 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     };
     const std::string since = node.note(name);
     const std::string first = version();
-    FakePeer jumped(node.port());
-    (void)jumped.hello();
-    (void)jumped.begin(900, true);
+    StreamingPeer jumped(node, 900, true);
     CPPUNIT_ASSERT_EQUAL(since, node.note(name));
     CPPUNIT_ASSERT(first != version());
   }
 
   void the_answer_waits_for_the_disk() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     node.await_durable();
     node.hold_disk();
     peer.send(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc_now()}}));
@@ -249,9 +228,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void the_answer_waits_for_what_was_in_the_way() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"j", "x", hlc - 5}});
     node.hold_disk();
     RawConnection client(node.port());
@@ -292,9 +269,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void ghosts_are_dropped() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     (void)peer.batch(0, 10, {{"held", "v", hlc}});
     node.state().limits.tombstone_floor_hlc.store(hlc + 10);
     const cluster::BatchReply reply =
@@ -333,9 +308,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     const BoardNode node;
     const std::uint64_t joined = hlc_now();
     node.know(FakePeer::kId, joined);
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     const auto conflicts = peer.batch(0, 10, {{"low", "v", joined}, {"high", "v", joined + 1}}).conflicts;
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, conflicts.size());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, conflicts.front().index);
@@ -353,9 +326,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   void what_somebody_long_away_stamped_too_low_is_a_conflict() {
     const BoardNode node;
     const std::uint64_t hlc = hlc_now();
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     CPPUNIT_ASSERT(peer.batch(0, 10, {{"before", "v", hlc}}).conflicts.empty());
     // The floor passes it by while its connection stands.
     node.board().passed_some.store(1);
@@ -369,9 +340,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   // One record takes the clock of every node along that keeps it.
   void a_clock_a_century_ahead_is_none() {
     const BoardNode node;
-    FakePeer peer(node.port());
-    (void)peer.hello();
-    (void)peer.begin(0);
+    StreamingPeer peer(node);
     constexpr std::uint64_t kDay = 86'400'000ULL << store::kHlcCounterBits;
     constexpr std::uint64_t kCentury = 36'525 * kDay;
     const std::uint64_t beyond = hlc_now() + kCentury + kDay;
@@ -398,6 +367,41 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame("k", "newer"), 5));
     CPPUNIT_ASSERT_EQUAL(std::string("newer"), get(node, "k"));
     CPPUNIT_ASSERT(node.state().append.last_hlc.load() < hlc_now() + kCentury);
+  }
+
+  // It was believed when it came, and waited for room; until there was some, this node's clock was set back.
+  void what_the_log_does_not_believe_any_more_is_not_passed() {
+    const BoardNode node;
+    shared::AppendLock& append = node.state().append;
+    const std::uint64_t offset = append.clock_offset.load();
+    constexpr std::uint64_t kDay = 86'400'000ULL << store::kHlcCounterBits;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    const auto refused_behind_its_back = [&](std::string_view kind, const std::string& message) {
+      // As a checkpointer that is behind does.
+      append.paced_until_ns.store(~std::uint64_t{0});
+      peer.send(kind, message);
+      const bool waits = peer.raw().silent_for(kPause);
+      append.clock_offset.store(offset - kDay);
+      append.paced_until_ns.store(0);
+      assert_reply(Reply::kCannotWrite, peer.receive());
+      append.clock_offset.store(offset);
+      return waits;
+    };
+    const std::uint64_t hlc = store::largest_believable_hlc(append) - kDay / 2;
+    cluster::BatchWriter pushed(0);
+    pushed.add({store::Operation::kSet, 0, {hlc, 7}, "pushed", "v"});
+    (void)peer.begin(0);
+    CPPUNIT_ASSERT(refused_behind_its_back(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc}})));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, position_of(node, peer.id()).lsn);
+    // And the stream begins anew before it goes on.
+    assert_reply(Reply::kGap, peer.ask(cluster::kBatch, peer.batch_message(10, 20, {})));
+    CPPUNIT_ASSERT(refused_behind_its_back(cluster::kPush, pushed.finish_push()));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "k"));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "pushed"));
+    (void)peer.begin(0);
+    (void)peer.batch(0, 10, {{"k", "v", hlc}});
+    CPPUNIT_ASSERT_EQUAL(std::string("v"), get(node, "k"));
   }
 
   void the_largest_record_fits() {

@@ -31,6 +31,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(callers_are_refused_by_name);
   CPPUNIT_TEST(a_copy_does_not_take_the_place_of_a_silent_node);
   CPPUNIT_TEST(who_is_forgotten_while_connected_is_refused);
+  CPPUNIT_TEST(who_is_forgotten_during_the_hello_is_refused);
   CPPUNIT_TEST(nobody_is_forgotten_who_was_never_heard_of);
   CPPUNIT_TEST(nothing_goes_before_hello);
   CPPUNIT_TEST(the_key_is_needed_in_every_mode);
@@ -38,6 +39,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_malformed_is_named_and_does_nothing);
   CPPUNIT_TEST(a_pulse_tells_what_is_held);
   CPPUNIT_TEST(whoever_is_being_filled_compares_without_a_floor);
+  CPPUNIT_TEST(whoever_found_damage_compares_without_a_floor);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -166,6 +168,22 @@ class SyncSessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, position_of(node, peer.id()).lsn);
     assert_reply(Reply::kOk, other.ask(cluster::kPush, push));  // who was not goes on
     CPPUNIT_ASSERT_EQUAL(std::string("pushed"), get(node, "k"));
+  }
+
+  // Its hello was judged by the set from before, and what says that there is another one was there already
+  // when the hello was remembered.
+  void who_is_forgotten_during_the_hello_is_refused() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.forget(peer.id()));
+    node.board().members_digest.store(members.digest());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    node.write_note(cluster::kMembersNote, members.encode());
+    assert_reply(Reply::kForgotten,
+                 peer.ask(cluster::kBatch, peer.batch_message(0, 10, {{"k", "v", hlc_now()}})));
+    CPPUNIT_ASSERT_EQUAL(std::string("(none)"), get(node, "k"));
   }
 
   void nobody_is_forgotten_who_was_never_heard_of() {
@@ -309,6 +327,16 @@ class SyncSessionTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(complete, reply->complete);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{complete ? 4711U : 0U}, reply->floor_hlc);
     }
+  }
+
+  void whoever_found_damage_compares_without_a_floor() {
+    const BoardNode node;
+    node.state().limits.tombstone_floor_hlc.store(4711);
+    node.state().base_damage.store(shared::kDamageFound);
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    const auto reply = cluster::decode_compare_reply(peer.ask(cluster::kCompare, ""));
+    CPPUNIT_ASSERT(reply && !reply->complete && reply->floor_hlc == 0);
   }
 
   void a_pulse_tells_what_is_held() {

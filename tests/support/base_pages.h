@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// Damage to single pages of an LMDB file (base.mdb) that nobody has open.
+namespace minivault::test {
+
+class BasePages {
+ public:
+  static constexpr std::size_t kPage = 4'096;
+  static constexpr std::uint16_t kBranch = 1;
+  static constexpr std::uint16_t kLeaf = 2;
+
+  explicit BasePages(std::string file) : file_(std::move(file)) {
+    std::ifstream stream(file_, std::ios::binary);
+    bytes_.assign(std::istreambuf_iterator<char>(stream), {});
+    const auto txn = [this](std::size_t meta) { return at<std::uint64_t>(meta * kPage + 144); };
+    meta_ = txn(1) > txn(0) ? kPage : 0;
+  }
+  void store() const { std::ofstream(file_, std::ios::binary) << bytes_; }
+
+  template <typename T>
+  [[nodiscard]] T at(std::size_t offset) const {
+    T value;
+    if (offset + sizeof value > bytes_.size()) throw std::out_of_range("behind the end of the base");
+    std::memcpy(&value, bytes_.data() + offset, sizeof value);
+    return value;
+  }
+  template <typename T>
+  void put(std::size_t offset, T value) {
+    std::memcpy(bytes_.data() + offset, &value, sizeof value);
+  }
+
+  [[nodiscard]] std::uint64_t free_root() const { return at<std::uint64_t>(meta_ + 80); }
+  /// Of the table of that name.
+  [[nodiscard]] std::uint64_t root(const std::string& table) const {
+    const std::uint64_t main = at<std::uint64_t>(meta_ + 128);
+    for (const std::size_t node : nodes(main)) {
+      const auto key_bytes = at<std::uint16_t>(node + 6);
+      if (bytes_.compare(node + 8, key_bytes, table) == 0)
+        return at<std::uint64_t>(node + 8 + key_bytes + 40);
+    }
+    throw std::runtime_error("no such table");
+  }
+  /// The offsets of a page's nodes.
+  [[nodiscard]] std::vector<std::size_t> nodes(std::uint64_t page) const {
+    std::vector<std::size_t> found;
+    const auto lower = at<std::uint16_t>(page * kPage + 12);
+    for (std::size_t slot = 16; slot + 2 <= lower; slot += 2) {
+      found.push_back(page * kPage + at<std::uint16_t>(page * kPage + slot));
+    }
+    return found;
+  }
+  [[nodiscard]] bool is_leaf(std::uint64_t page) const {
+    return (at<std::uint16_t>(page * kPage + 10) & kLeaf) != 0;
+  }
+  [[nodiscard]] std::uint64_t child(std::size_t node) const {
+    return at<std::uint16_t>(node) | std::uint64_t{at<std::uint16_t>(node + 2)} << 16U |
+           std::uint64_t{at<std::uint16_t>(node + 4)} << 32U;
+  }
+  /// In the order of their keys.
+  [[nodiscard]] std::vector<std::uint64_t> leaves(std::uint64_t page) const {
+    if (is_leaf(page)) return {page};
+    std::vector<std::uint64_t> all;
+    for (const std::size_t node : nodes(page)) {
+      const auto below = leaves(child(node));
+      all.insert(all.end(), below.begin(), below.end());
+    }
+    return all;
+  }
+  [[nodiscard]] std::vector<std::string> keys(std::uint64_t leaf) const {
+    std::vector<std::string> all;
+    for (const std::size_t node : nodes(leaf))
+      all.push_back(bytes_.substr(node + 8, at<std::uint16_t>(node + 6)));
+    return all;
+  }
+
+  /// Takes the last `count` keys of a leaf in the middle of `data` away, as a flipped bit of the page's bound
+  /// does; which.
+  std::vector<std::string> hide(std::size_t count) {
+    const auto all = leaves(root("data"));
+    const std::uint64_t leaf = all[all.size() / 2];
+    std::vector<std::string> hidden = keys(leaf);
+    if (hidden.size() <= count) throw std::runtime_error("a leaf of too few keys");
+    hidden.erase(hidden.begin(), hidden.end() - static_cast<std::ptrdiff_t>(count));
+    const std::size_t lower = leaf * kPage + 12;
+    put(lower, static_cast<std::uint16_t>(at<std::uint16_t>(lower) - 2 * count));
+    return hidden;
+  }
+
+ private:
+  std::string file_;
+  std::string bytes_;
+  std::size_t meta_ = 0;
+};
+
+}  // namespace minivault::test
