@@ -362,7 +362,7 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
       engine.kill();
       base.put_back();
       const bool all_overwritten = laps > 1;  // no record follows the base's that is not of a later lap
-      CPPUNIT_ASSERT_EQUAL(all_overwritten, refusal(engine).find("follow") == std::string::npos);
+      CPPUNIT_ASSERT_EQUAL(all_overwritten, refusal(engine).find("follow, of keys") == std::string::npos);
       assert_lost(engine, "the log is damaged in what was acknowledged", end, 5);
     }
   }

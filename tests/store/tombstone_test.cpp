@@ -232,7 +232,7 @@ class TombstoneTest : public CppUnit::TestFixture {
     await_tombstones(engine, 0);
     engine.state().base_damage.store(shared::kDamageFound);
     store::Store store = engine.open_store();
-    move_to_base(engine);
+    engine.move_to_base();
     CPPUNIT_ASSERT(bring(store, key_of(2), after).outcome == Outcome::kDone);
   }
 
