@@ -23,7 +23,6 @@ constexpr std::uint64_t kSlowestBytesAMs = 64;
 constexpr std::uint64_t kFirstDelayMs = 50;
 constexpr std::uint64_t kLongestDelayMs = 1'000;
 constexpr std::uint64_t kItselfDelayMs = 30'000;
-constexpr std::uint64_t kSayAgainMs = 60'000;
 constexpr std::uint64_t kNameLookMs = 2;
 constexpr std::size_t kWindowBytes = 8 << 20;
 constexpr std::size_t kWindowParcels = 512;
@@ -260,9 +259,9 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
   if (!patience_.is_held_up()) set_text(place_->texts, place_->last_error, "");
   if (&link == &stream_) {
     begin_stream(hello->position);
-  } else if (!last_said_.empty()) {
+  } else if (!said_.empty()) {
     log_line(LogLevel::kInfo, "peer_reached", {{"peer", address_}, {"node", cluster::id_text(id_)}});
-    last_said_.clear();
+    said_.clear();
   }
   return {};
 }
@@ -336,12 +335,15 @@ void Peer::begin_stream(const cluster::Position& position) {
   }
   place_->counts_from_ms.store(counts_from_ms_, std::memory_order_relaxed);
   if (beginning.jump) {
-    log_line(LogLevel::kWarning, "stream_jumps",
-             {{"peer", address_}, {"held", position.lsn}, {"from", beginning.from}});
+    if (said_.may_say("stream_jumps", now_ms)) {
+      log_line(LogLevel::kWarning, "stream_jumps",
+               {{"peer", address_}, {"held", position.lsn}, {"from", beginning.from}});
+    }
     place_->stream_began.store(beginning.from, std::memory_order_relaxed);
   }
   acked_ = cursor_ = beginning.from;
-  place_->acked.store(acked_, std::memory_order_relaxed);
+  // Over a jump it lags by what it lacks until it has taken the opening.
+  if (!beginning.jump) place_->acked.store(acked_, std::memory_order_relaxed);
   streaming_ = ever_streamed_ = true;
   vouched_ = false;
   queue(make_opening(services_->home.epoch(), beginning.from, beginning.jump), now_us());
@@ -444,9 +446,7 @@ void Peer::end(Link& link, std::uint64_t now_ms, std::string_view why) {
   }
   place_->errors.fetch_add(1, std::memory_order_relaxed);
   set_text(place_->texts, place_->last_error, why);
-  if (last_said_ == why && now_ms < last_said_ms_ + kSayAgainMs) return;
-  last_said_ = why;
-  last_said_ms_ = now_ms;
+  if (!said_.may_say(why, now_ms)) return;
   log_line(is_itself() ? LogLevel::kInfo : LogLevel::kWarning, of_stream ? "stream_ended" : "peer_lost",
            {{"peer", address_}, {"reason", why}});
 }

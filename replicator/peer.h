@@ -12,6 +12,7 @@
 #include "replicator/home.h"
 #include "replicator/line.h"
 #include "replicator/parcel.h"
+#include "replicator/said_lately.h"
 #include "replicator/stream_patience.h"
 
 namespace minivault::replicator {
@@ -170,8 +171,7 @@ class Peer {
   bool refused_ = false;
   bool repairing_ = false;
   unsigned failures_ = 0;
-  std::string last_said_;  ///< to the log, of what went wrong
-  std::uint64_t last_said_ms_ = 0;
+  SaidLately said_;  ///< to the log, of what went wrong
 
   // What it told.
   std::uint64_t digest_ = 0;

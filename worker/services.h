@@ -82,7 +82,9 @@ struct Services {
     const std::uint64_t here = store.largest_value(key_size);
     std::uint64_t cluster = state.cluster.largest_value.load(std::memory_order_relaxed);
     if (cluster == 0) cluster = noted_limit();
-    if (cluster == 0) return here;                                           // nobody else is known
+    // Nobody else is known, or all take as much, and what bounds it here may not be the room for key and
+    // value.
+    if (cluster == 0 || cluster == store.largest_value(1)) return here;
     return std::min(here, cluster < key_size ? 0 : cluster + 1 - key_size);  // theirs is of keys of one byte
   }
 

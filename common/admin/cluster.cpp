@@ -32,9 +32,16 @@ Status ask(client::Connection& connection, std::string_view kind, std::string_vi
 
 void show(const rapidjson::Value& health) {
   const rapidjson::Value& quorum = health["quorum"];
-  std::printf("node %s, %s; a write needs %" PRIu64 " copies, %" PRIu64 " can be had\n",
-              text_of(health, "node").c_str(), text_of(health, "status").c_str(), number_of(quorum, "needed"),
-              number_of(quorum, "reachable"));
+  std::printf("node %s, %s; ", text_of(health, "node").c_str(), text_of(health, "status").c_str());
+  const auto agreed = quorum.FindMember("agreed");
+  if (agreed == quorum.MemberEnd() || !agreed->value.IsFalse()) {
+    std::printf("a write needs %" PRIu64 " copies, %" PRIu64 " can be had\n", number_of(quorum, "needed"),
+                number_of(quorum, "reachable"));
+  } else {
+    std::printf(
+        "no write is acknowledged: the members are not agreed on yet (members_not_agreed in the log says who "
+        "is waited for)\n");
+  }
   if (health["peers"].Empty()) return;
   std::printf("%-24s  %-16s  %-11s  %12s  %8s  %s\n", "PEER", "ID", "STATE", "LAG BYTES", "LAG MS",
               "LAST ERROR");

@@ -57,6 +57,7 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_disk_is_waited_for_too);
   CPPUNIT_TEST(a_taken_id_takes_no_writes);
   CPPUNIT_TEST(a_value_must_fit_every_member);
+  CPPUNIT_TEST(what_is_told_as_the_largest_value_is_taken_with_any_key);
   CPPUNIT_TEST(health_tells_of_the_quorum);
   CPPUNIT_TEST(every_figure_has_its_unit);
   CPPUNIT_TEST_SUITE_END();
@@ -236,6 +237,19 @@ class QuorumTest : public CppUnit::TestFixture {
     assert_refused(http(node.port(), http_upload("PUT", "/k", R"({"value":1})")), 503);
     CPPUNIT_ASSERT_EQUAL(tail, node.tail());
     CPPUNIT_ASSERT_EQUAL(503, http(node.port(), http_request("GET", "/health")).status);
+  }
+
+  // Where -max-value bounds it, not the log that has to take key and value.
+  void what_is_told_as_the_largest_value_is_taken_with_any_key() {
+    constexpr std::uint64_t kLargest = 1 << 20;
+    Config config;
+    config.max_value_bytes = kLargest;
+    const BoardNode node(config);
+    node.board().largest_value.store(kLargest);
+    RawConnection client(node.port());
+    const std::string key(1'000, 'k');
+    CPPUNIT_ASSERT_EQUAL(kOk, client.exchange(set_frame(key, std::string(kLargest, 'v')), 5));
+    CPPUNIT_ASSERT_EQUAL(kError, client.exchange(set_frame(key, std::string(kLargest + 1, 'v')), 5));
   }
 
   void a_value_must_fit_every_member() {
