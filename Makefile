@@ -31,8 +31,9 @@ run: deps ## Install what is missing, build, start one node on ./data (PORT=3000
 	  '' 'Ctrl-C stops it.' ''
 	@exec $(BINARY) -data ./data -port $(PORT) $(ARGS)
 
+# One more than there are cores: a test with nodes mostly waits.
 test: build ## Install what is missing, build, run all tests
-	@ctest --preset release --parallel $(JOBS) --no-label-summary
+	@ctest --preset release --parallel $$(($(JOBS) + 1)) --no-label-summary
 
 monitoring-test: deps ## Metrics, alerts and dashboard by Prometheus' own word (installs Debian's prometheus)
 	@packaging/deps.sh monitoring
