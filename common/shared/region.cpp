@@ -47,6 +47,10 @@ Result<Region> Region::create(std::uint64_t index_words) {
   region.memory_ = Mapping(address, bytes);
   // A core dump of a worker need not carry everybody's index (ENGINE.md rule 20).
   ::madvise(address, bytes, MADV_DONTDUMP);
+  // The index is asked at random places: in pages of 4 KB each question misses the TLB, and each page's first
+  // touch is a fault. Does nothing where the kernel has huge pages of shared memory switched off, its
+  // default.
+  ::madvise(address, bytes, MADV_HUGEPAGE);
 
   region.state_ = new (address) State{};  // placement: the mapping owns the bytes
   region.state_->cluster.needed.store(kNotYetKnown, std::memory_order_relaxed);
