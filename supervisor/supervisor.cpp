@@ -274,6 +274,7 @@ void Supervisor::reload() {
   config_ = std::move(reloaded.config);
   set_log_style(log_style_of(config_));
   warn_if_open(config_, estate_.listeners);
+  warn_if_nameless(config_);
   ++generation_;
   is_reloading_ = true;
   log_line(LogLevel::kInfo, "reloading", {{"generation", generation_}});
