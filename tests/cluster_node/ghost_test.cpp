@@ -7,6 +7,7 @@
 
 #include "tests/cluster_node/clients.h"
 #include "tests/support/http_assert.h"
+#include "tests/support/metrics.h"
 #include "tests/support/processes.h"
 
 namespace minivault::test {
@@ -50,6 +51,10 @@ class NamelessNodes {
     }
   }
 
+  void await_unheard(std::size_t i, double count) const {
+    eventually("/metrics counts it",
+               [&] { return Metrics(nodes_[i]->port())["minivault_members_unheard"] == count; });
+  }
   /// What `minivault cluster` says of a member at node i; empty: nothing.
   [[nodiscard]] std::string line_of(const std::string& member, std::size_t i) const {
     const Finished list = run({minivault_binary(), "cluster", nodes_[i]->address()});
@@ -102,14 +107,17 @@ class GhostTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(state, state == "not_called" || state == "unreachable");
       CPPUNIT_ASSERT_MESSAGE("node " + std::to_string(i) + " names it", !nodes.line_of(ghost, i).empty());
       CPPUNIT_ASSERT_EQUAL(std::string("itself"), nodes.state_of(nodes.id(i), i));
+      nodes.await_unheard(i, 1);
     }
     const Finished done = run({minivault_binary(), "cluster", "forget", ghost, nodes[0].address()});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
     // It waits until that has happened.
     CPPUNIT_ASSERT_EQUAL(std::string(), nodes.line_of(ghost, 0));
     nodes.await(2);
-    for (std::size_t i = 0; i < nodes.size(); ++i)
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
       CPPUNIT_ASSERT_EQUAL(std::string(), nodes.state_of(ghost, i));
+      nodes.await_unheard(i, 0);
+    }
     assert_done(http(nodes[2].port(), http_upload("PUT", "/k", R"({"value":1})")));
   }
 
