@@ -1,3 +1,6 @@
+// A Home: its start, its words to others, its member set. Its own stream is home_stream.cpp; what it lacks
+// and what may go is home_debts.cpp.
+
 #include "replicator/home.h"
 
 #include <algorithm>
@@ -6,7 +9,6 @@
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
-#include "common/core/random.h"
 #include "common/store/node_clock.h"
 
 namespace minivault::replicator {
@@ -65,63 +67,6 @@ Status Home::read_agreed() {
   if (!stored) return tl::unexpected(stored.error());
   agreed_ = *stored;
   return {};
-}
-
-Status Home::read_floor() {
-  const Result<std::string> floor = read(cluster::kFloorNote);
-  const Result<std::string> settled = read(cluster::kSettledNote);
-  if (!floor) return tl::unexpected(floor.error());
-  if (!settled) return tl::unexpected(settled.error());
-  std::from_chars(floor->data(), floor->data() + floor->size(), floor_);
-  floor_at_ = state_->marks.tail.load(std::memory_order_acquire);
-  std::uint64_t none = 0;
-  state_->limits.tombstone_floor_hlc.compare_exchange_strong(none, floor_);
-  if (settled->empty()) return {};
-  Result<cluster::Settled> decoded = cluster::decode_settled(*settled);
-  if (!decoded) return tl::unexpected(decoded.error());
-  settled_ = std::move(*decoded);
-  if (!settled_.passed_up_to.empty()) state_->cluster.passed_some.store(1, std::memory_order_release);
-  return {};
-}
-
-Status Home::read_completeness() {
-  const Result<store::Found> filled = store_->note(cluster::kFilledNote);
-  if (!filled) return tl::unexpected(filled.error());
-  if (filled->value == cluster::id_text(id_)) state_->cluster.complete.store(1, std::memory_order_release);
-  return {};
-}
-
-bool Home::is_open() const {
-  return open_at_ != shared::kNoLsn && state_->marks.durable.load(std::memory_order_acquire) >= open_at_;
-}
-
-Status Home::draw_epoch() {
-  const shared::Limits& limits = state_->limits;
-  const bool is_first = epochs_.epochs().empty();
-  if (is_first) {
-    if (Status noted = note_birth(limits.first_lsn.load(std::memory_order_relaxed)); !noted) return noted;
-  }
-  // Not where this start's LSNs begin: a peer's position in between speaks of a tail that was lost here.
-  const Lsn found = limits.found_end.load(std::memory_order_relaxed);
-  cluster::EpochList next = epochs_;
-  next.begin(random_u64(), is_first ? found : std::max(found, epochs_.epochs().back().begin));
-  const std::string list = next.encode();
-  store::Batch batch;
-  batch.add(cluster::note_write(cluster::kEpochsNote, list));
-  // Behind it: where a torn log has the first alone, the end is told once more, which costs a repair.
-  if (found < limits.first_lsn.load(std::memory_order_relaxed))
-    batch.add(cluster::note_write(store::kUntoldEndNote, {}));
-  if (Status written = commit(batch); !written) return written;
-  epochs_ = std::move(next);
-  state_->cluster.previous_epoch.store(epochs_.previous(), std::memory_order_relaxed);
-  state_->cluster.epoch.store(epochs_.current(), std::memory_order_release);
-  return {};
-}
-
-/// A node that begins with nothing can send all it ever had, as long as its ring holds it.
-Status Home::note_birth(std::uint64_t epoch_begin) {
-  if (state_->totals.keys.load(std::memory_order_relaxed) != 0) return {};
-  return write(cluster::kBirthNote, std::to_string(epoch_begin));
 }
 
 cluster::Hello Home::hello() const {
@@ -231,124 +176,6 @@ void Home::publish() {
            {{"version", members_.version()},
             {"members", members_.members().size()},
             {"forgotten", members_.forgotten().size()}});
-}
-
-Lsn Home::told() const {
-  const shared::ClusterBoard& board = state_->cluster;
-  if (board.needed.load(std::memory_order_relaxed) == 0 || context_->config.async) return shared::kNoLsn;
-  return std::max(board.quorum.load(std::memory_order_relaxed),
-                  board.given_up.load(std::memory_order_acquire));
-}
-
-Beginning Home::begin_stream(const cluster::Position& position, Lsn answered) const {
-  const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
-  const Lsn window = state_->marks.window.load(std::memory_order_acquire);
-  if (position.epoch == 0 && birth_ != shared::kNoLsn && birth_ >= window) return {.from = birth_};
-  // Nobody waits for a write from before this start of the node.
-  const Lsn began = state_->limits.first_lsn.load(std::memory_order_relaxed);
-  if (epochs_.knows(position, tail) && position.lsn >= window && position.lsn <= tail) {
-    const Lsn undecided = std::min(position.lsn, std::max(told(), began));
-    if (undecided < window) return {.from = position.lsn, .waits = true};
-    return {.from = answered < window ? undecided : std::min(undecided, answered)};
-  }
-  if (began >= window) return {.from = began, .jump = true};
-  return {.from = tail, .jump = true, .waits = true};
-}
-
-bool Home::is_older_than(const cluster::Position& position) const {
-  const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
-  const bool remembers_all = epochs_.epochs().size() < cluster::EpochList::kKept;
-  return position.epoch != 0 && !epochs_.knows(position, tail) && (remembers_all || position.lsn > tail);
-}
-
-Status Home::become_incomplete() {
-  state_->cluster.vouched_from.store(0, std::memory_order_release);
-  if (!is_complete() && has_forgotten()) return {};
-  if (Status written = write(cluster::kFilledNote, ""); !written) return written;
-  state_->cluster.complete.store(0, std::memory_order_release);
-  log_line(LogLevel::kWarning, "older_than_its_peers_know",
-           {{"node", cluster::id_text(id_)}, {"remedy", "what it has forgotten comes back by repair"}});
-  return {};
-}
-
-Status Home::forgot_what_is_at(NodeId peer) {
-  if (Status incomplete = become_incomplete(); !incomplete) return incomplete;
-  return owe(peer);
-}
-
-bool Home::vouches() const {
-  return state_->cluster.vouched_from.load(std::memory_order_acquire) != 0;
-}
-
-Status Home::vouch() {
-  // A stream tells with what is in the log: of an idle one nobody would hear it.
-  if (Status written = write(cluster::kClockNote, {}); !written) return written;
-  const Lsn tail = state_->marks.tail.load(std::memory_order_acquire);
-  state_->cluster.vouched_from.store(tail, std::memory_order_release);
-  return {};
-}
-
-bool Home::is_complete() const {
-  return state_->cluster.complete.load(std::memory_order_acquire) != 0;
-}
-
-Status Home::become_complete() {
-  if (is_complete()) return {};
-  if (Status written = write(cluster::kFilledNote, cluster::id_text(id_)); !written) return written;
-  state_->cluster.complete.store(1, std::memory_order_release);
-  log_line(LogLevel::kInfo, "complete");
-  return {};
-}
-
-bool Home::has_forgotten() const {
-  const Result<store::Found> note = store_->note(cluster::kFilledNote);
-  return !note || (note->value.empty() && note->version != store::Version());
-}
-
-store::Version Home::debt(NodeId peer) const {
-  const Result<store::Found> note = store_->note(cluster::debt_note(peer));
-  return note && !note->value.empty() ? note->version : store::Version();
-}
-
-Status Home::pay(NodeId peer, const store::Version& debt) {
-  if (debt == store::Version()) return {};
-  store::Batch batch;
-  const std::string name = cluster::debt_note(peer);
-  store::Write note = cluster::note_write(name, {});
-  note.condition = store::Condition::kVersionIs;
-  note.expected = debt;
-  batch.add(note);
-  return store_->commit(batch);
-}
-
-Status Home::owe(NodeId peer, bool anew) {
-  if (!anew && debt(peer) != store::Version()) return {};
-  return write(cluster::debt_note(peer), std::to_string(wall_ms()));
-}
-
-Status Home::raise_floor(std::uint64_t hlc) {
-  if (Status written = write(cluster::kFloorNote, std::to_string(hlc)); !written) return written;
-  floor_ = hlc;
-  floor_at_ = state_->marks.tail.load(std::memory_order_acquire);
-  return {};
-}
-
-Status Home::settle(cluster::Settled settled) {
-  if (!settled.passed_up_to.empty()) state_->cluster.passed_some.store(1, std::memory_order_seq_cst);
-  if (Status written = write(cluster::kSettledNote, cluster::encode_settled(settled)); !written)
-    return written;
-  settled_ = std::move(settled);
-  return {};
-}
-
-Result<cluster::Away> Home::away() const {
-  const Result<std::string> note = read(cluster::kAwayNote);
-  if (!note) return tl::unexpected(note.error());
-  return note->empty() ? cluster::Away() : cluster::decode_away(*note);
-}
-
-Status Home::note_away(const cluster::Away& away) {
-  return write(cluster::kAwayNote, away.empty() ? std::string() : cluster::encode_away(away));
 }
 
 Result<std::string> Home::read(std::string_view name) const {

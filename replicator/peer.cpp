@@ -1,3 +1,6 @@
+// A Peer: its lines, dialled, greeted, looked after, closed. Its answers are taken in peer_answers.cpp; its
+// stream is peer_stream.cpp.
+
 #include "replicator/peer.h"
 
 #include <algorithm>
@@ -6,13 +9,11 @@
 #include "common/core/clock.h"
 #include "common/core/log.h"
 #include "common/protocol/binary.h"
-#include "common/store/node_clock.h"
 #include "replicator/place_text.h"
 
 namespace minivault::replicator {
 namespace {
 
-constexpr std::uint64_t kPulseMs = 200;
 /// While the member set is not agreed on, and writes wait for what peers say of it.
 constexpr std::uint64_t kChangingPulseMs = 50;
 constexpr std::uint64_t kSilenceMs = 2'000;
@@ -24,16 +25,8 @@ constexpr std::uint64_t kFirstDelayMs = 50;
 constexpr std::uint64_t kLongestDelayMs = 1'000;
 constexpr std::uint64_t kItselfDelayMs = 30'000;
 constexpr std::uint64_t kNameLookMs = 2;
-constexpr std::size_t kWindowBytes = 8 << 20;
-constexpr std::size_t kWindowParcels = 512;
-/// What one turn queues for one peer.
-constexpr std::size_t kParcelsAFill = 16;
-/// A peer farther than this is worth the time that compressing takes.
-constexpr std::uint64_t kFarUs = 2'000;
 
-std::uint64_t now_us() {
-  return monotonic_ns() / 1'000U;
-}
+}  // namespace
 
 std::string_view reason_of(PeerOwner::Objection objection) {
   switch (objection) {
@@ -57,7 +50,9 @@ std::string_view reason_of(PeerOwner::Objection objection) {
   return "";
 }
 
-}  // namespace
+std::uint64_t Peer::now_us() {
+  return monotonic_ns() / 1'000U;
+}
 
 Peer::Peer(PeerServices& services, std::string address, shared::PeerPlace& place)
     : services_(&services),
@@ -77,15 +72,6 @@ Peer::~Peer() {
 
 bool Peer::has_same_members() const {
   return id_ != 0 && is_believed() && digest_ == services_->home.digest();
-}
-
-bool Peer::counts(std::uint64_t now_ms) const {
-  return ever_streamed_ && now_ms >= counts_from_ms_ && has_same_members() &&
-         services_->home.members().find(id_) != nullptr;
-}
-
-bool Peer::has_all(Lsn tail) const {
-  return !streaming_ || (cursor_ >= tail && in_flight_.empty());
 }
 
 void Peer::expect(std::uint64_t now_ms) {
@@ -184,216 +170,6 @@ void Peer::send(Link& link, Kind kind, std::string_view name, const std::string&
   protocol::append_sync(frame, name, message, false);
   link.line.send(frame);
   link.expected.push_back({kind, now_us()});
-}
-
-Status Peer::answered(Link& link, std::string_view message, std::uint64_t now_ms) {
-  if (link.expected.empty()) return fail(Code::kCorrupt, "it answers what nobody asked");
-  const Expected asked = link.expected.front();
-  link.expected.pop_front();
-  link.since_ms = now_ms;
-  place_->last_heard_ms.store(now_ms, std::memory_order_relaxed);
-  switch (asked.kind) {
-    case Kind::kAuth:
-      return {};
-    case Kind::kHello:
-      return hello_answered(link, message, asked);
-    case Kind::kPulse:
-      return pulse_answered(message, asked);
-    case Kind::kBatch:
-      return batch_answered(message);
-  }
-  return {};
-}
-
-Status Peer::refusal(cluster::Reply reply, const Error& error) {
-  using cluster::Reply;
-  if (reply == Reply::kOk || error.code == Code::kCorrupt) return tl::unexpected(error);
-  if (reply == Reply::kItself) objection_ = PeerOwner::Objection::kItself;
-  const bool final = reply == Reply::kForgotten || reply == Reply::kIdTaken || reply == Reply::kOtherVersion;
-  refused_ = refused_ || final;
-  if (reply == Reply::kTooLarge) patience_.too_large(monotonic_ms());
-  services_->owner.refused(*this, reply);
-  return tl::unexpected(reply == Reply::kForgotten ? Error{Code::kUnauthorized, error.message} : error);
-}
-
-Status Peer::hello_answered(Link& link, std::string_view message, const Expected& asked) {
-  cluster::Reply reply = cluster::Reply::kOk;
-  const Result<cluster::HelloReply> hello = cluster::decode_hello_reply(message, reply);
-  if (!hello) return refusal(reply, hello.error());
-  if (id_ != hello->id || epoch_ != hello->epoch) {
-    if (id_ != hello->id) {
-      acked_ = 0, ever_streamed_ = false;
-      // A replicator before this one may have taken its answers.
-      if (place_->node_id.load(std::memory_order_relaxed) != hello->id) {
-        place_->acked.store(0, std::memory_order_relaxed);
-      }
-      digest_ = backed_digest_ = agreed_digest_ = agreed_version_ = 0;
-    }
-    id_ = hello->id;
-    epoch_ = hello->epoch;
-    patience_.begin();
-    stream_.delay_ms = 0;
-  }
-  objection_ = services_->owner.met(*this, *hello);
-  if (objection_ != PeerOwner::Objection::kNone) {
-    return fail(Code::kUnavailable, std::string(reason_of(objection_)));
-  }
-  heard_clock(hello->clock_us, asked.sent_us);
-  if (services_->home.is_older_than(hello->position)) {
-    digest_ = 0;  // it has not told what it holds before that is noted
-    if (Status noted = services_->home.forgot_what_is_at(id_); !noted) return noted;
-  }
-  digest_ = hello->members.digest();
-  largest_value_ = hello->largest_value;
-  complete_ = hello->complete;
-  knows_us_ = hello->members.find(services_->home.id()) != nullptr;
-  place_->node_id.store(id_, std::memory_order_relaxed);
-  place_->last_epoch.store(epoch_, std::memory_order_relaxed);
-  place_->epoch.store(epoch_, std::memory_order_release);
-  if (link.greeted) return {};
-  link.greeted = true;
-  if (&link == &pulse_) link.delay_ms = 0;
-  refused_ = false;
-  failures_ = 0;
-  // A line that goes on failing says so again; what is held up for long does not.
-  if (!patience_.is_held_up()) set_text(place_->texts, place_->last_error, "");
-  if (&link == &stream_) {
-    begin_stream(hello->position);
-  } else if (!said_.empty()) {
-    log_line(LogLevel::kInfo, "peer_reached", {{"peer", address_}, {"node", cluster::id_text(id_)}});
-    said_.clear();
-  }
-  return {};
-}
-
-Status Peer::pulse_answered(std::string_view message, const Expected& asked) {
-  cluster::Reply reply = cluster::Reply::kOk;
-  Result<cluster::PulseReply> pulse = cluster::decode_pulse_reply(message, reply);
-  if (!pulse) return refusal(reply, pulse.error());
-  if (pulse->id != id_ || pulse->epoch != epoch_) return fail(Code::kUnavailable, "it is another node now");
-  heard_clock(pulse->clock_us, asked.sent_us);
-  digest_ = pulse->members_digest;
-  // It may have recorded the set since it answered the hello, and nobody says hello to the same set again.
-  knows_us_ = knows_us_ || digest_ == services_->home.digest();
-  complete_ = pulse->complete;
-  held_ = std::move(pulse->held);
-  settled_ = pulse->settled;
-  held_digest_ = pulse->members_digest;
-  backed_digest_ = pulse->backs ? digest_ : 0;
-  agreed_digest_ = pulse->agreed ? digest_ : 0;
-  agreed_version_ = pulse->agreed_version;
-  return {};
-}
-
-Status Peer::batch_answered(std::string_view message) {
-  cluster::Reply reply = cluster::Reply::kOk;
-  const Result<cluster::BatchReply> batch = cluster::decode_batch_reply(message, reply);
-  if (!batch) return refusal(reply, batch.error());
-  if (in_flight_.empty()) return fail(Code::kCorrupt, "it answers a batch that was not sent");
-  // The frame is lent to the line until it has left.
-  const bool received = stream_.line.backlog() + in_flight_.front().frame.size() <= in_flight_bytes_;
-  if (!received) return fail(Code::kCorrupt, "it answers what it cannot have received");
-  const ParcelPtr parcel = std::move(in_flight_.front().parcel);
-  in_flight_bytes_ -= in_flight_.front().frame.size();
-  in_flight_.pop_front();
-  if (batch->to != parcel->to) return fail(Code::kCorrupt, "it acknowledges what was not sent");
-  digest_ = batch->members_digest;
-  // Before the acknowledgement counts: a conflict may have to hold the quorum back.
-  if (!batch->conflicts.empty()) {
-    if (Status known = services_->owner.conflicts(*this, *parcel, batch->conflicts); !known) return known;
-  }
-  raise_acked(parcel->to);
-  if (patience_.moved_on(parcel->to)) stream_.delay_ms = 0;
-  return {};
-}
-
-void Peer::raise_acked(Lsn to) {
-  acked_ = std::max(acked_, to);
-  place_->acked.store(acked_, std::memory_order_relaxed);
-}
-
-void Peer::heard_clock(std::uint64_t clock_us, std::uint64_t sent_us) {
-  const std::uint64_t round_trip = now_us() - sent_us;
-  const std::uint64_t believable_us = (wall_ms() + store::kCenturyMs) * 1'000;  // more says nothing
-  clock_us_ = static_cast<std::int64_t>(std::min(clock_us, believable_us) + round_trip / 2) - boot_us();
-  // A busy machine answers late; how far it is away is what the quickest answers tell.
-  const std::uint64_t drifting = distance_us_ + distance_us_ / 32 + 1;
-  distance_us_ = distance_us_ == 0 ? round_trip : std::min(drifting, round_trip);
-  place_->round_trip_us.store(round_trip, std::memory_order_relaxed);
-}
-
-void Peer::begin_stream(const cluster::Position& position) {
-  const Lsn answered = place_->acked.load(std::memory_order_relaxed);
-  const Beginning beginning =
-      services_->home.begin_stream(position, answered == 0 ? shared::kNoLsn : answered);
-  const std::uint64_t now_ms = monotonic_ms();
-  if (beginning.waits) {
-    counts_from_ms_ = now_ms + static_cast<std::uint64_t>(services_->config.write_timeout.count());
-  } else if (!ever_streamed_) {
-    // As a replicator before this one left it.
-    counts_from_ms_ = place_->counts_from_ms.load(std::memory_order_relaxed);
-  }
-  place_->counts_from_ms.store(counts_from_ms_, std::memory_order_relaxed);
-  if (beginning.jump) {
-    if (said_.may_say("stream_jumps", now_ms)) {
-      log_line(LogLevel::kWarning, "stream_jumps",
-               {{"peer", address_}, {"held", position.lsn}, {"from", beginning.from}});
-    }
-    place_->stream_began.store(beginning.from, std::memory_order_relaxed);
-  }
-  acked_ = cursor_ = beginning.from;
-  // Over a jump it lags by what it lacks until it has taken the opening.
-  if (!beginning.jump) place_->acked.store(acked_, std::memory_order_relaxed);
-  streaming_ = ever_streamed_ = true;
-  vouched_ = false;
-  queue(make_opening(services_->home.epoch(), beginning.from, beginning.jump), now_us());
-}
-
-void Peer::queue(ParcelPtr parcel, std::uint64_t now_us) {
-  const std::string_view frame = frame_of(*parcel, distance_us_ >= kFarUs);
-  stream_.line.send_borrowed(frame);
-  stream_.expected.push_back({Kind::kBatch, now_us});
-  cursor_ = parcel->to;
-  place_->bytes_sent.fetch_add(frame.size(), std::memory_order_relaxed);
-  place_->records_sent.fetch_add(parcel->records, std::memory_order_relaxed);
-  in_flight_bytes_ += frame.size();
-  in_flight_.push_back({std::move(parcel), frame});
-}
-
-bool Peer::has_window() const {
-  return in_flight_bytes_ < kWindowBytes && in_flight_.size() < kWindowParcels;
-}
-
-void Peer::fill(std::uint64_t now_ms, bool last_words) {
-  may_have_more_ = false;
-  if (!streaming_) return;
-  const std::uint64_t sent_us = now_us();
-  for (std::size_t queued = 0; has_window(); ++queued) {
-    if (queued == kParcelsAFill) {
-      may_have_more_ = true;
-      return;
-    }
-    using Empty = Shelf::Empty;
-    const bool untold = !vouched_ && services_->home.vouches();
-    const Empty empty = last_words || untold       ? Empty::kAll
-                        : now_ms >= next_empty_ms_ ? Empty::kIfOthers
-                                                   : Empty::kNothing;
-    Result<ParcelPtr> parcel = services_->shelf.next(cursor_, empty);
-    if (!parcel) {
-      // Overrun: the hello that follows finds out where the stream goes on.
-      end(stream_, now_ms, parcel.error().message);
-      stream_.next_dial_ms = now_ms;
-      return;
-    }
-    if (*parcel == nullptr) {
-      // Lag is what of this node's own is missing there; other records of its log are none of it.
-      if (in_flight_.empty()) raise_acked(services_->shelf.nothing_before(cursor_));
-      return;
-    }
-    if ((*parcel)->records == 0) next_empty_ms_ = now_ms + kPulseMs;
-    vouched_ = vouched_ || (*parcel)->hlc != 0;
-    queue(std::move(*parcel), sent_us);
-  }
 }
 
 void Peer::flush() {

@@ -46,6 +46,9 @@ class PeerOwner {
   ~PeerOwner() = default;
 };
 
+/// For people; of kNone nothing.
+[[nodiscard]] std::string_view reason_of(PeerOwner::Objection objection);
+
 /// What all peers share.
 struct PeerServices {
   const Config& config;
@@ -141,24 +144,32 @@ class Peer {
     std::uint64_t delay_ms = 0;
   };
 
+  static constexpr std::uint64_t kPulseMs = 200;
+  [[nodiscard]] static std::uint64_t now_us();
+
+  // The lines (peer.cpp).
   void run(Link& link, std::uint64_t now_ms);
   void tick(Link& link, std::uint64_t now_ms);
   void greet(Link& link);
   void send(Link& link, Kind kind, std::string_view name, const std::string& message);
-  [[nodiscard]] Status answered(Link& link, std::string_view message, std::uint64_t now_ms);
-  [[nodiscard]] Status hello_answered(Link& link, std::string_view message, const Expected& asked);
-  [[nodiscard]] Status pulse_answered(std::string_view message, const Expected& asked);
-  [[nodiscard]] Status batch_answered(std::string_view message);
-  void heard_clock(std::uint64_t clock_us, std::uint64_t sent_us);
-  void begin_stream(const cluster::Position& position);
-  void raise_acked(Lsn to);
-  void queue(ParcelPtr parcel, std::uint64_t now_us);
   void end(Link& link, std::uint64_t now_ms, std::string_view why);
   [[nodiscard]] bool is_wanted(const Link& link) const;
   [[nodiscard]] std::uint64_t dial_due_ms(const Link& link) const;
   void show_state();
-  [[nodiscard]] bool has_window() const;
+
+  // What is answered (peer_answers.cpp).
+  [[nodiscard]] Status answered(Link& link, std::string_view message, std::uint64_t now_ms);
+  [[nodiscard]] Status hello_answered(Link& link, std::string_view message, const Expected& asked);
+  [[nodiscard]] Status pulse_answered(std::string_view message, const Expected& asked);
   [[nodiscard]] Status refusal(cluster::Reply reply, const Error& error);
+  void heard_clock(std::uint64_t clock_us, std::uint64_t sent_us);
+
+  // The stream (peer_stream.cpp).
+  [[nodiscard]] Status batch_answered(std::string_view message);
+  void begin_stream(const cluster::Position& position);
+  void raise_acked(Lsn to);
+  void queue(ParcelPtr parcel, std::uint64_t now_us);
+  [[nodiscard]] bool has_window() const;
 
   PeerServices* services_;
   std::string address_;

@@ -129,6 +129,7 @@ void Replicator::look_around() {
   note_given_up();
   publish_lag();
   publish_debts();
+  publish_unheard();
   forget_on_request();
   std::erase_if(unnoted_debts_, [this](NodeId id) { return owe(id).has_value(); });
   (void)home_.refresh();  // what went wrong goes wrong again, or right, at the next look

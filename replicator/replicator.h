@@ -110,6 +110,7 @@ class Replicator final : private PeerOwner {
   void note_given_up();
   void publish_lag() const;
   void publish_debts() const;
+  void publish_unheard() const;
 
   const ChildContext* context_;
   store::Store* store_;

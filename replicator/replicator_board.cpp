@@ -106,6 +106,16 @@ void Replicator::publish_debts() const {
   }
 }
 
+/// Who counts and was not heard of: away since before this start, or a member that nobody is any more.
+void Replicator::publish_unheard() const {
+  const Roster all = roster();
+  const std::vector<cluster::Member>& members = home_.members().members();
+  const auto unheard = std::count_if(members.begin(), members.end(), [&](const cluster::Member& member) {
+    return member.id != home_.id() && all.find(member.id) == SIZE_MAX;
+  });
+  board_->unheard.store(static_cast<std::uint32_t>(unheard), std::memory_order_relaxed);
+}
+
 Status Replicator::conflicts(const Peer& peer, const Parcel& parcel,
                              const std::vector<cluster::Conflict>& conflicts) {
   const std::uint64_t believable = store::largest_believable_hlc(context_->region.state().append);

@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
+#include "common/cluster/members.h"
 #include "common/core/log.h"
 
 namespace minivault::supervisor {
@@ -35,8 +38,23 @@ void warn_if_open(const Config& config, const Listeners& listeners) {
              "-bind 127.0.0.1"}});
 }
 
+void warn_if_nameless(const Config& config) {
+  const std::vector<std::string>& nodes = config.cluster_nodes;
+  const auto other = std::find_if_not(nodes.begin(), nodes.end(),
+                                      [](const auto& node) { return cluster::is_loopback_name(node); });
+  if (other == nodes.end() || !cluster::is_loopback_name(config.public_url)) return;
+  log_line(
+      LogLevel::kWarning, "public_url_is_loopback",
+      {{"public_url", config.public_url},
+       {"listed", *other},
+       {"hint",
+        "no other machine finds this node there, and once its disk is replaced its old id stays a member: "
+        "set -public-url to what the others list it as"}});
+}
+
 void warn_at_start(const Config& config, const Listeners& listeners) {
   warn_if_open(config, listeners);
+  warn_if_nameless(config);
   if (::geteuid() != 0 || config.user == "root") return;
   log_line(LogLevel::kWarning, "running_as_root", {{"hint", "-user NAME becomes one who may do less"}});
 }

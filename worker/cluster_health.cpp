@@ -2,12 +2,15 @@
 
 #include <Poco/JSON/Array.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 #include "common/cluster/notes.h"
 #include "common/core/clock.h"
 #include "common/store/node_clock.h"
+#include "worker/noted_members.h"
 #include "worker/peer_text.h"
 
 namespace minivault::worker {
@@ -78,6 +81,43 @@ Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
   return entry;
 }
 
+std::uint64_t repairs_owed(const shared::ClusterBoard& board) {
+  return static_cast<std::uint64_t>(
+      std::count_if(std::begin(board.peers), std::end(board.peers), [](const shared::PeerPlace& peer) {
+        return read(peer.state) != PeerState::kNone && read(peer.owed) != 0;
+      }));
+}
+
+/// How the member is reached: as the peer with its id is, else as whoever has not answered at its address.
+std::string state_of(const cluster::Member& member, const shared::State& state) {
+  if (member.id == read(state.limits.node_id)) return name_of(PeerState::kItself);
+  std::string found = "not_called";
+  for (const shared::PeerPlace& peer : state.cluster.peers) {
+    const PeerState its = read(peer.state);
+    const std::uint64_t id = read(peer.node_id);
+    if (its == PeerState::kNone) continue;
+    if (id == member.id) return name_of(its);
+    if (id == 0 && read_text(peer, peer.address) == member.address) found = name_of(its);
+  }
+  return found;
+}
+
+/// Everybody who counts for the majority. Not each is a peer: a member under this node's own address is
+/// called by nobody.
+Array members_of(store::Store& store) {
+  Array list;
+  const Result<cluster::MemberSet> members = noted_members(store);
+  if (!members) return list;
+  for (const cluster::Member& member : members->members()) {
+    Object entry(Poco::JSON_PRESERVE_KEY_ORDER);
+    entry.set("id", cluster::id_text(member.id));
+    entry.set("address", member.address);
+    entry.set("state", state_of(member, store.region().state()));
+    list.add(entry);
+  }
+  return list;
+}
+
 Object clock_of(const Config& config, const shared::State& state) {
   const std::int64_t offset_us = read(state.cluster.median_offset_us);
   Object clock(Poco::JSON_PRESERVE_KEY_ORDER);
@@ -115,7 +155,8 @@ ClusterFitness fitness_of(const Config& config, const shared::State& state) {
   return fitness;
 }
 
-void describe_cluster(const Config& config, const shared::State& state, Object& health) {
+void describe_cluster(const Config& config, store::Store& store, Object& health) {
+  const shared::State& state = store.region().state();
   const shared::ClusterBoard& board = state.cluster;
   const shared::Lsn tail = state.marks.tail.load(std::memory_order_acquire);
   Array peers;
@@ -124,8 +165,10 @@ void describe_cluster(const Config& config, const shared::State& state, Object& 
   }
   health.set("quorum", quorum_of(board));
   health.set("peers", peers);
+  health.set("members", members_of(store));
   const ClusterFitness fitness = fitness_of(config, state);
   health.set("complete", fitness.filled);
+  health.set("repairs_owed", repairs_owed(board));
   health.set("too_large", fitness.fits ? 0 : read(board.too_large_bytes));
   health.set("clock", clock_of(config, state));
   health.set("conflicts", read(board.conflicts));

@@ -4,6 +4,7 @@
 
 #include "common/config/config.h"
 #include "common/shared/layout.h"
+#include "common/store/store.h"
 
 namespace minivault::worker {
 
@@ -27,7 +28,8 @@ struct PeerLag {
 /// What the clock that this node stamps by is ahead of the machine's.
 [[nodiscard]] std::int64_t stamp_offset_us(const shared::State& state);
 
-/// Adds `quorum`, `peers`, `clock` and what was counted of conflicts to the health report.
-void describe_cluster(const Config& config, const shared::State& state, Poco::JSON::Object& health);
+/// Adds `quorum`, `peers`, `members`, `clock` and what was counted of conflicts to the health report.
+/// REQUIRES: in a turn.
+void describe_cluster(const Config& config, store::Store& store, Poco::JSON::Object& health);
 
 }  // namespace minivault::worker

@@ -144,7 +144,7 @@ const HealthReport::Look& HealthReport::look() {
   health.set("log", log_of(*store_));
   health.set("read_cache", read_cache_of(cache, *config_));
   health.set("damage", std::string(damage_text(state)));
-  describe_cluster(*config_, state, health);
+  describe_cluster(*config_, *store_, health);
   std::ostringstream text;
   health.stringify(text);
   look_ = {text.str(), standing.able};

@@ -19,7 +19,7 @@ class HealthReport {
 
   HealthReport(const Config& config, store::Store& store) : config_(&config), store_(&store) {}
 
-  /// At most kFreshMs old, so that a crowd of monitors costs no more than one.
+  /// At most kFreshMs old, so that a crowd of monitors costs no more than one. REQUIRES: in a turn.
   [[nodiscard]] const Look& look();
 
  private:

@@ -97,6 +97,9 @@ void add_board(Exposition& page, const shared::State& state) {
             std::uint64_t{needed == shared::kNotYetKnown ? 0 : needed + 1});
   add_gauge(page, "minivault_quorum_reachable", "Nodes that could hold one now, this one counted.",
             std::uint64_t{read(board.reachable) + 1});
+  add_gauge(page, "minivault_members_unheard",
+            "Members that count for the majority and that no peer says to be.",
+            std::uint64_t{read(board.unheard)});
   add_gauge(page, "minivault_complete", "0 while this node is being filled.",
             std::uint64_t{needed == 0 || read(board.complete) != 0});
   add_gauge(page, "minivault_id_taken", "1: another live node has this node's id.",

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/cluster/notes.h"
+#include "worker/noted_members.h"
 
 namespace minivault::worker {
 
@@ -51,9 +51,7 @@ bool Services::reserve(Client& client, net::Reservation& reservation, std::uint6
 }
 
 std::uint64_t Services::noted_limit() const {
-  const Result<store::Found> note = store.note(cluster::kMembersNote);
-  if (!note || note->value.empty()) return 0;
-  const Result<cluster::MemberSet> members = cluster::MemberSet::decode(note->value);
+  const Result<cluster::MemberSet> members = noted_members(store);
   return members ? members->smallest_limit() : 0;
 }
 

@@ -65,22 +65,24 @@ class SyncSession {
   }
 
  private:
-  void hello(Client& client, std::string_view message);
-  [[nodiscard]] Result<bool> has_agreed(Client& client);
-  [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello,
-                                   const cluster::MemberSet& known);
-  [[nodiscard]] bool was_forgotten_since(Client& client);
-  void refuse_forgotten(Client& client, cluster::NodeId id);
-  /// A node that answers at another connection with the id of the caller, but of another start.
-  enum class OtherHolder { kNone, kMayBeGone, kLives };
-  [[nodiscard]] OtherHolder other_holder(const cluster::Hello& hello, const std::string& address);
-  void introduce(Client& client, const cluster::Hello& hello) const;
-  void pulse(Client& client);
   void read(Client& client, std::string_view key);
   [[nodiscard]] Progress compare(Client& client);
   void repair(Client& client);
   [[nodiscard]] bool has_heard_of(Client& client, cluster::NodeId id);
   void forget(Client& client, std::string_view id);
+  [[nodiscard]] bool was_forgotten_since(Client& client);
+  void refuse_forgotten(Client& client, cluster::NodeId id);
+
+  // Hello and pulse (sync_hello.cpp).
+  void hello(Client& client, std::string_view message);
+  [[nodiscard]] Result<bool> has_agreed(Client& client);
+  [[nodiscard]] bool accept_caller(Client& client, const cluster::Hello& hello,
+                                   const cluster::MemberSet& known);
+  /// A node that answers at another connection with the id of the caller, but of another start.
+  enum class OtherHolder { kNone, kMayBeGone, kLives };
+  [[nodiscard]] OtherHolder other_holder(const cluster::Hello& hello, const std::string& address);
+  void introduce(Client& client, const cluster::Hello& hello) const;
+  void pulse(Client& client);
 
   // Records (sync_records.cpp).
   [[nodiscard]] Progress batch(Client& client, std::string_view message);

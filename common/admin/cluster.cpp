@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/admin/commands.h"
 #include "common/admin/node_health.h"
@@ -30,7 +32,7 @@ Status ask(client::Connection& connection, std::string_view kind, std::string_vi
   return tell(connection, kind, message);
 }
 
-void show(const rapidjson::Value& health) {
+void show_standing(const rapidjson::Value& health) {
   const rapidjson::Value& quorum = health["quorum"];
   std::printf("node %s, %s; ", text_of(health, "node").c_str(), text_of(health, "status").c_str());
   const auto agreed = quorum.FindMember("agreed");
@@ -42,16 +44,62 @@ void show(const rapidjson::Value& health) {
         "no write is acknowledged: the members are not agreed on yet (members_not_agreed in the log says who "
         "is waited for)\n");
   }
-  if (health["peers"].Empty()) return;
-  std::printf("%-24s  %-16s  %-11s  %12s  %8s  %s\n", "PEER", "ID", "STATE", "LAG BYTES", "LAG MS",
-              "LAST ERROR");
-  for (const rapidjson::Value& peer : health["peers"].GetArray()) {
-    const std::string state = text_of(peer, "state");
-    // What went wrong before all was well again is for the log.
-    const std::string error = state == "streaming" ? "" : text_of(peer, "last_error");
-    std::printf("%-24s  %-16s  %-11s  %12" PRIu64 "  %8" PRIu64 "  %s\n", text_of(peer, "address").c_str(),
-                text_of(peer, "id").c_str(), state.c_str(), number_of(peer, "lag_bytes"),
-                number_of(peer, "lag_ms"), error.c_str());
+  if (const std::uint64_t owed = number_of(health, "repairs_owed"); owed > 0) {
+    std::printf(
+        "it may lack writes that others acknowledged until it has repaired with %" PRIu64 " of them\n", owed);
+  }
+}
+
+void show_row(const std::string& address, const std::string& id, const std::string& state,
+              const std::string& lag_bytes, const std::string& lag_ms, const char* repair,
+              const std::string& error) {
+  std::printf("%-24s  %-16s  %-11s  %12s  %8s  %-6s  %s\n", address.c_str(), id.c_str(), state.c_str(),
+              lag_bytes.c_str(), lag_ms.c_str(), repair, error.c_str());
+}
+
+void show_peer(const rapidjson::Value& peer, const std::string& id) {
+  const std::string state = text_of(peer, "state");
+  const bool owes = is_true(peer, "repair_owed");
+  // What went wrong before all was well again is for the log.
+  show_row(text_of(peer, "address"), id, state, std::to_string(number_of(peer, "lag_bytes")),
+           std::to_string(number_of(peer, "lag_ms")), owes ? "owed" : "",
+           state == "streaming" ? "" : text_of(peer, "last_error"));
+}
+
+/// Members that no peer says to be. Several may have one address: each of these is somebody else.
+std::vector<NotedMember> unheard_of(const rapidjson::Value& health) {
+  std::vector<NotedMember> members = members_in(health);
+  std::erase_if(members, [&](const NotedMember& member) {
+    const auto peers = health["peers"].GetArray();
+    return member.state == "itself" || std::any_of(peers.Begin(), peers.End(), [&](const auto& peer) {
+             return text_of(peer, "id") == member.id;
+           });
+  });
+  return members;
+}
+
+/// As the peer said, or, of one that has not answered since the node's start, as one of `members` is noted.
+std::string take_id(const rapidjson::Value& peer, std::vector<NotedMember>& members) {
+  std::string id = text_of(peer, "id");
+  if (!id.empty() || text_of(peer, "state") == "itself") return id;
+  const std::string address = text_of(peer, "address");
+  const auto there = std::find_if(members.begin(), members.end(),
+                                  [&](const NotedMember& member) { return member.address == address; });
+  if (there == members.end()) return "";
+  id = there->id;
+  members.erase(there);
+  return id;
+}
+
+void show(const rapidjson::Value& health) {
+  show_standing(health);
+  std::vector<NotedMember> others = unheard_of(health);
+  if (health["peers"].Empty() && others.empty()) return;
+  show_row("PEER", "ID", "STATE", "LAG BYTES", "LAG MS", "REPAIR", "LAST ERROR");
+  for (const rapidjson::Value& peer : health["peers"].GetArray()) show_peer(peer, take_id(peer, others));
+  for (const NotedMember& member : others) {
+    show_row(member.address, member.id, member.state == "not_called" ? "not called" : member.state, "", "",
+             "", "counts for the majority, and no peer says to be it: forget it if its disk is gone");
   }
 }
 
@@ -70,7 +118,9 @@ Result<bool> knows(client::Connection& connection, const std::string& id) {
   for (const rapidjson::Value& peer : (*health)["peers"].GetArray()) {
     if (text_of(peer, "id") == id && text_of(peer, "state") != "refused") return true;
   }
-  return false;
+  const std::vector<NotedMember> members = members_in(*health);
+  return std::any_of(members.begin(), members.end(),
+                     [&](const NotedMember& member) { return member.id == id; });
 }
 
 int forget(const Arguments& arguments) {

@@ -53,4 +53,20 @@ std::uint64_t number_of(const rapidjson::Value& object, const char* name) {
   return member != object.MemberEnd() && member->value.IsUint64() ? member->value.GetUint64() : 0;
 }
 
+bool is_true(const rapidjson::Value& object, const char* name) {
+  if (!object.IsObject()) return false;
+  const auto member = object.FindMember(name);
+  return member != object.MemberEnd() && member->value.IsTrue();
+}
+
+std::vector<NotedMember> members_in(const rapidjson::Value& health) {
+  std::vector<NotedMember> all;
+  const auto members = health.FindMember("members");
+  if (members == health.MemberEnd() || !members->value.IsArray()) return all;
+  for (const rapidjson::Value& member : members->value.GetArray()) {
+    all.push_back({text_of(member, "id"), text_of(member, "address"), text_of(member, "state")});
+  }
+  return all;
+}
+
 }  // namespace minivault::admin

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/admin/arguments.h"
 #include "common/client/connection.h"
@@ -23,8 +24,18 @@ enum class Lines { kOne, kMany };
 /// question marks.
 [[nodiscard]] std::string printable(std::string text, Lines lines);
 
-// Empty, or 0, where there is no such member.
+// Empty, 0 or false where there is no such member.
 [[nodiscard]] std::string text_of(const rapidjson::Value& object, const char* name);
 [[nodiscard]] std::uint64_t number_of(const rapidjson::Value& object, const char* name);
+[[nodiscard]] bool is_true(const rapidjson::Value& object, const char* name);
+
+/// Who counts for the majority, as the node has noted it.
+struct NotedMember {
+  std::string id;
+  std::string address;
+  std::string state;  ///< as among `peers`; "itself"; "not_called": it is no peer
+};
+/// Empty where the node says nothing of them, as older ones do.
+[[nodiscard]] std::vector<NotedMember> members_in(const rapidjson::Value& health);
 
 }  // namespace minivault::admin

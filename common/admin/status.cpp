@@ -98,6 +98,12 @@ std::string lag_text(const rapidjson::Value& health) {
   return std::to_string(bytes) + " B, " + std::to_string(ms) + " ms";
 }
 
+/// `2 owed`: it may lack writes that two of its peers hold; empty where it lacks nothing.
+std::string repairs_text(const rapidjson::Value& health) {
+  const std::uint64_t owed = number_of(health, "repairs_owed");
+  return owed == 0 ? "" : std::to_string(owed) + " owed";
+}
+
 /// `worker 2, replicator 1`; `0` where nothing was started again.
 std::string restarts_text(const rapidjson::Value& health) {
   std::map<std::string, std::uint64_t> restarts;
@@ -116,19 +122,21 @@ std::string restarts_text(const rapidjson::Value& health) {
 
 void print_table(const std::vector<Seen>& nodes) {
   const auto row = [](const char* address, const char* state, const char* version, const char* keys,
-                      const char* quorum, const char* lag, const char* restarts, const char* node) {
-    std::printf("%-24s  %-11s  %-8s  %12s  %6s  %-20s  %-16s  %s\n", address, state, version, keys, quorum,
-                lag, restarts, node);
+                      const char* quorum, const char* lag, const char* repairs, const char* restarts,
+                      const char* node) {
+    std::printf("%-24s  %-11s  %-8s  %12s  %6s  %-20s  %-7s  %-16s  %s\n", address, state, version, keys,
+                quorum, lag, repairs, restarts, node);
   };
-  row("ADDRESS", "STATE", "VERSION", "KEYS", "QUORUM", "LAG", "RESTARTS", "NODE");
+  row("ADDRESS", "STATE", "VERSION", "KEYS", "QUORUM", "LAG", "REPAIRS", "RESTARTS", "NODE");
   for (const Seen& node : nodes) {
     if (!node.error.empty()) {
-      row(node.address.c_str(), "unreachable", "", "", "", "", "", (node.id + "  " + node.error).c_str());
+      row(node.address.c_str(), "unreachable", "", "", "", "", "", "", (node.id + "  " + node.error).c_str());
       continue;
     }
     row(node.address.c_str(), status_of(node).c_str(), text_of(node.health, "version").c_str(),
         std::to_string(number_of(node.health, "keys")).c_str(), quorum_text(node.health).c_str(),
-        lag_text(node.health).c_str(), restarts_text(node.health).c_str(), node.id.c_str());
+        lag_text(node.health).c_str(), repairs_text(node.health).c_str(), restarts_text(node.health).c_str(),
+        node.id.c_str());
   }
 }
 

@@ -91,6 +91,7 @@ struct ClusterBoard {
   std::atomic<std::uint32_t> id_taken;  ///< 1: another live node has this id; no writes
   /// 1: the note `settled` names members that a stable floor may have passed by. Before the note is written.
   std::atomic<std::uint32_t> passed_some;
+  std::atomic<std::uint32_t> unheard;  ///< members that no peer has said to be since the replicator began
   std::atomic<std::uint64_t> members_version;
   std::atomic<std::uint64_t> members_digest;  ///< of the set as stored; in every answer to a peer
   std::atomic<std::uint64_t> backed_digest;   ///< of the set that this node backs (replicator/accord.h)

@@ -13,6 +13,7 @@ namespace minivault::test {
 class NodeHealthTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(NodeHealthTest);
   CPPUNIT_TEST(members_of_another_kind_are_empty);
+  CPPUNIT_TEST(members_are_listed);
   CPPUNIT_TEST(what_is_no_health_is_refused);
   CPPUNIT_TEST(what_is_shown_moves_no_terminal);
   CPPUNIT_TEST_SUITE_END();
@@ -35,6 +36,24 @@ class NodeHealthTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string(), admin::text_of(peer, "state"));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, admin::number_of(peer, "lag_bytes"));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, admin::number_of((*health)["quorum"], "needed"));
+  }
+
+  // Older nodes say nothing of them.
+  void members_are_listed() {
+    const auto members_that = [](const std::string& says) {
+      const auto health =
+          health_that_says(R"({"quorum":{},"peers":[{"repair_owed":true},{"repair_owed":1}])" + says + "}");
+      CPPUNIT_ASSERT(admin::is_true((*health)["peers"][0], "repair_owed"));
+      CPPUNIT_ASSERT(!admin::is_true((*health)["peers"][1], "repair_owed"));
+      CPPUNIT_ASSERT(!admin::is_true((*health)["peers"], "repair_owed"));
+      return admin::members_in(*health);
+    };
+    CPPUNIT_ASSERT(members_that("").empty());
+    CPPUNIT_ASSERT(members_that(R"(,"members":7)").empty());
+    const auto members = members_that(R"(,"members":[{"id":"01","address":"a:1","state":"itself"},8])");
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, members.size());
+    CPPUNIT_ASSERT(members[0].id == "01" && members[0].address == "a:1" && members[0].state == "itself");
+    CPPUNIT_ASSERT(members[1].id.empty() && members[1].address.empty());
   }
 
   void what_is_no_health_is_refused() {

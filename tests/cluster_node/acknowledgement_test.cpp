@@ -11,6 +11,7 @@
 #include "tests/cluster_node/fake_node.h"
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
+#include "tests/support/processes.h"
 #include "tests/support/raw_connection.h"
 
 namespace minivault::test {
@@ -380,6 +381,14 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(0U, other.nameless_repairs());
     eventually("its health says that it is owed",
                [&] { return cluster.health(0)["peers"][0]["repair_owed"].GetBool(); });
+    CPPUNIT_ASSERT_EQUAL(1U, cluster.health(0)["repairs_owed"].GetUint());
+    const std::string address = cluster.node(0).address();
+    const Finished shown = run({minivault_binary(), "cluster", address});
+    CPPUNIT_ASSERT_MESSAGE(shown.out,
+                           shown.out.find("until it has repaired with 1 of them") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(shown.out, shown.out.find("  owed  ") != std::string::npos);
+    const Finished status = run({minivault_binary(), "status", address});
+    CPPUNIT_ASSERT_MESSAGE(status.out, status.out.find("  1 owed  ") != std::string::npos);
   }
 
   void who_is_removed_hangs_up_both_lines() {

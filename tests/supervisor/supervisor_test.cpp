@@ -50,6 +50,7 @@ class SupervisorTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_reload_replaces_every_worker_and_refuses_nobody);
   CPPUNIT_TEST(a_reload_changes_the_number_of_workers);
   CPPUNIT_TEST(a_reload_that_cannot_be_read_changes_nothing);
+  CPPUNIT_TEST(a_name_that_no_other_machine_can_call_is_warned_of);
   CPPUNIT_TEST(a_service_manager_hears_ready_when_every_child_is);
   CPPUNIT_TEST_SUITE_END();
 
@@ -372,6 +373,35 @@ class SupervisorTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(serves(port));
     CPPUNIT_ASSERT(node.children() == before);
     stop_cleanly(node);
+  }
+
+  // At the start and at each reload, where other machines are listed; not of nodes of this one.
+  void a_name_that_no_other_machine_can_call_is_warned_of() {
+    struct Case {
+      std::string public_url;
+      std::vector<std::string> listed;
+      std::size_t warnings;
+    };
+    for (const Case& each :
+         {Case{"localhost:3000", {"127.0.0.1:3001", "n2:3000"}, 2}, Case{"[::1]:3000", {"10.0.0.2:3000"}, 2},
+          Case{"n1:3000", {"n2:3000", "localhost:3001"}, 0},
+          Case{"localhost:3000", {"localhost:3001", "127.0.0.2:3000"}, 0}, Case{"localhost:3000", {}, 0}}) {
+      Config named = config(1);
+      named.public_url = each.public_url;
+      named.cluster_nodes = each.listed;
+      NodeProcess node(named);
+      (void)node.wait_until_ready();
+      script().reload_workers = 1;
+      node.send(SIGHUP);
+      node.wait_for_log("reloaded port=");
+      const std::string log = node.log();
+      std::size_t warnings = 0;
+      for (std::size_t at = 0; (at = log.find("public_url_is_loopback public_url=", at)) != std::string::npos;
+           ++at)
+        ++warnings;
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(log, each.warnings, warnings);
+      stop_cleanly(node);
+    }
   }
 
   void a_service_manager_hears_ready_when_every_child_is() {

@@ -7,6 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <thread>
 
@@ -59,6 +60,7 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_value_must_fit_every_member);
   CPPUNIT_TEST(what_is_told_as_the_largest_value_is_taken_with_any_key);
   CPPUNIT_TEST(health_tells_of_the_quorum);
+  CPPUNIT_TEST(health_lists_every_member);
   CPPUNIT_TEST(every_figure_has_its_unit);
   CPPUNIT_TEST_SUITE_END();
 
@@ -351,6 +353,36 @@ class QuorumTest : public CppUnit::TestFixture {
     node.board().complete.store(0);
     std::this_thread::sleep_for(milliseconds(120));
     CPPUNIT_ASSERT_EQUAL(503, http(node.port(), http_request("GET", "/health")).status);
+  }
+
+  // Whoever counts can be found there, also who is no peer. What is owed to peers takes nobody out of
+  // service.
+  void health_lists_every_member() {
+    const BoardNode node;
+    node.set_peer(0, 7, "streams.example:3000");
+    node.set_peer(3, 0, "nobody.example:3000");
+    node.board().peers[3].state.store(shared::PeerState::kUnreachable);
+    node.board().peers[0].owed.store(1);
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.introduce(node.id(), node.address()).has_value());
+    CPPUNIT_ASSERT(members.introduce(7, "moved.example:3000").has_value());
+    CPPUNIT_ASSERT(members.introduce(8, "nobody.example:3000").has_value());
+    CPPUNIT_ASSERT(members.introduce(9, node.address()).has_value());
+    node.write_note(cluster::kMembersNote, members.encode());
+    const auto json = parse_json(http(node.port(), http_request("GET", "/health")).body);
+    std::map<std::string, std::string> listed;
+    for (const auto& member : json["members"].GetArray()) {
+      listed[member["id"].GetString()] =
+          member["address"].GetString() + std::string(" ") + member["state"].GetString();
+    }
+    const std::map<std::string, std::string> expected{
+        {cluster::id_text(node.id()), node.address() + " itself"},
+        {cluster::id_text(7), "moved.example:3000 streaming"},
+        {cluster::id_text(8), "nobody.example:3000 unreachable"},
+        {cluster::id_text(9), node.address() + " not_called"}};
+    CPPUNIT_ASSERT(listed == expected);
+    CPPUNIT_ASSERT_EQUAL(1U, json["repairs_owed"].GetUint());
+    CPPUNIT_ASSERT_EQUAL(std::string("healthy"), std::string(json["status"].GetString()));
   }
 };
 
