@@ -68,8 +68,7 @@ Status Exchange::settle(const Items& of_first, const Items& of_second) {
   return move(first_, to_second);
 }
 
-Status Exchange::move_all(Side& from, const Span& span) {
-  PageRequest left{span, {}};
+Status Exchange::move_all(Side& from, PageRequest left) {
   do {
     if (Status on = may_go_on(left.from); !on) return on;
     const Result<RecordsPage> page = from.records(left);

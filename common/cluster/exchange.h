@@ -29,8 +29,8 @@ class Exchange {
 
   /// Both sides' items of the same keys: whoever has not the newest of each gets it, and ghosts are deleted.
   [[nodiscard]] Status settle(const Items& of_first, const Items& of_second);
-  /// Everything of a span. REQUIRES: moves_whole(from).
-  [[nodiscard]] Status move_all(Side& from, const Span& span);
+  /// All that is asked for. REQUIRES: moves_whole(from).
+  [[nodiscard]] Status move_all(Side& from, PageRequest left);
   /// What one side has and the other has nothing of needs no look at each key: no ghosts come from that side.
   [[nodiscard]] bool moves_whole(const Side& from) const { return ghosts_up_to(from) == 0; }
   [[nodiscard]] Side& other(const Side& side) const { return &side == &first_ ? second_ : first_; }

@@ -39,6 +39,8 @@ class Reconciler {
   Status settle_items(const Span& span);
   [[nodiscard]] static Result<Excerpt> excerpt(Side& side, const Span& span);
   Status settle_crowd(const Span& span);
+  Status move_buckets(Side& from, const Span& span, Buckets& left,
+                      const std::vector<Fingerprint>& sums_of_other);
   Status each_page(Side& side, PageRequest left, const Take& take);
   [[nodiscard]] static Result<Items> lookup(Side& side, const Span& span, const Items& keys);
 
@@ -93,9 +95,9 @@ Status Reconciler::settle(Side& cutter, const RangeSum& here, const Fingerprint&
                           const std::string& end, bool uncut) {
   const Span span{task_.cut_off_hlc, here.begin, end};
   // Where one side has nothing there is nothing to compare.
-  if (there.count == 0 && exchange_.moves_whole(cutter)) return exchange_.move_all(cutter, span);
+  if (there.count == 0 && exchange_.moves_whole(cutter)) return exchange_.move_all(cutter, {span, {}});
   if (here.sum.count == 0 && exchange_.moves_whole(exchange_.other(cutter)))
-    return exchange_.move_all(exchange_.other(cutter), span);
+    return exchange_.move_all(exchange_.other(cutter), {span, {}});
   const std::uint64_t most = std::max(here.sum.count, there.count);
   if (most <= kFewKeys || uncut) return settle_items(span);
   // In parts, but never in parts so small that their sums weigh as much as their keys.
@@ -142,7 +144,9 @@ Status Reconciler::settle_crowd(const Span& span) {
   if (!here) return tl::unexpected(here.error());
   const auto there = second_.bucket_sums(span);
   if (!there) return tl::unexpected(there.error());
-  const Buckets buckets = differing(*here, *there);
+  Buckets buckets = differing(*here, *there);
+  if (Status moved = move_buckets(first_, span, buckets, *there); !moved) return moved;
+  if (Status moved = move_buckets(second_, span, buckets, *here); !moved) return moved;
   if (buckets.none()) return {};
   const Status told = each_page(first_, {span, {}, buckets}, [&](const Items& mine) -> Status {
     const Result<Items> theirs = lookup(second_, span, mine);
@@ -157,6 +161,16 @@ Status Reconciler::settle_crowd(const Span& span) {
     std::erase_if(lacking, [&](const auto& item) { return mine->contains(item.first); });
     return exchange_.settle({}, lacking);
   });
+}
+
+/// Those of `left` that the other side has nothing of.
+Status Reconciler::move_buckets(Side& from, const Span& span, Buckets& left,
+                                const std::vector<Fingerprint>& sums_of_other) {
+  if (!exchange_.moves_whole(from)) return {};
+  Buckets missing = left;
+  for (std::size_t i = 0; i < kBuckets; ++i) missing.set(i, left.test(i) && sums_of_other[i].count == 0);
+  left &= ~missing;
+  return missing.none() ? Status() : exchange_.move_all(from, {span, {}, missing});
 }
 
 Status Reconciler::each_page(Side& side, PageRequest left, const Take& take) {

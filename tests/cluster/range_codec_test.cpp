@@ -32,6 +32,7 @@ class RangeCodecTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(keys_there_and_back);
   CPPUNIT_TEST(sums_of_buckets_there_and_back);
   CPPUNIT_TEST(hostile_bytes_are_harmless);
+  CPPUNIT_TEST(the_largest_requests_are_taken);
   CPPUNIT_TEST(where_those_that_begin_alike_end);
   CPPUNIT_TEST_SUITE_END();
 
@@ -102,6 +103,22 @@ class RangeCodecTest : public CppUnit::TestFixture {
     test::assert_no_truncation_passes(of_buckets, decode_bucket_sums);
     test::decode_every_flip(of_buckets, decode_bucket_sums);
     test::decode_noise(of_buckets, random, decode_bucket_sums);
+  }
+
+  // A node ends a comparison with who asks for more.
+  void the_largest_requests_are_taken() {
+    SumsRequest sums{0, {}, std::string(kLongestBoundary, 'z')};
+    for (std::size_t i = 0; i < kMostRanges; ++i) {
+      sums.begins.push_back(std::to_string(10'000 + i) + std::string(kLongestBoundary - 5, 'x'));
+    }
+    CPPUNIT_ASSERT(decode_sums(encode(sums)));
+    CPPUNIT_ASSERT(encode(sums).size() < kLargestRequest);
+    const std::size_t page_and_a_key = kPageBytes + 65'535;
+    const LookupRequest keys{
+        0, std::vector<std::string>(page_and_a_key / kLongestBoundary, std::string(kLongestBoundary, 'k'))};
+    CPPUNIT_ASSERT(encode(keys).size() < kLargestRequest);
+    const Span span{0, std::string(kLongestBoundary, 'a'), sums.end};
+    CPPUNIT_ASSERT(encode(PageRequest{span, std::string(65'535, 'k'), {}}).size() < kLargestRequest);
   }
 
   void where_those_that_begin_alike_end() {

@@ -195,6 +195,7 @@ class ReconcileTest final : public CppUnit::TestFixture {
   CPPUNIT_TEST(long_keys_that_begin_alike_travel_in_small_messages);
   CPPUNIT_TEST(equal_long_keys_that_begin_alike_cost_nothing);
   CPPUNIT_TEST(one_different_long_key_costs_little);
+  CPPUNIT_TEST(a_crowd_that_one_side_lacks_crosses_once);
   CPPUNIT_TEST(random_crowds_in_small_pages_become_equal);
   CPPUNIT_TEST(ghosts_in_a_crowd_are_deleted_and_not_spread);
   CPPUNIT_TEST(old_tombstones_in_a_crowd_are_no_difference);
@@ -365,6 +366,22 @@ class ReconcileTest final : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, two.task.figures.to_first);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, two.task.figures.to_second);
     CPPUNIT_ASSERT_MESSAGE(std::to_string(two.bytes) + " bytes", two.bytes < 100'000);
+  }
+
+  // But for a few keys, which it has in its own way.
+  void a_crowd_that_one_side_lacks_crosses_once() {
+    for (const bool first_lacks : {true, false}) {
+      Two two;
+      Content& full = first_lacks ? two.second : two.first;
+      Content& other = first_lacks ? two.first : two.second;
+      for (unsigned i = 0; i < 2'000; ++i) full[long_key_of(i, 2'000)] = set_at(i + 1);
+      other[long_key_of(7, 2'000)] = set_at(9'999);
+      other[long_key_of(3'000, 2'000)] = set_at(1);
+      two.run();
+      CPPUNIT_ASSERT(two.first == two.second);
+      CPPUNIT_ASSERT_EQUAL(std::size_t{2'001}, two.first.size());
+      CPPUNIT_ASSERT_MESSAGE(std::to_string(two.bytes) + " bytes", two.bytes < 4'400'000);
+    }
   }
 
   // Crowds of more than a page and of less, in a row, beside short keys, of bytes that have no successor.
