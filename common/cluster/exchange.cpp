@@ -3,21 +3,6 @@
 #include <algorithm>
 
 namespace minivault::cluster {
-namespace {
-
-/// From `at` on, as many as a request may name.
-std::vector<std::string> page_of(const std::vector<std::string>& keys, std::size_t at) {
-  std::vector<std::string> page;
-  for (std::size_t bytes = 0; at < keys.size() && (page.empty() || bytes + keys[at].size() <= kPageBytes);
-       ++at) {
-    bytes += keys[at].size();
-    page.push_back(keys[at]);
-  }
-  return page;
-}
-
-}  // namespace
-
 Items items_of(const ItemsPage& page) {
   Items items;
   for (const Item& item : page.items) {
@@ -64,8 +49,8 @@ Status Exchange::settle(const Items& of_first, const Items& of_second) {
   }
   if (Status buried = bury(first_, in_first); !buried) return buried;
   if (Status buried = bury(second_, in_second); !buried) return buried;
-  if (Status moved = move(second_, to_first); !moved) return moved;
-  return move(first_, to_second);
+  if (Status moved = move(second_, std::move(to_first)); !moved) return moved;
+  return move(first_, std::move(to_second));
 }
 
 Status Exchange::move_all(Side& from, PageRequest left) {
@@ -80,16 +65,14 @@ Status Exchange::move_all(Side& from, PageRequest left) {
   return {};
 }
 
-Status Exchange::move(Side& from, const std::vector<std::string>& keys) {
-  for (std::size_t at = 0; at < keys.size();) {
-    const std::vector<std::string> asked = page_of(keys, at);
-    const Result<RecordsPage> page = from.fetch(asked);
+Status Exchange::move(Side& from, std::vector<std::string> keys) {
+  while (!keys.empty()) {
+    const Result<RecordsPage> page = from.fetch(keys);
     if (!page) return tl::unexpected(page.error());
     if (Status pushed = push(other(from), page->records); !pushed) return pushed;
     // `next` is the first key that did not fit into the page; what is gone meanwhile was left out.
-    const auto rest =
-        page->next.empty() ? asked.end() : std::find(asked.begin() + 1, asked.end(), page->next);
-    at += static_cast<std::size_t>(rest - asked.begin());
+    const auto rest = page->next.empty() ? keys.end() : std::find(keys.begin() + 1, keys.end(), page->next);
+    keys.erase(keys.begin(), rest);
   }
   return {};
 }

@@ -28,6 +28,7 @@ class Exchange {
   Exchange(Side& first, Side& second, Reconciliation& task) : first_(first), second_(second), task_(task) {}
 
   /// Both sides' items of the same keys: whoever has not the newest of each gets it, and ghosts are deleted.
+  /// REQUIRES: a page of each at most, so that their keys are no more than a request may name.
   [[nodiscard]] Status settle(const Items& of_first, const Items& of_second);
   /// All that is asked for. REQUIRES: moves_whole(from).
   [[nodiscard]] Status move_all(Side& from, PageRequest left);
@@ -46,7 +47,7 @@ class Exchange {
   [[nodiscard]] bool is_ghost(const Side& side, const Kept& kept) const {
     return kept.operation == store::Operation::kSet && kept.version.hlc <= ghosts_up_to(side);
   }
-  [[nodiscard]] Status move(Side& from, const std::vector<std::string>& keys);
+  [[nodiscard]] Status move(Side& from, std::vector<std::string> keys);
   [[nodiscard]] Status push(Side& to, const std::vector<Record>& records);
   [[nodiscard]] Status bury(Side& in, const Ghosts& ghosts);
 

@@ -390,17 +390,35 @@ class ReconcileTest final : public CppUnit::TestFixture {
     for (int round = 0; round < 60; ++round) {
       Two two;
       two.page_bytes = 600 + random() % 10'000;
+      const bool any_ghosts = round % 2 != 0;
+      if (any_ghosts) {
+        two.task.cut_off_hlc = two.task.ghosts_of_first_up_to = two.task.ghosts_of_second_up_to = 500'000'000;
+      }
       const std::size_t keys = 1 + random() % 800;
       for (std::size_t i = 0; i < keys; ++i) {
         const std::string key = crowded_key(random);
-        const Stored record = random_record(random);
+        Stored record = random_record(random);
+        if (any_ghosts) record.operation = store::Operation::kSet;  // no old tombstones
         if (random() % 3 != 0) two.first[key] = record;
-        if (random() % 3 != 0) two.second[key] = random() % 4 == 0 ? random_record(random) : record;
+        if (random() % 4 == 0) record.version.hlc = 1 + random() % 1'000'000'000;
+        if (random() % 3 != 0) two.second[key] = record;
       }
-      const Content wanted = newest_of(two.first, two.second);
+      const Content first = two.first;
+      const Content second = two.second;
+      const Content wanted = newest_of(first, second);
+      std::uint64_t ghosts = 0;
       two.run();
-      CPPUNIT_ASSERT(two.first == wanted);
-      CPPUNIT_ASSERT(two.second == wanted);
+      for (const auto& [key, record] : wanted) {
+        const bool is_ghost = first.contains(key) != second.contains(key) &&
+                              record.operation == store::Operation::kSet &&
+                              record.version.hlc <= two.task.ghosts_of_first_up_to;
+        ghosts += is_ghost ? 1 : 0;
+        if (!is_ghost) CPPUNIT_ASSERT(two.first[key] == record && two.second[key] == record);
+      }
+      CPPUNIT_ASSERT_EQUAL(ghosts, two.task.figures.ghosts);
+      CPPUNIT_ASSERT_EQUAL(newer_in(wanted, first) - ghosts_in(two.second, first), two.task.figures.to_first);
+      CPPUNIT_ASSERT_EQUAL(newer_in(wanted, second) - ghosts_in(two.first, second),
+                           two.task.figures.to_second);
     }
   }
 
@@ -510,6 +528,18 @@ class ReconcileTest final : public CppUnit::TestFixture {
     if (random() % 20 == 0) key = std::string(490 + random() % 10, 'p') + key;
     if (random() % 50 == 0) key.insert(0, 400, 'q');
     return key;
+  }
+  static std::uint64_t newer_in(const Content& content, const Content& than) {
+    return static_cast<std::uint64_t>(std::count_if(content.begin(), content.end(), [&](const auto& entry) {
+      const auto held = than.find(entry.first);
+      return held == than.end() || held->second.version < entry.second.version;
+    }));
+  }
+  /// Those that were deleted as such, and do not spread to `other`.
+  static std::uint64_t ghosts_in(const Content& content, const Content& other) {
+    return static_cast<std::uint64_t>(std::count_if(content.begin(), content.end(), [&](const auto& entry) {
+      return entry.second.version.origin == ~std::uint64_t{0} && !other.contains(entry.first);
+    }));
   }
   static std::string crowded_key(std::mt19937_64& random) {
     const std::string key = key_of(static_cast<unsigned>(random() % 300));
