@@ -27,13 +27,6 @@ std::string_view boundary(std::string_view before, std::string_view key) {
   return before < first ? first : std::string_view();
 }
 
-std::string behind_all_with(std::string_view text) {
-  constexpr char kLast = '\xFF';
-  std::string behind(text.substr(0, text.find_last_not_of(kLast) + 1));
-  if (!behind.empty()) behind.back() = static_cast<char>(static_cast<unsigned char>(behind.back()) + 1);
-  return behind;
-}
-
 std::size_t bucket_of(std::string_view key) {
   return XXH3_64bits(key.data(), key.size()) % kBuckets;
 }

@@ -73,8 +73,6 @@ class RangeCutter {
 
 /// The first bytes of `key` at which a range may begin after `before`; empty: none.
 [[nodiscard]] std::string_view boundary(std::string_view before, std::string_view key);
-/// Where the keys that begin with `text` end and others may begin; empty: nowhere.
-[[nodiscard]] std::string behind_all_with(std::string_view text);
 
 /// What takes the place of ranges within a crowd: keys by a hash that is the same on every node.
 inline constexpr std::size_t kBuckets = 1024;

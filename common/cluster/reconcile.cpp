@@ -105,7 +105,8 @@ Status Reconciler::settle(Side& cutter, const RangeSum& here, const Fingerprint&
   return compare(larger, span, std::max(kFewKeys / 2, most / kSplitInto));
 }
 
-/// In steps of a page of each side at most, so that keys of any length do not fill the memory.
+/// In steps of a page of each side at most, so that keys of any length do not fill the memory, up to where a
+/// crowd is more than that.
 Status Reconciler::settle_items(const Span& span) {
   Span left = span;
   do {
@@ -114,18 +115,12 @@ Status Reconciler::settle_items(const Span& span) {
     if (!here) return tl::unexpected(here.error());
     Result<Excerpt> there = excerpt(second_, left);
     if (!there) return tl::unexpected(there.error());
-    std::string end = earlier(here->end, there->end);
-    Status settled;
-    if (!end.empty() && end <= left.begin) {  // a crowd that is more than a page
-      end = earlier(behind_all_with(left.begin), span.end);
-      settled = settle_crowd({left.cut_off_hlc, left.begin, end});
-    } else {
-      for (Items* items : {&here->items, &there->items}) {
-        if (!end.empty()) items->erase(items->lower_bound(end), items->end());
-      }
-      settled = exchange_.settle(here->items, there->items);
+    const std::string end = earlier(here->end, there->end);
+    if (!end.empty() && end <= left.begin) return settle_crowd(left);
+    for (Items* items : {&here->items, &there->items}) {
+      if (!end.empty()) items->erase(items->lower_bound(end), items->end());
     }
-    if (!settled) return settled;
+    if (Status settled = exchange_.settle(here->items, there->items); !settled) return settled;
     left.begin = end;
   } while (!left.begin.empty() && left.begin != span.end);
   return {};
