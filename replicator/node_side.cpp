@@ -40,19 +40,31 @@ Result<cluster::RangesPage> NodeSide::sums(const cluster::SumsRequest& request) 
   return ask(cluster::kSums, cluster::encode(request)).and_then(cluster::decode_ranges);
 }
 
+Result<std::vector<cluster::Fingerprint>> NodeSide::bucket_sums(const cluster::Span& span) {
+  return ask(cluster::kBucketSums, cluster::encode(span)).and_then(cluster::decode_bucket_sums);
+}
+
 Result<cluster::ItemsPage> NodeSide::items(const cluster::Span& span) {
   return ask(cluster::kItems, cluster::encode(span)).and_then(cluster::decode_items);
 }
 
-Result<cluster::RecordsPage> NodeSide::records(const cluster::Span& span) {
+Result<cluster::ItemsPage> NodeSide::crowd(const cluster::PageRequest& request) {
+  return ask(cluster::kCrowd, cluster::encode(request)).and_then(cluster::decode_items);
+}
+
+Result<cluster::ItemsPage> NodeSide::lookup(const cluster::LookupRequest& request) {
+  return ask(cluster::kLookup, cluster::encode(request)).and_then(cluster::decode_items);
+}
+
+Result<cluster::RecordsPage> NodeSide::records(const cluster::PageRequest& request) {
   const bool is_asked = comparison_.outstanding() > 0;
-  return (is_asked ? asked() : ask(cluster::kRecords, cluster::encode(span)))
+  return (is_asked ? asked() : ask(cluster::kRecords, cluster::encode(request)))
       .and_then(cluster::decode_records);
 }
 
-void NodeSide::look_ahead(const cluster::Span& span) {
-  const std::string request = cluster::encode(span);
-  if (comparison_.queue_sync(cluster::kRecords, request)) bytes_ += request.size();
+void NodeSide::look_ahead(const cluster::PageRequest& request) {
+  const std::string message = cluster::encode(request);
+  if (comparison_.queue_sync(cluster::kRecords, message)) bytes_ += message.size();
 }
 
 Result<cluster::RecordsPage> NodeSide::fetch(const std::vector<std::string>& keys) {

@@ -19,10 +19,13 @@ class NodeSide final : public cluster::Side {
 
   Result<cluster::RangesPage> split(const cluster::SplitRequest& request) override;
   Result<cluster::RangesPage> sums(const cluster::SumsRequest& request) override;
+  Result<std::vector<cluster::Fingerprint>> bucket_sums(const cluster::Span& span) override;
   Result<cluster::ItemsPage> items(const cluster::Span& span) override;
-  Result<cluster::RecordsPage> records(const cluster::Span& span) override;
+  Result<cluster::ItemsPage> crowd(const cluster::PageRequest& request) override;
+  Result<cluster::ItemsPage> lookup(const cluster::LookupRequest& request) override;
+  Result<cluster::RecordsPage> records(const cluster::PageRequest& request) override;
   Result<cluster::RecordsPage> fetch(const std::vector<std::string>& keys) override;
-  void look_ahead(const cluster::Span& span) override;
+  void look_ahead(const cluster::PageRequest& request) override;
   /// Returns while the node still works on it: what goes wrong the next push tells, or settle().
   Status push(const std::vector<cluster::Record>& records) override;
   Status settle() override;

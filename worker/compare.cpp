@@ -14,7 +14,6 @@ namespace {
 
 constexpr unsigned kLockByte = 1;  // after the backup's
 constexpr unsigned kMost = 16;
-constexpr std::uint64_t kLargestRequest = 16 << 20;
 
 cluster::Record record_of(std::string_view key, const store::BaseRecord& record) {
   return {record.operation, record.flags, record.version, key, record.value};
@@ -74,10 +73,10 @@ class Conversation {
   Status answer_next() {
     using Kind = protocol::BinaryParse::Kind;
     protocol::BinaryRequest request;
-    protocol::BinaryParse parsed = protocol::parse_binary(received_, {0, kLargestRequest}, request);
+    protocol::BinaryParse parsed = protocol::parse_binary(received_, {0, cluster::kLargestRequest}, request);
     while (parsed.kind == Kind::kNeedMore) {
       if (Status got = socket_.receive(received_); !got) return got;
-      parsed = protocol::parse_binary(received_, {0, kLargestRequest}, request);
+      parsed = protocol::parse_binary(received_, {0, cluster::kLargestRequest}, request);
     }
     if (parsed.kind != Kind::kRequest || request.opcode != protocol::Opcode::kSync || request.compressed) {
       return fail(Code::kCorrupt, "the client says what does not belong into a comparison");

@@ -19,7 +19,7 @@ namespace minivault::cluster {
 
 /// Grows with every change of what a message looks like or means: nodes that do not speak the same refuse
 /// each other at the hello. tests/cluster/message_test notices a change.
-inline constexpr std::uint32_t kProtocolVersion = 5;
+inline constexpr std::uint32_t kProtocolVersion = 6;
 
 inline constexpr std::string_view kHello = "hello";
 inline constexpr std::string_view kBatch = "batch";

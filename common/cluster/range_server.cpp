@@ -13,40 +13,77 @@ Item item_of(const Record& record) {
   return {record.key, record.version, record.operation, hash_value(record.flags, record.value)};
 }
 
-/// A record that a page has no room for begins the next one, so that a large one travels alone: whoever takes
-/// it has room for a single record of the largest size and no more.
-bool is_full(const BatchWriter& page, const Record& record) {
-  return page.records() > 0 && page.bytes() + record.key.size() + record.value.size() > kPageBytes;
+bool is_forgettable(const Record& record, std::uint64_t cut_off_hlc) {
+  return record.operation == store::Operation::kDelete && record.version.hlc <= cut_off_hlc;
 }
+
+/// Items with keys of their own.
+class ItemList {
+ public:
+  void add(const Record& record) {
+    items_.emplace_back(keys_.size(), item_of(record));
+    keys_ += record.key;
+  }
+  [[nodiscard]] std::size_t bytes() const { return keys_.size() + items_.size() * sizeof(Item); }
+  [[nodiscard]] bool empty() const { return items_.empty(); }
+  /// Without those behind it that come last.
+  void end_before(std::string_view boundary) {
+    while (!items_.empty() && key_of(items_.back()) >= boundary) items_.pop_back();
+  }
+  [[nodiscard]] std::string encode(std::string next = {}) const {
+    ItemsPage page{{}, std::move(next)};
+    page.items.reserve(items_.size());
+    for (const Entry& entry : items_) {
+      page.items.push_back(entry.second);
+      page.items.back().key = key_of(entry);
+    }
+    return cluster::encode(page);
+  }
+
+ private:
+  using Entry = std::pair<std::size_t, Item>;  ///< where the key is; the item's own is gone
+
+  [[nodiscard]] std::string_view key_of(const Entry& entry) const {
+    return std::string_view(keys_).substr(entry.first, entry.second.key.size());
+  }
+
+  std::string keys_;
+  std::vector<Entry> items_;
+};
 
 }  // namespace
 
 Result<std::string> RangeServer::answer(std::string_view kind, std::string_view request) const {
   if (kind == kSplit) return split(request);
   if (kind == kSums) return sums(request);
+  if (kind == kBucketSums) return bucket_sums(request);
   if (kind == kItems) return items(request);
+  if (kind == kCrowd) return crowd(request);
+  if (kind == kLookup) return lookup(request);
   if (kind == kRecords) return records(request);
   if (kind == kFetch) return fetch(request);
   return encode_refusal(Reply::kMalformed, "no such request in a comparison");
 }
 
-/// A long key can stand before a boundary that it is not smaller than, and behind an end that it is smaller
-/// than, never so a key that a boundary was made from: so whole keys are judged, not places.
-Status RangeServer::scan(const Span& span, const Visit& visit) const {
-  return source_.scan(span.begin, [&](const Record& record) {
-    if (record.key < span.begin) return true;
+Status RangeServer::scan(const PageRequest& request, const Visit& visit) const {
+  const Span& span = request.span;
+  const bool any_bucket = request.buckets.all();
+  return source_.scan(request.from.empty() ? span.begin : request.from, [&](const Record& record) {
     if (!span.end.empty() && record.key >= span.end) return false;
-    const bool forgettable =
-        record.operation == store::Operation::kDelete && record.version.hlc <= span.cut_off_hlc;
-    return forgettable || visit(record);
+    if (!any_bucket && !request.buckets.test(bucket_of(record.key))) return true;
+    return is_forgettable(record, span.cut_off_hlc) || visit(record);
   });
+}
+
+bool RangeServer::is_full(const BatchWriter& page, const Record& record) const {
+  return page.records() > 0 && page.bytes() + record.key.size() + record.value.size() > page_bytes_;
 }
 
 Result<std::string> RangeServer::split(std::string_view request) const {
   const Result<SplitRequest> asked = decode_split(request);
   if (!asked) return malformed(asked.error());
   RangeCutter cutter(asked->span.begin, asked->chunk);
-  Status scanned = scan(asked->span, [&](const Record& record) { return cutter.add(item_of(record)); });
+  Status scanned = scan({asked->span, {}}, [&](const Record& record) { return cutter.add(item_of(record)); });
   if (!scanned) return tl::unexpected(scanned.error());
   return encode(RangesPage{std::move(cutter.ranges()), cutter.next()});
 }
@@ -58,7 +95,7 @@ Result<std::string> RangeServer::sums(std::string_view request) const {
   for (const std::string& begin : asked->begins) page.ranges.push_back({begin, {}});
   std::size_t at = 0;
   const Span span{asked->cut_off_hlc, asked->begins.front(), asked->end};
-  Status scanned = scan(span, [&](const Record& record) {
+  Status scanned = scan({span, {}}, [&](const Record& record) {
     while (at + 1 < page.ranges.size() && page.ranges[at + 1].begin <= record.key) ++at;
     add(page.ranges[at].sum, item_of(record));
     return true;
@@ -67,46 +104,70 @@ Result<std::string> RangeServer::sums(std::string_view request) const {
   return encode(page);
 }
 
-Result<std::string> RangeServer::items(std::string_view request) const {
+Result<std::string> RangeServer::bucket_sums(std::string_view request) const {
   const Result<Span> span = decode_span(request);
   if (!span) return malformed(span.error());
-  std::string keys;  // the views of the page's items are into it once it no longer grows
-  std::vector<std::pair<std::size_t, Item>> found;
-  std::string before;
-  ItemsPage page;
-  Status scanned = scan(*span, [&](const Record& record) {
-    if (keys.size() + found.size() * sizeof(Item) > kPageBytes) {
-      page.next = boundary(before, record.key);
-      if (!page.next.empty()) return false;
-    }
-    found.emplace_back(keys.size(), item_of(record));
-    keys += record.key;
-    if (before < record.key) before = record.key;
+  std::vector<Fingerprint> sums(kBuckets);
+  Status scanned = scan({*span, {}}, [&](const Record& record) {
+    add(sums[bucket_of(record.key)], item_of(record));
     return true;
   });
   if (!scanned) return tl::unexpected(scanned.error());
-  page.items.reserve(found.size());
-  for (auto& [at, item] : found) {
-    item.key = std::string_view(keys).substr(at, item.key.size());
-    page.items.push_back(item);
+  return encode_bucket_sums(sums);
+}
+
+Result<std::string> RangeServer::items(std::string_view request) const {
+  const Result<Span> span = decode_span(request);
+  return span ? page_of_items({*span, {}}, true) : malformed(span.error());
+}
+
+Result<std::string> RangeServer::crowd(std::string_view request) const {
+  const Result<PageRequest> asked = decode_page_request(request);
+  return asked ? page_of_items(*asked, false) : malformed(asked.error());
+}
+
+Result<std::string> RangeServer::page_of_items(const PageRequest& request, bool whole_crowds) const {
+  ItemList found;
+  std::string next;
+  Status scanned = scan(request, [&](const Record& record) {
+    if (found.empty() || found.bytes() + record.key.size() <= page_bytes_) {
+      found.add(record);
+    } else {
+      next = whole_crowds ? record.key.substr(0, kLongestBoundary) : record.key;
+    }
+    return next.empty();
+  });
+  if (!scanned) return tl::unexpected(scanned.error());
+  if (whole_crowds && !next.empty()) found.end_before(next);
+  return found.encode(std::move(next));
+}
+
+Result<std::string> RangeServer::lookup(std::string_view request) const {
+  const Result<LookupRequest> asked = decode_lookup(request);
+  if (!asked) return malformed(asked.error());
+  ItemList found;
+  for (const std::string& key : asked->keys) {
+    Status got = source_.get(key, [&](const Record& record) {
+      if (!is_forgettable(record, asked->cut_off_hlc)) found.add(record);
+      return false;
+    });
+    if (!got) return tl::unexpected(got.error());
   }
-  return encode(page);
+  return found.encode();
 }
 
 Result<std::string> RangeServer::records(std::string_view request) const {
-  const Result<Span> span = decode_span(request);
-  if (!span) return malformed(span.error());
+  const Result<PageRequest> asked = decode_page_request(request);
+  if (!asked) return malformed(asked.error());
   BatchWriter writer(0);
-  std::string before;
   std::string next;
-  Status scanned = scan(*span, [&](const Record& record) {
+  Status scanned = scan(*asked, [&](const Record& record) {
     if (is_full(writer, record)) {
-      next = boundary(before, record.key);
-      if (!next.empty()) return false;
+      next = record.key;
+    } else {
+      writer.add(record);
     }
-    writer.add(record);
-    if (before < record.key) before = record.key;
-    return true;
+    return next.empty();
   });
   if (!scanned) return tl::unexpected(scanned.error());
   return encode_records(writer.finish_push(), next);

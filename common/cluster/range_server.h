@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/cluster/range.h"
 #include "common/core/error.h"
@@ -22,7 +23,8 @@ class RangeServer {
     std::function<Status(std::string_view key, const Visit& visit)> get;  ///< visits at most once
   };
 
-  explicit RangeServer(Source source) : source_(std::move(source)) {}
+  explicit RangeServer(Source source, std::size_t page_bytes = kPageBytes)
+      : source_(std::move(source)), page_bytes_(page_bytes) {}
 
   /// The answer to a request of `kind`, a Reply byte in front. Bad requests are answered, not failed. Errors:
   /// the source's.
@@ -31,13 +33,21 @@ class RangeServer {
  private:
   [[nodiscard]] Result<std::string> split(std::string_view request) const;
   [[nodiscard]] Result<std::string> sums(std::string_view request) const;
+  [[nodiscard]] Result<std::string> bucket_sums(std::string_view request) const;
   [[nodiscard]] Result<std::string> items(std::string_view request) const;
+  [[nodiscard]] Result<std::string> page_of_items(const PageRequest& request, bool whole_crowds) const;
+  [[nodiscard]] Result<std::string> crowd(std::string_view request) const;
+  [[nodiscard]] Result<std::string> lookup(std::string_view request) const;
   [[nodiscard]] Result<std::string> records(std::string_view request) const;
   [[nodiscard]] Result<std::string> fetch(std::string_view request) const;
-  /// The records of a span that count, until `visit` says no.
-  [[nodiscard]] Status scan(const Span& span, const Visit& visit) const;
+  /// The records of a span, or of what is left of it, that count, until `visit` says no.
+  [[nodiscard]] Status scan(const PageRequest& request, const Visit& visit) const;
+  /// A record that a page has no room for begins the next one, so that a large one travels alone: whoever
+  /// takes it has room for a single record of the largest size and no more.
+  [[nodiscard]] bool is_full(const BatchWriter& page, const Record& record) const;
 
   Source source_;
+  std::size_t page_bytes_;
 };
 
 }  // namespace minivault::cluster

@@ -22,11 +22,14 @@ class Side {
 
   [[nodiscard]] virtual Result<RangesPage> split(const SplitRequest& request) = 0;
   [[nodiscard]] virtual Result<RangesPage> sums(const SumsRequest& request) = 0;
+  [[nodiscard]] virtual Result<std::vector<Fingerprint>> bucket_sums(const Span& span) = 0;
   [[nodiscard]] virtual Result<ItemsPage> items(const Span& span) = 0;
-  [[nodiscard]] virtual Result<RecordsPage> records(const Span& span) = 0;
+  [[nodiscard]] virtual Result<ItemsPage> crowd(const PageRequest& request) = 0;
+  [[nodiscard]] virtual Result<ItemsPage> lookup(const LookupRequest& request) = 0;
+  [[nodiscard]] virtual Result<RecordsPage> records(const PageRequest& request) = 0;
   [[nodiscard]] virtual Result<RecordsPage> fetch(const std::vector<std::string>& keys) = 0;
-  /// The next call is records(span): whoever is far away may be asked already.
-  virtual void look_ahead(const Span& /*span*/) {}
+  /// The next call is records(request): whoever is far away may be asked already.
+  virtual void look_ahead(const PageRequest& /*request*/) {}
   /// Takes what is newer only, and of one version with two values the one with the larger checksum.
   [[nodiscard]] virtual Status push(const std::vector<Record>& records) = 0;
   /// Every record that was pushed is there on disk, or something newer, when this returns.
@@ -59,8 +62,8 @@ struct Reconciliation {
 /// Makes both sides hold the newer record of every key that either held when this began. Compares
 /// fingerprints of ranges, splits where they differ, and moves only what differs, both ways. What is written
 /// meanwhile is somebody else's affair (the streams'). Doing it again, or only half of it, does no harm.
-/// Bounded memory. `first` is where the most keys are, or may be: ranges are cut there. Errors: a side's;
-/// kTimedOut: stopped by `progress`.
+/// Bounded memory, however long the keys are and however many begin alike. `first` is where the most keys
+/// are, or may be: ranges are cut there. Errors: a side's; kTimedOut: stopped by `progress`.
 [[nodiscard]] Status reconcile(Side& first, Side& second, std::uint64_t most_keys, Reconciliation& task);
 
 }  // namespace minivault::cluster

@@ -155,7 +155,7 @@ class MessageTest : public CppUnit::TestFixture {
     Hello called = hello();
     HelloReply answered = hello_reply();
     called.members = answered.members = MemberSet();
-    CPPUNIT_ASSERT_EQUAL(std::uint32_t{5}, kProtocolVersion);
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{6}, kProtocolVersion);
     CPPUNIT_ASSERT_EQUAL(std::size_t{46}, encode(called).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{59}, encode(answered).size() - no_members);
     CPPUNIT_ASSERT_EQUAL(std::size_t{94}, encode(static_cast<Pulse>(pulse_reply())).size());

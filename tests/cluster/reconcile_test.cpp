@@ -26,8 +26,8 @@ using Content = std::map<std::string, Stored>;
 /// the node's own, as in a base.
 class MemorySide final : public Side {
  public:
-  MemorySide(Content& content, bool long_keys_backwards)
-      : content_(content), backwards_(long_keys_backwards), server_({scan(), get()}) {}
+  MemorySide(Content& content, bool long_keys_backwards, std::size_t page_bytes = kPageBytes)
+      : content_(content), backwards_(long_keys_backwards), server_({scan(), get()}, page_bytes) {}
 
   Result<RangesPage> split(const SplitRequest& request) override {
     return ask(kSplit, encode(request)).and_then(decode_ranges);
@@ -35,11 +35,20 @@ class MemorySide final : public Side {
   Result<RangesPage> sums(const SumsRequest& request) override {
     return ask(kSums, encode(request)).and_then(decode_ranges);
   }
+  Result<std::vector<Fingerprint>> bucket_sums(const Span& span) override {
+    return ask(kBucketSums, encode(span)).and_then(decode_bucket_sums);
+  }
   Result<ItemsPage> items(const Span& span) override {
     return ask(kItems, encode(span)).and_then(decode_items);
   }
-  Result<RecordsPage> records(const Span& span) override {
-    return ask(kRecords, encode(span)).and_then(decode_records);
+  Result<ItemsPage> crowd(const PageRequest& request) override {
+    return ask(kCrowd, encode(request)).and_then(decode_items);
+  }
+  Result<ItemsPage> lookup(const LookupRequest& request) override {
+    return ask(kLookup, encode(request)).and_then(decode_items);
+  }
+  Result<RecordsPage> records(const PageRequest& request) override {
+    return ask(kRecords, encode(request)).and_then(decode_records);
   }
   Result<RecordsPage> fetch(const std::vector<std::string>& keys) override {
     return ask(kFetch, encode_fetch(keys)).and_then(decode_records);
@@ -60,8 +69,10 @@ class MemorySide final : public Side {
     return {};
   }
 
-  std::uint64_t bytes = 0;         ///< as they would cross the network
-  std::uint64_t largest_push = 0;  ///< of several records
+  std::uint64_t bytes = 0;           ///< as they would cross the network
+  std::uint64_t largest_push = 0;    ///< of several records
+  std::uint64_t largest_answer = 0;  ///< of the messages that a comparison consists of
+  std::uint64_t largest_request = 0;
 
  private:
   Result<std::string_view> ask(std::string_view kind, const std::string& request) {
@@ -69,6 +80,8 @@ class MemorySide final : public Side {
     if (!answer) return tl::unexpected(answer.error());
     answer_ = std::move(*answer);
     bytes += request.size() + answer_.size();
+    largest_request = std::max<std::uint64_t>(largest_request, request.size());
+    largest_answer = std::max<std::uint64_t>(largest_answer, answer_.size());
     return answer_;
   }
 
@@ -88,10 +101,12 @@ class MemorySide final : public Side {
         }
         return {};
       }
-      std::map<std::string, Content::const_iterator> ordered;
-      for (auto it = content_.cbegin(); it != content_.cend(); ++it)
-        ordered.emplace(stored_key(it->first), it);
-      for (auto it = ordered.lower_bound(std::string(from)); it != ordered.end(); ++it) {
+      if (ordered_.size() != content_.size()) {
+        ordered_.clear();
+        for (auto it = content_.cbegin(); it != content_.cend(); ++it)
+          ordered_.emplace(stored_key(it->first), it);
+      }
+      for (auto it = ordered_.lower_bound(stored_key(std::string(from))); it != ordered_.end(); ++it) {
         if (!visit(record_of(*it->second))) break;
       }
       return {};
@@ -113,6 +128,7 @@ class MemorySide final : public Side {
 
   Content& content_;
   bool backwards_;
+  std::map<std::string, Content::const_iterator> ordered_;  ///< once there are long keys
   RangeServer server_;
   std::string answer_;
 };
@@ -124,19 +140,24 @@ class Two {
   Content first;
   Content second;
   Reconciliation task;
+  std::size_t page_bytes = kPageBytes;
 
   void run() { run(std::max(first.size(), second.size())); }
   /// As a part of so many.
   void run(std::uint64_t most_keys) {
-    MemorySide a(first, false);
-    MemorySide b(second, true);
+    MemorySide a(first, false, page_bytes);
+    MemorySide b(second, true, page_bytes);
     const Status done = reconcile(a, b, most_keys, task);
     CPPUNIT_ASSERT_MESSAGE(done ? "" : done.error().message, done.has_value());
     bytes = b.bytes;
     largest_push = std::max(a.largest_push, b.largest_push);
+    largest_answer = std::max(a.largest_answer, b.largest_answer);
+    largest_request = std::max(a.largest_request, b.largest_request);
   }
   std::uint64_t bytes = 0;
   std::uint64_t largest_push = 0;
+  std::uint64_t largest_answer = 0;
+  std::uint64_t largest_request = 0;
 };
 
 Stored set_at(std::uint64_t hlc, std::string value = "v") {
@@ -144,6 +165,13 @@ Stored set_at(std::uint64_t hlc, std::string value = "v") {
 }
 Stored deleted_at(std::uint64_t hlc) {
   return {store::Operation::kDelete, 0, {hlc, 1}, {}};
+}
+
+/// Keys of one crowd: all begin alike, further than a boundary reaches.
+std::string long_key_of(unsigned number, std::size_t size) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%08u", number);
+  return std::string(500, 'P') + text + std::string(size - 508, 'x');
 }
 
 std::string key_of(unsigned number) {
@@ -164,6 +192,13 @@ class ReconcileTest final : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_large_range_is_split_where_it_differs);
   CPPUNIT_TEST(random_contents_become_equal);
   CPPUNIT_TEST(many_long_keys_that_begin_alike_become_equal);
+  CPPUNIT_TEST(long_keys_that_begin_alike_travel_in_small_messages);
+  CPPUNIT_TEST(equal_long_keys_that_begin_alike_cost_nothing);
+  CPPUNIT_TEST(one_different_long_key_costs_little);
+  CPPUNIT_TEST(a_crowd_that_one_side_lacks_crosses_once);
+  CPPUNIT_TEST(random_crowds_in_small_pages_become_equal);
+  CPPUNIT_TEST(ghosts_in_a_crowd_are_deleted_and_not_spread);
+  CPPUNIT_TEST(old_tombstones_in_a_crowd_are_no_difference);
   CPPUNIT_TEST(old_tombstones_are_no_difference);
   CPPUNIT_TEST(ghosts_are_deleted_and_not_spread);
   CPPUNIT_TEST(one_version_with_two_values_ends_as_one);
@@ -278,6 +313,154 @@ class ReconcileTest final : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(two.second == wanted);
   }
 
+  // All of them were named in one request, which a node refuses beyond some size: they were never repaired.
+  // Few and very long, many, and others beside them; on one side only, and on both.
+  void long_keys_that_begin_alike_travel_in_small_messages() {
+    struct Shape {
+      unsigned keys;
+      std::size_t size;
+    };
+    for (const Shape& shape : {Shape{200, 60'000}, Shape{6'000, 2'000}}) {
+      for (const unsigned of_first : {0U, 1U, 3U}) {  // of four
+        Two two;
+        two.first["short"] = two.second["short"] = set_at(1);
+        for (unsigned i = 0; i < shape.keys; ++i) {
+          (i % 4 < of_first ? two.first : two.second)[long_key_of(i, shape.size)] = set_at(i + 1);
+        }
+        for (unsigned i = 0; i < 300; ++i) two.first[key_of(i)] = set_at(i + 1);
+        const Content wanted = newest_of(two.first, two.second);
+        two.run();
+        CPPUNIT_ASSERT(two.first == wanted);
+        CPPUNIT_ASSERT(two.second == wanted);
+        expect_small_messages(two);
+      }
+    }
+  }
+
+  // Alone, or with others in one range.
+  void equal_long_keys_that_begin_alike_cost_nothing() {
+    for (const unsigned others : {0U, 10U, 2'000U}) {
+      Two two;
+      for (unsigned i = 0; i < 2'000; ++i) two.first[long_key_of(i, 2'000)] = set_at(i + 1);
+      for (unsigned i = 0; i < others; ++i) two.first[key_of(i)] = two.first["z" + key_of(i)] = set_at(i + 1);
+      two.second = two.first;
+      two.run();
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, two.task.figures.ranges_different);
+      CPPUNIT_ASSERT_MESSAGE(std::to_string(two.bytes) + " bytes", two.bytes < 3'000);
+    }
+  }
+
+  // A write on its way, as any comparison meets one: not all of four megabytes are named for it.
+  void one_different_long_key_costs_little() {
+    Two two;
+    for (unsigned i = 0; i < 2'000; ++i) two.first[long_key_of(i, 2'000)] = set_at(i + 1);
+    two.second = two.first;
+    two.first[long_key_of(1'000, 2'000)] = set_at(9'999);
+    two.second[long_key_of(1'500, 2'000)] = set_at(9'999);
+    two.second.erase(long_key_of(7, 2'000));
+    two.first["beside them"] = set_at(1);
+    const Content wanted = newest_of(two.first, two.second);
+    two.run();
+    CPPUNIT_ASSERT(two.first == wanted);
+    CPPUNIT_ASSERT(two.second == wanted);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, two.task.figures.to_first);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, two.task.figures.to_second);
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(two.bytes) + " bytes", two.bytes < 100'000);
+  }
+
+  // But for a few keys, which it has in its own way.
+  void a_crowd_that_one_side_lacks_crosses_once() {
+    for (const bool first_lacks : {true, false}) {
+      Two two;
+      Content& full = first_lacks ? two.second : two.first;
+      Content& other = first_lacks ? two.first : two.second;
+      for (unsigned i = 0; i < 2'000; ++i) full[long_key_of(i, 2'000)] = set_at(i + 1);
+      other[long_key_of(7, 2'000)] = set_at(9'999);
+      other[long_key_of(3'000, 2'000)] = set_at(1);
+      two.run();
+      CPPUNIT_ASSERT(two.first == two.second);
+      CPPUNIT_ASSERT_EQUAL(std::size_t{2'001}, two.first.size());
+      CPPUNIT_ASSERT_MESSAGE(std::to_string(two.bytes) + " bytes", two.bytes < 4'400'000);
+    }
+  }
+
+  // Crowds of more than a page and of less, in a row, beside short keys, of bytes that have no successor.
+  void random_crowds_in_small_pages_become_equal() {
+    std::mt19937_64 random(test::seed());
+    for (int round = 0; round < 60; ++round) {
+      Two two;
+      two.page_bytes = 600 + random() % 10'000;
+      const bool any_ghosts = round % 2 != 0;
+      if (any_ghosts) {
+        two.task.cut_off_hlc = two.task.ghosts_of_first_up_to = two.task.ghosts_of_second_up_to = 500'000'000;
+      }
+      const std::size_t keys = 1 + random() % 800;
+      for (std::size_t i = 0; i < keys; ++i) {
+        const std::string key = crowded_key(random);
+        Stored record = random_record(random);
+        if (any_ghosts) record.operation = store::Operation::kSet;  // no old tombstones
+        if (random() % 3 != 0) two.first[key] = record;
+        if (random() % 4 == 0) record.version.hlc = 1 + random() % 1'000'000'000;
+        if (random() % 3 != 0) two.second[key] = record;
+      }
+      const Content first = two.first;
+      const Content second = two.second;
+      const Content wanted = newest_of(first, second);
+      std::uint64_t ghosts = 0;
+      two.run();
+      for (const auto& [key, record] : wanted) {
+        const bool is_ghost = first.contains(key) != second.contains(key) &&
+                              record.operation == store::Operation::kSet &&
+                              record.version.hlc <= two.task.ghosts_of_first_up_to;
+        ghosts += is_ghost ? 1 : 0;
+        if (!is_ghost) CPPUNIT_ASSERT(two.first[key] == record && two.second[key] == record);
+      }
+      CPPUNIT_ASSERT_EQUAL(ghosts, two.task.figures.ghosts);
+      CPPUNIT_ASSERT_EQUAL(newer_in(wanted, first) - ghosts_in(two.second, first), two.task.figures.to_first);
+      CPPUNIT_ASSERT_EQUAL(newer_in(wanted, second) - ghosts_in(two.first, second),
+                           two.task.figures.to_second);
+    }
+  }
+
+  void ghosts_in_a_crowd_are_deleted_and_not_spread() {
+    for (const bool first_brings : {true, false}) {
+      Two two;
+      two.page_bytes = 5'000;
+      two.task.cut_off_hlc = 10;
+      (first_brings ? two.task.ghosts_of_first_up_to : two.task.ghosts_of_second_up_to) = 10;
+      Content& brings = first_brings ? two.first : two.second;
+      Content& knows = first_brings ? two.second : two.first;
+      for (unsigned i = 0; i < 100; ++i) {
+        brings[long_key_of(i, 600)] = set_at(i < 50 ? 10 : 11);  // ghosts, and none
+        knows[long_key_of(100 + i, 600)] = set_at(3);
+      }
+      two.run();
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{50}, two.task.figures.ghosts);
+      CPPUNIT_ASSERT(brings[long_key_of(0, 600)].operation == store::Operation::kDelete);
+      CPPUNIT_ASSERT_EQUAL(std::size_t{200}, brings.size());
+      CPPUNIT_ASSERT_EQUAL(std::size_t{150}, knows.size());
+      CPPUNIT_ASSERT(!knows.contains(long_key_of(0, 600)));
+    }
+  }
+
+  // Who has purged them, and who has them still.
+  void old_tombstones_in_a_crowd_are_no_difference() {
+    Two two;
+    two.page_bytes = 5'000;
+    two.task.cut_off_hlc = 10;
+    two.task.ghosts_of_first_up_to = 1;  // so nothing is moved without a look at it
+    for (unsigned i = 0; i < 100; ++i) {
+      two.first[long_key_of(i, 600)] = set_at(i + 2);
+      two.first[long_key_of(100 + i, 600)] = deleted_at(10);
+      if (i % 2 == 0) two.second[long_key_of(100 + i, 600)] = deleted_at(10);
+      two.second[long_key_of(200 + i, 600)] = deleted_at(10);
+    }
+    two.second[long_key_of(7, 600)] = deleted_at(10);
+    two.run();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, two.task.figures.to_second);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, two.task.figures.to_first);
+  }
+
   void old_tombstones_are_no_difference() {
     Two two;
     two.task.cut_off_hlc = 10;
@@ -334,11 +517,47 @@ class ReconcileTest final : public CppUnit::TestFixture {
   }
 
  private:
+  static void expect_small_messages(const Two& two) {
+    const auto say = [](std::uint64_t bytes) { return std::to_string(bytes) + " bytes"; };
+    CPPUNIT_ASSERT_MESSAGE(say(two.largest_request), two.largest_request < 1'200'000);
+    CPPUNIT_ASSERT_MESSAGE(say(two.largest_answer), two.largest_answer < 1'200'000);
+    CPPUNIT_ASSERT_MESSAGE(say(two.largest_push), two.largest_push < 1'200'000);
+  }
+
   static std::string random_key(std::mt19937_64& random) {
     std::string key = key_of(static_cast<unsigned>(random() % 10'000));
     if (random() % 20 == 0) key = std::string(490 + random() % 10, 'p') + key;
     if (random() % 50 == 0) key.insert(0, 400, 'q');
     return key;
+  }
+  static std::uint64_t newer_in(const Content& content, const Content& than) {
+    return static_cast<std::uint64_t>(std::count_if(content.begin(), content.end(), [&](const auto& entry) {
+      const auto held = than.find(entry.first);
+      return held == than.end() || held->second.version < entry.second.version;
+    }));
+  }
+  /// Those that were deleted as such, and do not spread to `other`.
+  static std::uint64_t ghosts_in(const Content& content, const Content& other) {
+    return static_cast<std::uint64_t>(std::count_if(content.begin(), content.end(), [&](const auto& entry) {
+      return entry.second.version.origin == ~std::uint64_t{0} && !other.contains(entry.first);
+    }));
+  }
+  static std::string crowded_key(std::mt19937_64& random) {
+    const std::string key = key_of(static_cast<unsigned>(random() % 300));
+    switch (random() % 6) {
+      case 0:
+        return key;
+      case 1:
+        return std::string(494, 'p') + key;
+      case 2:
+        return std::string(493, 'p') + "q" + key.substr(0, random() % 2 == 0 ? 0 : key.size());
+      case 3:
+        return std::string(494, '\xFF') + key;
+      case 4:
+        return std::string(490 + random() % 8, 'p') + key;
+      default:
+        return std::string(520, 'k') + key + std::string(random() % 2'000, 'x');
+    }
   }
   static Stored random_record(std::mt19937_64& random) {
     const bool set = random() % 4 != 0;

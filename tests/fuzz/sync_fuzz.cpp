@@ -48,6 +48,7 @@ void check_replies(std::string_view input) {
   (void)decode_read_reply(input, refusal);
   (void)decode_ranges(input);
   (void)decode_items(input);
+  (void)decode_bucket_sums(input);
   (void)decode_compare_reply(input);
   (void)decode_position(input);
 }
@@ -56,7 +57,7 @@ void check_replies(std::string_view input) {
 
 void check(std::string_view input) {
   const auto encode_any = [](const auto& message) { return encode(message); };
-  switch (take_byte(input) % 13) {
+  switch (take_byte(input) % 15) {
     case 0:
       return check_pair(input, decode_hello, encode_any);
     case 1:
@@ -82,6 +83,10 @@ void check(std::string_view input) {
       return check_pair(input, MemberSet::decode, [](const MemberSet& set) { return set.encode(); });
     case 11:
       return check_pair(input, EpochList::decode, [](const EpochList& list) { return list.encode(); });
+    case 12:
+      return check_pair(input, decode_page_request, encode_any);
+    case 13:
+      return check_pair(input, decode_lookup, encode_any);
     default:
       check_pair(input, decode_settled, encode_settled);
       return check_pair(input, decode_away, encode_away);
@@ -121,8 +126,10 @@ std::vector<std::string> seeds() {
           seed(9, encode(BatchReply{4'096, 1, {{0, {9, 8}}}})),
           seed(10, members.encode()),
           seed(11, epochs.encode()),
-          seed(12, encode_settled({})),
-          seed(12, encode_away({}))};
+          seed(12, encode(PageRequest{span, "key", {}})),
+          seed(13, encode(LookupRequest{1, {"a", "b"}})),
+          seed(14, encode_settled({})),
+          seed(14, encode_away({}))};
 }
 
 }  // namespace minivault::fuzz
