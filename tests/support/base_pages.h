@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-/// Damage to single pages of an LMDB file (base.mdb) that nobody has open.
+/// An LMDB file (base.mdb) taken apart, and damage to single pages of it.
 namespace minivault::test {
 
 class BasePages {
@@ -25,9 +25,13 @@ class BasePages {
     meta_ = txn(1) > txn(0) ? kPage : 0;
   }
   void store() const { std::ofstream(file_, std::ios::binary) << bytes_; }
-  /// For a file that is mapped, and that nobody writes to.
-  void store_in_place() const {
-    std::fstream(file_, std::ios::binary | std::ios::in | std::ios::out) << bytes_;
+  /// What was changed alone: for a file that is in use.
+  void store_changes() const {
+    std::fstream file(file_, std::ios::binary | std::ios::in | std::ios::out);
+    for (const auto& [offset, size] : changes_) {
+      file.seekp(static_cast<std::streamoff>(offset));
+      file.write(bytes_.data() + offset, static_cast<std::streamsize>(size));
+    }
   }
 
   template <typename T>
@@ -40,6 +44,7 @@ class BasePages {
   template <typename T>
   void put(std::size_t offset, T value) {
     std::memcpy(bytes_.data() + offset, &value, sizeof value);
+    changes_.emplace_back(offset, sizeof value);
   }
 
   /// The newer of the two meta pages.
@@ -132,6 +137,7 @@ class BasePages {
   std::string file_;
   std::string bytes_;
   std::size_t meta_ = 0;
+  std::vector<std::pair<std::size_t, std::size_t>> changes_;  ///< where, how many bytes
 };
 
 }  // namespace minivault::test
