@@ -221,6 +221,11 @@ class BasePagesTest : public CppUnit::TestFixture {
     with("pages deep", [&](auto& pages) { pages.put(tree + 6, std::uint16_t{0}); });
     with("whose order is not ours", [&](auto& pages) { pages.put(tree + 4, std::uint16_t{4}); });
     with("table notes, page", [&](auto& pages) { pages.put(sound.tree("notes") + 40, root); });
+    for (const std::size_t flags : {sound.meta() + 40 + 4, sound.meta() + 88 + 4}) {
+      with("a tree whose order is not ours", [&](auto& pages) {
+        pages.put(flags, static_cast<std::uint16_t>(sound.at<std::uint16_t>(flags) | 4U));
+      });
+    }
     with("the free list", [&](auto& pages) { pages.put(sound.meta() + 40 + 40, leaf); });
     sound.store();
     CPPUNIT_ASSERT_EQUAL(std::string(), account(file));
