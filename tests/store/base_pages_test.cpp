@@ -70,7 +70,8 @@ class BasePagesTest : public CppUnit::TestFixture {
       }
     }
     if (random() % 4 == 0) (void)must(transaction.sweep("", 5'000, hlc - 1));
-    BaseRecord note = set(hlc, std::to_string(hlc));
+    const std::string text = std::to_string(hlc);
+    BaseRecord note = set(hlc, text);
     note.operation = Operation::kNote;
     must(transaction.apply_note("note", note));
     must(transaction.commit());
