@@ -9,6 +9,7 @@
 #include "common/admin/guard.h"
 #include "common/admin/progress.h"
 #include "common/core/key_text.h"
+#include "common/store/base_page_account.h"
 
 namespace minivault::admin {
 namespace {
@@ -83,6 +84,24 @@ void check_log(const store::Scene& scene, Report& report) {
 /// Damaged pages can lead in a circle.
 constexpr std::uint64_t kMostProblems = 1'000;
 
+/// Before LMDB looks at any page, for a damaged one may lead it to where nothing is. What keeps the file from
+/// being opened at all is told by who opens it.
+void check_pages(const std::string& file, Report& report) {
+  Progress progress("check", "pages", 0);
+  const auto problem = [&](const std::string& what) {
+    report.problem("base.mdb: " + what);
+    return report.problems() < kMostProblems;
+  };
+  const auto seen = [&](std::uint64_t pages, std::uint64_t of) {
+    progress.set_total(of);
+    progress.update(pages);
+  };
+  const auto drawn = store::base::account_for_pages(file, {problem, seen});
+  if (!drawn) return;
+  report.say("pages", number(drawn->used) + " in use, " + number(drawn->free) + " free, of " +
+                          number(drawn->page_size) + " bytes each");
+}
+
 /// What the whole of the base holds, to be compared with what it says of itself.
 struct Count {
   std::uint64_t keys = 0;
@@ -155,6 +174,7 @@ int run_check(const Arguments& arguments) {
     return kWrongUsage;
   }
   Report report;
+  check_pages(path + "/base.mdb", report);
   const Result<Directory> directory = Directory::open(path);
   if (!directory) {
     report.problem(directory.error().message);

@@ -13,7 +13,8 @@ namespace minivault::admin {
 namespace {
 
 /// Brings records from the base's order into that of their keys: the two differ only among keys of 495 bytes
-/// and more with the same 495 first bytes. Those wait for each other here; everything else goes through.
+/// and more with the same 495 first bytes. Those wait for each other here, in memory however many they are;
+/// everything else goes through.
 class Sorter {
  public:
   using Out = std::function<Status(std::string_view line)>;
@@ -21,16 +22,18 @@ class Sorter {
 
   Status add(std::string_view key, std::string line) {
     const bool is_long = key.size() >= store::base::kKeyPrefix;
-    const bool belongs = is_long && !waiting_.empty() && prefix_of(waiting_.front().key) == prefix_of(key);
+    const bool belongs = is_long && !waiting_.empty() && prefix_ == prefix_of(key);
     if (!belongs) {
       if (Status flushed = flush(); !flushed) return flushed;
     }
     if (!is_long) return out_(line);
-    waiting_.push_back({std::string(key), std::move(line)});
+    line.shrink_to_fit();
+    prefix_ = prefix_of(key);
+    waiting_.push_back({std::string(key.substr(prefix_.size())), std::move(line)});
     return {};
   }
   Status flush() {
-    std::sort(waiting_.begin(), waiting_.end(), [](const Line& a, const Line& b) { return a.key < b.key; });
+    std::sort(waiting_.begin(), waiting_.end(), [](const Line& a, const Line& b) { return a.rest < b.rest; });
     for (const Line& line : waiting_) {
       if (Status done = out_(line.text); !done) return done;
     }
@@ -40,12 +43,13 @@ class Sorter {
 
  private:
   struct Line {
-    std::string key;
+    std::string rest;  ///< of the key, behind the prefix
     std::string text;
   };
   static std::string_view prefix_of(std::string_view key) { return key.substr(0, store::base::kKeyPrefix); }
 
   Out out_;
+  std::string prefix_;  ///< that all who wait have
   std::vector<Line> waiting_;
 };
 

@@ -8,7 +8,7 @@
 
 #include "common/core/mapping.h"
 #include "common/core/unique_fd.h"
-#include "common/store/base_pages.h"
+#include "common/store/base_free_list.h"
 
 namespace minivault::store::base {
 namespace {

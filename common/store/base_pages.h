@@ -6,7 +6,7 @@
 
 #include "common/core/error.h"
 
-/// LMDB's file as bytes (data version 1, 64 bits), read with pread(2): just enough to tell a truncated file.
+/// LMDB's file as bytes (data version 1, 64 bits), read with pread(2): its meta pages.
 /// Layout by LMDB 0.9's mdb.c; unchanged since 2012.
 namespace minivault::store::base {
 
@@ -42,9 +42,5 @@ static_assert(sizeof(PageTree) == 48 && sizeof(MetaPage) == 152);
 
 /// The newer of the two meta pages of the open file. Errors: kCorrupt, saying what is wrong; kIo.
 [[nodiscard]] Result<MetaPage> read_newest_meta(int fd, std::uint64_t file_bytes);
-
-/// True if every page from `file_bytes` to the last one is on the free list. LMDB does not write pages that a
-/// transaction allocated and freed again, so such a file is shorter than its meta page says, and sound.
-[[nodiscard]] bool missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_bytes);
 
 }  // namespace minivault::store::base

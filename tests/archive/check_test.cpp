@@ -29,6 +29,8 @@ class CheckTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_damage_that_no_later_record_speaks_for);
   CPPUNIT_TEST(test_flipped_value_in_the_base);
   CPPUNIT_TEST(test_records_hidden_by_a_damaged_page);
+  CPPUNIT_TEST(test_a_page_in_use_on_the_free_list);
+  CPPUNIT_TEST(test_a_page_that_leads_nowhere);
   CPPUNIT_TEST(test_flipped_anything_in_the_base);
   CPPUNIT_TEST(test_files_that_do_not_belong_together);
   CPPUNIT_TEST(test_what_is_no_file);
@@ -236,6 +238,41 @@ class CheckTest : public CppUnit::TestFixture {
     set(connection, hidden[0], "back");
     CPPUNIT_ASSERT_EQUAL(0, node.stop());
     assert_fails(check(node.data()), 1, "says that it holds 1,001 keys");
+  }
+
+  /// Every record is whole, until somebody writes. Then LMDB takes the page for a free one.
+  void test_a_page_in_use_on_the_free_list() {
+    Node node;
+    fill(node, 1'000);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    BasePages pages(node.data() + "/base.mdb");
+    const auto free = pages.free_pages();
+    CPPUNIT_ASSERT(!free.empty());
+    const std::uint64_t leaf = pages.leaves(pages.root("data"))[1];
+    const Finished sound = check(node.data());
+    CPPUNIT_ASSERT_MESSAGE(sound.out, sound.out.find(" in use, " + std::to_string(free.size()) + " free, ") !=
+                                          std::string::npos);
+    pages.put(free.back(), leaf);
+    pages.store();
+    const Finished done = check(node.data());
+    assert_fails(done, 1, "problem: base.mdb: the free list, page ");
+    assert_fails(done, 1, ": page " + std::to_string(leaf) + " is on it and in use\n");
+    CPPUNIT_ASSERT_MESSAGE(done.out, done.out.ends_with("\n1 problem\n"));
+  }
+
+  /// Whoever reads it is killed; its number is told before.
+  void test_a_page_that_leads_nowhere() {
+    Node node;
+    fill(node, 1'000);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    BasePages pages(node.data() + "/base.mdb");
+    const std::uint64_t root = pages.root("data");
+    pages.put(pages.nodes(root)[1] + 2, std::uint16_t{100});  // 25 GB behind the file
+    pages.store();
+    const std::uint64_t nowhere = pages.child(pages.nodes(root)[1]);
+    assert_fails(command({"check", node.data()}), 1,
+                 "problem: base.mdb: table data, page " + std::to_string(nowhere) + ", to which page " +
+                     std::to_string(root) + " leads: it is none of pages 2 to ");
   }
 
   /// LMDB trusts its pages; check must come to an end and say something true whatever is in them.

@@ -27,6 +27,7 @@ class CheckpointTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(no_more_at_once_than_an_eighth);
   CPPUNIT_TEST(the_window_stays_behind_the_checkpoint);
   CPPUNIT_TEST(a_tombstone_that_the_floor_has_passed_does_not_get_in);
+  CPPUNIT_TEST(no_recount_before_the_base_says_what_was_forgotten);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -150,6 +151,22 @@ class CheckpointTest : public CppUnit::TestFixture {
     }
   }
 
+  /// Until then the base's count is all that tells, should this node end.
+  void no_recount_before_the_base_says_what_was_forgotten() {
+    Backlog log([](store::Store& store) { write(store, 0, "value"); });
+    shared::State& state = log.engine.state();
+    const store::Lsn noted = log.marks().tail.load();
+    log.with([&](store::Checkpoint& checkpoint) {
+      CPPUNIT_ASSERT(!checkpoint.recount_is_due());
+      state.recount_after.store(noted);
+      CPPUNIT_ASSERT(log.marks().checkpoint.load() < noted && !checkpoint.recount_is_due());
+      CPPUNIT_ASSERT_EQUAL(noted, checkpoint.run(noted).value());
+      CPPUNIT_ASSERT(checkpoint.recount_is_due());
+      CPPUNIT_ASSERT(checkpoint.recount().has_value());
+      CPPUNIT_ASSERT(!checkpoint.recount_is_due() && state.recount_after.load() == 0);
+    });
+  }
+
  private:
   /// A log that no checkpoint has seen, and one for the test to run.
   struct Backlog {
@@ -166,10 +183,16 @@ class CheckpointTest : public CppUnit::TestFixture {
     }
     [[nodiscard]] const shared::Watermarks& marks() { return engine.state().marks; }
     store::Lsn run(store::Lsn until) {
+      store::Lsn done = 0;
+      with([&](store::Checkpoint& checkpoint) { done = checkpoint.run(until).value(); });
+      return done;
+    }
+    void with(const std::function<void(store::Checkpoint&)>& work) {
       const store::Ring ring = store::Ring::open(engine.directory() + "/changes.log").value();
       store::Base base = store::Base::open_writer(engine.directory()).value();
       const store::Index index(engine.region().index_words(), engine.state().limits.index_seed.load());
-      return store::Checkpoint(engine.state(), ring, index, base).run(until).value();
+      store::Checkpoint checkpoint(engine.state(), ring, index, base);
+      work(checkpoint);
     }
   };
 

@@ -168,7 +168,9 @@ void Engine::terminate_checkpointer() const {
 void Engine::suspend_checkpointer() const {
   test::suspend(checkpointer_);
 }
+/// A stop point says that it was reached before it stops: to go on sooner would be forgotten.
 void Engine::resume_checkpointer() const {
+  eventually("the checkpointer stands still", [this] { return is_stopped(checkpointer_); });
   ::kill(checkpointer_, SIGCONT);
 }
 

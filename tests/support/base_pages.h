@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-/// Damage to single pages of an LMDB file (base.mdb) that nobody has open.
+/// An LMDB file (base.mdb) taken apart, and damage to single pages of it.
 namespace minivault::test {
 
 class BasePages {
@@ -25,6 +25,14 @@ class BasePages {
     meta_ = txn(1) > txn(0) ? kPage : 0;
   }
   void store() const { std::ofstream(file_, std::ios::binary) << bytes_; }
+  /// What was changed alone: for a file that is in use.
+  void store_changes() const {
+    std::fstream file(file_, std::ios::binary | std::ios::in | std::ios::out);
+    for (const auto& [offset, size] : changes_) {
+      file.seekp(static_cast<std::streamoff>(offset));
+      file.write(bytes_.data() + offset, static_cast<std::streamsize>(size));
+    }
+  }
 
   template <typename T>
   [[nodiscard]] T at(std::size_t offset) const {
@@ -36,18 +44,47 @@ class BasePages {
   template <typename T>
   void put(std::size_t offset, T value) {
     std::memcpy(bytes_.data() + offset, &value, sizeof value);
+    changes_.emplace_back(offset, sizeof value);
   }
 
+  /// The newer of the two meta pages.
+  [[nodiscard]] std::size_t meta() const { return meta_; }
+  [[nodiscard]] std::uint64_t pages() const { return bytes_.size() / kPage; }
+  [[nodiscard]] std::uint64_t last_page() const { return at<std::uint64_t>(meta_ + 136); }
   [[nodiscard]] std::uint64_t free_root() const { return at<std::uint64_t>(meta_ + 80); }
-  /// Of the table of that name.
-  [[nodiscard]] std::uint64_t root(const std::string& table) const {
+  /// What describes the table of that name.
+  [[nodiscard]] std::size_t tree(const std::string& table) const {
     const std::uint64_t main = at<std::uint64_t>(meta_ + 128);
     for (const std::size_t node : nodes(main)) {
       const auto key_bytes = at<std::uint16_t>(node + 6);
-      if (bytes_.compare(node + 8, key_bytes, table) == 0)
-        return at<std::uint64_t>(node + 8 + key_bytes + 40);
+      if (bytes_.compare(node + 8, key_bytes, table) == 0) return node + 8 + key_bytes;
     }
     throw std::runtime_error("no such table");
+  }
+  [[nodiscard]] std::uint64_t root(const std::string& table) const {
+    return at<std::uint64_t>(tree(table) + 40);
+  }
+  /// The offsets of the page numbers on the free list; before the first of a list stands how many it has.
+  [[nodiscard]] std::vector<std::size_t> free_pages() const {
+    std::vector<std::size_t> found;
+    for (const std::uint64_t leaf : leaves(free_root())) {
+      for (const std::size_t node : nodes(leaf)) {
+        std::size_t list = node + 16;
+        if (is_large(node)) list = at<std::uint64_t>(list) * kPage + 16;
+        for (std::uint64_t i = 1; i <= at<std::uint64_t>(list); ++i) found.push_back(list + 8 * i);
+      }
+    }
+    return found;
+  }
+  /// The offset of the number of the first page of a value that fills pages of its own.
+  [[nodiscard]] std::size_t large_value(const std::string& table) const {
+    for (const std::uint64_t leaf : leaves(root(table))) {
+      for (const std::size_t node : nodes(leaf)) {
+        const auto bytes = at<std::uint32_t>(node);
+        if (is_large(node) && bytes > kPage) return node + 8 + at<std::uint16_t>(node + 6);
+      }
+    }
+    throw std::runtime_error("no large value");
   }
   /// The offsets of a page's nodes.
   [[nodiscard]] std::vector<std::size_t> nodes(std::uint64_t page) const {
@@ -61,6 +98,7 @@ class BasePages {
   [[nodiscard]] bool is_leaf(std::uint64_t page) const {
     return (at<std::uint16_t>(page * kPage + 10) & kLeaf) != 0;
   }
+  [[nodiscard]] bool is_large(std::size_t node) const { return (at<std::uint16_t>(node + 4) & 1) != 0; }
   [[nodiscard]] std::uint64_t child(std::size_t node) const {
     return at<std::uint16_t>(node) | std::uint64_t{at<std::uint16_t>(node + 2)} << 16U |
            std::uint64_t{at<std::uint16_t>(node + 4)} << 32U;
@@ -99,6 +137,7 @@ class BasePages {
   std::string file_;
   std::string bytes_;
   std::size_t meta_ = 0;
+  std::vector<std::pair<std::size_t, std::size_t>> changes_;  ///< where, how many bytes
 };
 
 }  // namespace minivault::test

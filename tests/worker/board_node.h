@@ -33,6 +33,7 @@ class BoardNode {
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] shared::State& state() const { return region_->state(); }
   [[nodiscard]] shared::ClusterBoard& board() const { return state().cluster; }
+  [[nodiscard]] std::string base_file() const { return directory_.file("base.mdb"); }
   [[nodiscard]] std::uint64_t id() const { return state().limits.node_id.load(); }
   [[nodiscard]] shared::Lsn tail() const { return state().marks.tail.load(); }
 

@@ -13,6 +13,7 @@
 #include "common/cluster/notes.h"
 #include "common/cluster/range.h"
 #include "common/core/clock.h"
+#include "tests/support/base_pages.h"
 #include "tests/support/bytes.h"
 #include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
@@ -40,6 +41,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_pulse_tells_what_is_held);
   CPPUNIT_TEST(whoever_is_being_filled_compares_without_a_floor);
   CPPUNIT_TEST(whoever_found_damage_compares_without_a_floor);
+  CPPUNIT_TEST(whose_count_is_off_compares_without_a_floor);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -337,6 +339,32 @@ class SyncSessionTest : public CppUnit::TestFixture {
     (void)peer.hello();
     const auto reply = cluster::decode_compare_reply(peer.ask(cluster::kCompare, ""));
     CPPUNIT_ASSERT(reply && !reply->complete && reply->floor_hlc == 0);
+  }
+
+  // Before anything was asked for: the other side may ask for ranges that are whole.
+  void whose_count_is_off_compares_without_a_floor() {
+    const BoardNode node;
+    node.state().limits.tombstone_floor_hlc.store(4711);
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    (void)peer.begin(0);
+    std::vector<FakePeer::Entry> entries;
+    for (unsigned i = 0; i < 600; ++i) entries.push_back({"key " + std::to_string(i), "value", hlc_now(i)});
+    (void)peer.batch(0, 10, entries);
+    const auto compare = [&] {
+      FakePeer other(node.port());
+      (void)other.hello();
+      const auto reply = cluster::decode_compare_reply(other.ask(cluster::kCompare, ""));
+      CPPUNIT_ASSERT(reply.has_value());
+      return *reply;
+    };
+    CPPUNIT_ASSERT(compare().complete);  // and all of it is in the base
+    BasePages pages(node.base_file());
+    (void)pages.hide(5);
+    pages.store_changes();
+    const cluster::CompareReply reply = compare();
+    CPPUNIT_ASSERT(!reply.complete && reply.floor_hlc == 0);
+    CPPUNIT_ASSERT_EQUAL(shared::kDamageFound + 0, node.state().base_damage.load());
   }
 
   void a_pulse_tells_what_is_held() {

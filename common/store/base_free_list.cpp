@@ -1,0 +1,49 @@
+#include "common/store/base_free_list.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace minivault::store::base {
+
+Result<FreeList> free_list_of(const PageFile& file, const LeafEntry& entry) {
+  FreeList list;
+  if (entry.key.size() != sizeof list.transaction) return fail(Code::kCorrupt, "a list under no transaction");
+  const Result<std::string> value = value_of(file, entry);
+  if (!value) return tl::unexpected(value.error());
+  // Its length, then as many page numbers; there may be room for more behind them.
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  std::uint64_t length = 0;
+  if (value->size() >= kWord) std::memcpy(&length, value->data(), kWord);
+  if (value->size() < kWord || length > value->size() / kWord - 1) {
+    return fail(Code::kCorrupt, "a list of " + std::to_string(length) + " pages in " +
+                                    std::to_string(value->size()) + " bytes");
+  }
+  std::memcpy(&list.transaction, entry.key.data(), sizeof list.transaction);
+  list.pages.resize(length);
+  if (length > 0) std::memcpy(list.pages.data(), value->data() + kWord, length * kWord);
+  return list;
+}
+
+bool missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_bytes) {
+  const PageFile file = PageFile::of(fd, meta, file_bytes);
+  std::uint64_t claimed = 0;
+  std::uint64_t found = 0;
+  bool is_sound = true;
+  const TreeVisitor visitor{
+      [&](std::uint64_t, std::uint64_t count) {  // a damaged tree may hold a circle
+        claimed += count;
+        return claimed <= file.pages ? Status() : fail(Code::kCorrupt, "more pages than there are");
+      },
+      [&](const LeafEntry& entry) -> Status {
+        const Result<FreeList> list = free_list_of(file, entry);
+        if (!list) return tl::unexpected(list.error());
+        found += static_cast<std::uint64_t>(std::count_if(list->pages.begin(), list->pages.end(),
+                                                          [&](auto page) { return page >= file.pages; }));
+        return {};
+      },
+      [&](const std::string&) { return is_sound = false; }};
+  TreeWalk(file, "the free list", meta.free, Keys::kIntegers, visitor).run();
+  return is_sound && found == meta.last_page + 1 - file.pages;
+}
+
+}  // namespace minivault::store::base
