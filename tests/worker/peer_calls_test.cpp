@@ -86,12 +86,12 @@ class PeerCallsTest : public CppUnit::TestFixture {
                  "message", [&](const Result<std::string_view>& told) {
                    answer = told ? std::string(*told) : told.error().message;
                  });
-    // Woken by events and by what it asks for, as a worker is.
-    while (!answer) {
-      calls_->run(monotonic_ms());
+    // Woken by events and by what it asks for, as a worker is; it never has more time than the call.
+    const std::uint64_t deadline_ms = monotonic_ms() + static_cast<std::uint64_t>(test::kPatience.count());
+    for (calls_->run(monotonic_ms()); !answer; calls_->run(monotonic_ms())) {
       calls_->send_all();
       const std::uint64_t now_ms = monotonic_ms();
-      const std::uint64_t next_ms = std::max(calls_->next_look_ms(now_ms), now_ms);
+      const std::uint64_t next_ms = std::clamp(calls_->next_look_ms(now_ms), now_ms, deadline_ms);
       for (const net::Event& event : poller_->wait(static_cast<int>(next_ms - now_ms))) {
         CPPUNIT_ASSERT(calls_->note(event));
       }
