@@ -91,7 +91,7 @@ class PeerCallsTest : public CppUnit::TestFixture {
     for (calls_->run(monotonic_ms()); !answer; calls_->run(monotonic_ms())) {
       calls_->send_all();
       const std::uint64_t now_ms = monotonic_ms();
-      const std::uint64_t next_ms = std::clamp(calls_->next_look_ms(now_ms), now_ms, deadline_ms);
+      const std::uint64_t next_ms = std::max(now_ms, std::min(calls_->next_look_ms(now_ms), deadline_ms));
       for (const net::Event& event : poller_->wait(static_cast<int>(next_ms - now_ms))) {
         CPPUNIT_ASSERT(calls_->note(event));
       }
