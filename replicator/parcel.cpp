@@ -41,9 +41,25 @@ bool Shelf::is_own(const store::Change& change) const {
   return change.operation != store::Operation::kNote && change.version.origin == origin_;
 }
 
+/// This node's word for its stream up to there counts (ClusterBoard::vouched_from).
+bool Shelf::vouches_at(Lsn to) const {
+  const Lsn from = store_->region().state().cluster.vouched_from.load(std::memory_order_acquire);
+  return from != 0 && to >= from;
+}
+
+/// nullptr: none, or one with a word that counts no more.
+ParcelPtr Shelf::kept(Lsn from) {
+  const auto counts = [this](const Parcel& parcel) { return parcel.hlc == 0 || vouches_at(parcel.to); };
+  if (const auto found = parcels_.find(from); found != parcels_.end()) {
+    if (counts(*found->second)) return found->second;
+    drop(found);
+  }
+  ParcelPtr large = large_.lock();
+  return large && large->from == from && counts(*large) ? large : nullptr;
+}
+
 Result<ParcelPtr> Shelf::next(Lsn from, Empty empty) {
-  if (const auto kept = parcels_.find(from); kept != parcels_.end()) return kept->second;
-  if (ParcelPtr large = large_.lock(); large && large->from == from) return large;
+  if (ParcelPtr parcel = kept(from)) return parcel;
   Stretch stretch{.to = from};
   if (const auto known = stretches_.find(from); known != stretches_.end()) stretch = known->second;
   writer_.clear(origin_);
@@ -79,8 +95,7 @@ ParcelPtr Shelf::finish(Lsn from, const Stretch& stretch) {
   parcel->from = from;
   parcel->to = stretch.to;
   parcel->records = writer_.records();
-  const Lsn vouched_from = store_->region().state().cluster.vouched_from.load(std::memory_order_acquire);
-  if (vouched_from != 0 && stretch.to >= vouched_from) parcel->hlc = stretch.hlc;
+  if (vouches_at(stretch.to)) parcel->hlc = stretch.hlc;
   const std::string head =
       writer_.head({.epoch = epoch_, .jump = false, .from = from, .to = stretch.to, .hlc = parcel->hlc});
   const std::size_t message_bytes = head.size() + writer_.body().size();
@@ -99,10 +114,12 @@ void Shelf::keep(const ParcelPtr& parcel) {
   }
   kept_bytes_ += parcel->frame.size();
   parcels_[parcel->from] = parcel;
-  while (kept_bytes_ > kKeptBytes && parcels_.size() > 1) {
-    kept_bytes_ -= parcels_.begin()->second->frame.size();
-    parcels_.erase(parcels_.begin());
-  }
+  while (kept_bytes_ > kKeptBytes && parcels_.size() > 1) drop(parcels_.begin());
+}
+
+void Shelf::drop(std::map<Lsn, ParcelPtr>::iterator parcel) {
+  kept_bytes_ -= parcel->second->frame.size();
+  parcels_.erase(parcel);
 }
 
 Lsn Shelf::nothing_before(Lsn from) const {

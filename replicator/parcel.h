@@ -37,6 +37,9 @@ using ParcelPtr = std::shared_ptr<const Parcel>;
 /// sending now and then (Empty), or a node that only receives would fall off its own ring, and the
 /// stable floor would stand still. Notes alone are not worth it: the receiver's note of a position would
 /// cause the next one, for ever.
+///
+/// A parcel's word (Parcel::hlc) counts when it is handed out. Whoever has it by then may be told once more
+/// by what is under way: that is the word as it was given before this node knew better, and no later one.
 class Shelf {
  public:
   /// A parcel has at most about this many bytes of records, or one larger record.
@@ -74,8 +77,11 @@ class Shelf {
   };
 
   [[nodiscard]] bool is_own(const store::Change& change) const;
+  [[nodiscard]] bool vouches_at(Lsn to) const;
+  [[nodiscard]] ParcelPtr kept(Lsn from);
   [[nodiscard]] ParcelPtr finish(Lsn from, const Stretch& stretch);
   void keep(const ParcelPtr& parcel);
+  void drop(std::map<Lsn, ParcelPtr>::iterator parcel);
 
   store::Store* store_;
   cluster::NodeId origin_;

@@ -13,7 +13,7 @@ constexpr int kTries = 3;
 void Restamps::conflict(const store::Change& record, const store::Version& held, Lsn told) {
   // What this node had forgotten and others brought back was answered long ago: whatever is newer was later.
   if ((record.flags & store::kFlagReturned) != 0) return;
-  if (record.end <= told || again_.contains(record.lsn)) return;
+  if (record.end <= told || own_.is_again(record.lsn)) return;
   const auto [place, is_new] = writes_.try_emplace(record.lsn);
   Write& write = place->second;
   if (!is_new && (held.hlc <= write.above_hlc || (held.origin == id_ && held.hlc <= write.hlc))) return;
@@ -40,13 +40,21 @@ void Restamps::retry(Lsn told) {
   }
 }
 
+/// Whether this node wrote the key later: there it is, or behind what another node wrote.
+Result<bool> Restamps::is_superseded(const Write& write, std::string_view key, const store::Found& newest) {
+  if (newest.version.origin == id_) return newest.version.hlc > write.hlc;
+  return own_.wrote_since(write.end, key);
+}
+
 bool Restamps::write_again(Write& write, const Record& record) {
   for (int tries = 0; tries < kTries; ++tries) {
     const Result<store::Found> newest = store_->get(record.key);
     if (!newest || !newest->known) return true;  // its outcome stays unknown
-    if (newest->version.origin == id_ && newest->version.hlc > write.hlc) {
-      // A later write of this node, which is somewhere below the tail, stands for it; if that is in conflict,
-      // too, it holds the quorum itself.
+    const Result<bool> superseded = is_superseded(write, record.key, *newest);
+    if (!superseded) return true;
+    if (*superseded) {
+      // The later write, which is somewhere below the tail, stands for it; if that is in conflict, too, it
+      // holds the quorum itself.
       write.until = store_->region().state().marks.tail.load(std::memory_order_acquire);
       return true;
     }
@@ -67,7 +75,7 @@ bool Restamps::write_again(Write& write, const Record& record) {
     }
     const store::WriteResult& result = batch.result(0);
     if (result.outcome != store::WriteResult::Outcome::kDone) continue;
-    again_.insert(result.end - store::record_bytes(record.key.size(), record.value.size()));
+    own_.note_again(result.end - store::record_bytes(record.key.size(), record.value.size()));
     store_->region().state().cluster.restamped.fetch_add(1, std::memory_order_relaxed);
     write.until = result.end;
     write.hlc = result.version.hlc;
@@ -78,7 +86,7 @@ bool Restamps::write_again(Write& write, const Record& record) {
 }
 
 Lsn Restamps::cap(Lsn quorum, Lsn told) {
-  again_.erase(again_.begin(), again_.lower_bound(told));
+  own_.forget(told);
   // From the last: what holds the quorum may keep it below what an earlier one waits for.
   for (auto at = writes_.rbegin(); at != writes_.rend(); ++at) {
     if (at->second.end > told && at->second.until > quorum) quorum = std::min(quorum, at->first);

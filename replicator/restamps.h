@@ -2,16 +2,14 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 
 #include "common/cluster/message.h"
 #include "common/store/store.h"
+#include "replicator/own_writes.h"
 
 namespace minivault::replicator {
-
-using cluster::Lsn;
 
 /// Makes later acknowledged writes win (REPLICATION.md rule 7): a write of this node that nobody was told of
 /// yet, and that a peer found older than what it holds, is written once more above that version, and
@@ -25,9 +23,12 @@ using cluster::Lsn;
 /// for the last record has said so. What they hold newer when a second record comes is of a write that began
 /// later, and may win. So a write goes out again at most once for each peer, and two nodes that write the
 /// same key do not chase each other.
+///
+/// Of two writes of this node to one key only the later goes out again, and stands for both: under new
+/// versions the earlier would be the newer one, and the clients of one connection would see them turn round.
 class Restamps {
  public:
-  Restamps(store::Store& store, cluster::NodeId id) : store_(&store), id_(id) {}
+  Restamps(store::Store& store, cluster::NodeId id) : store_(&store), id_(id), own_(store, id) {}
 
   /// `told`: writes that end at or below it are acknowledged, or were given up. REQUIRES: in a turn;
   /// `record` is of this node and still in the log.
@@ -60,6 +61,8 @@ class Restamps {
     std::string_view value;
   };
 
+  [[nodiscard]] Result<bool> is_superseded(const Write& write, std::string_view key,
+                                           const store::Found& newest);
   /// False: not now.
   [[nodiscard]] bool write_again(Write& write, const Record& record);
 
@@ -67,7 +70,7 @@ class Restamps {
   cluster::NodeId id_;
   std::map<Lsn, Write> writes_;
   std::size_t waiting_ = 0;
-  std::set<Lsn> again_;  ///< records that were written for an earlier one
+  OwnWrites own_;
 };
 
 }  // namespace minivault::replicator

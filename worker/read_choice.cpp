@@ -42,7 +42,6 @@ void ReadChoice::dropped(const store::Version& version) {
   ghosts_ = std::max(ghosts_, version);
   std::erase_if(candidates_,
                 [this](const Candidate& candidate) { return candidate.record.version <= ghosts_; });
-  if (oldest_ <= ghosts_) oldest_ = {};
 }
 
 std::size_t ReadChoice::count() const {
@@ -54,7 +53,7 @@ const HeardRecord& ReadChoice::newest() const {
 }
 
 bool ReadChoice::lacks_newest(std::size_t voice) const {
-  return spoke(voice) && held(voices_[voice]) < newest().version;
+  return spoke(voice) && voices_[voice].version < newest().version;
 }
 
 const HeardRecord* ReadChoice::answer(std::size_t majority) {
@@ -72,16 +71,12 @@ const HeardRecord* ReadChoice::answer(std::size_t majority) {
   return found == candidates_.rend() ? nullptr : &found->record;
 }
 
-store::Version ReadChoice::held(const Voice& voice) const {
-  return voice.version <= ghosts_ ? store::Version{} : voice.version;
-}
-
 /// By a majority, and a majority holds the newest of what those held when they were heard.
 bool ReadChoice::is_held(Candidate& candidate, std::size_t majority) const {
   const store::Version& version = candidate.record.version;
   std::vector<store::Version> holders;
   for (const Voice& voice : voices_) {
-    const store::Version has = held(voice);
+    const store::Version& has = voice.version;
     const bool later = has > version && has.origin == version.origin;
     if (voice.spoke && (has == version || later)) holders.push_back(has);
   }
@@ -96,13 +91,14 @@ bool ReadChoice::is_held(Candidate& candidate, std::size_t majority) const {
 
 std::size_t ReadChoice::count_from(const store::Version& version) const {
   return static_cast<std::size_t>(std::count_if(voices_.begin(), voices_.end(), [&](const Voice& voice) {
-    return voice.spoke && held(voice) >= version;
+    return voice.spoke && voice.version >= version;
   }));
 }
 
+/// Or a ghost.
 bool ReadChoice::somebody_has_nothing() const {
   return std::any_of(voices_.begin(), voices_.end(),
-                     [this](const Voice& voice) { return voice.spoke && held(voice) == store::Version{}; });
+                     [this](const Voice& voice) { return voice.spoke && voice.version <= ghosts_; });
 }
 
 void ReadChoice::forget_what_nobody_holds() {

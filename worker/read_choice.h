@@ -64,7 +64,6 @@ class ReadChoice {
     store::Version above;
   };
 
-  [[nodiscard]] store::Version held(const Voice& voice) const;
   [[nodiscard]] bool is_held(Candidate& candidate, std::size_t majority) const;
   [[nodiscard]] std::size_t count_from(const store::Version& version) const;
   [[nodiscard]] bool somebody_has_nothing() const;

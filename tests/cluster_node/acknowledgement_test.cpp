@@ -62,6 +62,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(just_what_was_sent_is_acknowledged);
   CPPUNIT_TEST(a_jump_acknowledges_nothing_of_before);
   CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
+  CPPUNIT_TEST(of_two_that_came_too_late_the_later_stays_the_later);
   CPPUNIT_TEST(what_was_told_when_nobody_was_needed_is_decided);
   CPPUNIT_TEST(a_conflict_is_heard_though_its_answer_was_lost);
   CPPUNIT_TEST(a_replicator_that_dies_leaves_conflicts_undecided);
@@ -143,6 +144,30 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(waits.wait_for(milliseconds(500)) == std::future_status::timeout);
     other.say([](FakeNode::Words& words) { words.holds_answers = false; });
     assert_done(waits.get());
+  }
+
+  // One client wrote both, one behind the other. What beats them there comes here before the answers do.
+  void of_two_that_came_too_late_the_later_stays_the_later() {
+    for (const bool erases : {false, true}) {
+      FakeNode other;
+      Cluster cluster(one_node({"-write-timeout", "20s"}));
+      start_beside(cluster, other);
+      other.say([](FakeNode::Words& words) { words.holds_answers = true; });
+      RawConnection writer(cluster.port(0));
+      writer.send(set_frame("k", "earlier") + (erases ? delete_frame("k") : set_frame("k", "later")) +
+                  set_frame("l", "behind both"));
+      eventually("the first was sent", [&] { return !other.records().empty(); });
+      await_value(cluster, 0, "l", "behind both");
+      const store::Version held{other.records()[0].version.hlc + (1ULL << 32U), FakeNode::Words().id};
+      other.bring(cluster.port(0), "k", held, "theirs");
+      await_value(cluster, 0, "k", "theirs");
+      other.say([&](FakeNode::Words& words) { words.holds = held, words.holds_answers = false; });
+      CPPUNIT_ASSERT_EQUAL(kOk + kOk + kOk, writer.receive(15));
+      const Result<std::string> left = connect(cluster, 0).get("k");
+      CPPUNIT_ASSERT_EQUAL(std::string(erases ? "" : "later"), left.value_or(""));
+      eventually("each key was written once more",
+                 [&] { return cluster.health(0)["restamped"].GetUint() == 2; });
+    }
   }
 
   // Its writer was told while the node was alone, before anybody came with something newer: written again,

@@ -62,6 +62,18 @@ void FakeNode::say(const std::function<void(Words&)>& change) {
 }
 
 void FakeNode::call(std::uint16_t port, std::uint64_t vouched) {
+  const auto vouch = [vouched] { return cluster::BatchWriter(0).finish({kEpoch, false, 1, 1, vouched}); };
+  call(port, cluster::kBatch, vouched == 0 ? "" : vouch());
+}
+
+void FakeNode::bring(std::uint16_t port, const std::string& key, const store::Version& version,
+                     const std::string& value) {
+  cluster::BatchWriter writer(0);
+  writer.add({store::Operation::kSet, 0, version, key, value});
+  call(port, cluster::kPush, writer.finish_push());
+}
+
+void FakeNode::call(std::uint16_t port, std::string_view kind, const std::string& message) const {
   cluster::Hello hello;
   {
     const std::lock_guard lock(mutex_);
@@ -72,14 +84,12 @@ void FakeNode::call(std::uint16_t port, std::uint64_t vouched) {
   hello.clock_us = wall_ms() * 1'000;
   hello.largest_value = 64 << 20;
   RawConnection connection(port);
-  const auto say = [&](std::string_view kind, const std::string& message) {
-    connection.send(keyed_frame('\4', kind) + little_endian(message.size(), 4) + '\0' + message);
+  const auto say = [&](std::string_view what, const std::string& words) {
+    connection.send(keyed_frame('\4', what) + little_endian(words.size(), 4) + '\0' + words);
     (void)connection.receive(number_in(std::string_view(connection.receive(5)).substr(1)));
   };
   say(cluster::kHello, cluster::encode(hello));
-  if (vouched == 0) return;
-  cluster::BatchWriter writer(hello.id);
-  say(cluster::kBatch, writer.finish({kEpoch, false, 1, 1, vouched}));
+  if (!message.empty()) say(kind, message);
 }
 
 std::vector<FakeNode::Record> FakeNode::records() const {
@@ -203,6 +213,9 @@ std::string FakeNode::batch(std::string_view message) {
     if (std::exchange(words_.loses_answer, false)) {
       caller_.position = {batch.head.epoch, batch.head.to, batch.head.hlc};
       throw std::runtime_error("it was told to lose this");
+    }
+    for (std::uint64_t i = 0; i < batch.records.size(); ++i) {
+      if (batch.records[i].version < words_.holds) reply.conflicts.push_back({i, words_.holds});
     }
     if (words_.holds_no_clock) reply.conflicts.push_back({0, {~std::uint64_t{0}, words_.id}});
     if (words_.drops_ghosts) reply.conflicts.push_back({0, {}});

@@ -29,6 +29,7 @@ class FakeNode {
     bool hellos_are_older = false;                  ///< than its pulses: they tell of a set with it alone
     std::uint64_t acks_beyond = 0;                  ///< the end of what it was sent
     bool conflicts_once = false;  ///< the next record is older than what it holds; then it holds answers
+    store::Version holds = {};    ///< of every key: what is older is in conflict
     bool loses_answer = false;    ///< of the next batch with records, once: held, and the line breaks
     bool holds_no_clock = false;  ///< the first record of each batch is older than what no clock says
     bool holds_answers = false;   ///< of batches with records
@@ -61,6 +62,9 @@ class FakeNode {
   /// Says hello to the node at that port, as this one; and, where that is not 0, that all of its stream up to
   /// this HLC value is there: a batch without records.
   void call(std::uint16_t port, std::uint64_t vouched = 0);
+  /// Says hello to the node at that port, and pushes a record.
+  void bring(std::uint16_t port, const std::string& key, const store::Version& version,
+             const std::string& value);
 
   [[nodiscard]] unsigned hellos() const { return hellos_; }
   [[nodiscard]] unsigned pulses() const { return pulses_; }
@@ -91,6 +95,8 @@ class FakeNode {
   [[nodiscard]] std::string batch(std::string_view message);
   [[nodiscard]] std::string compare(std::string_view kind, std::string_view message);
   [[nodiscard]] std::uint64_t digest() const;
+  /// Says hello to the node at that port, and then this, unless it is empty.
+  void call(std::uint16_t port, std::string_view kind, const std::string& message) const;
 
   UniqueFd listener_;
   std::uint16_t port_ = 0;

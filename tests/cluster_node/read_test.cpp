@@ -3,6 +3,7 @@
 // readers that go from node to node.
 
 #include <atomic>
+#include <future>
 #include <iostream>
 
 #include "tests/cluster_node/clients.h"
@@ -32,6 +33,7 @@ class ReadTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ReadTest);
   CPPUNIT_TEST(a_quorum_read_finds_what_was_acknowledged);
   CPPUNIT_TEST(quorum_reads_never_go_back);
+  CPPUNIT_TEST(what_will_be_stamped_anew_is_not_read_before_what_it_beats);
   CPPUNIT_TEST(without_a_majority_there_are_local_reads_only);
   CPPUNIT_TEST(the_command_asks_a_quorum_too);
   CPPUNIT_TEST_SUITE_END();
@@ -82,6 +84,41 @@ class ReadTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(steps > 5);
   }
 
+  // 1 was written first, lies below 2, and is acknowledged by nobody; 2 is, so 1 will be stamped above it.
+  // Node 2 has heard of neither when its read begins, and the first that it hears of is 1, at node 1. It
+  // would bring that to its own store, which refuses: 2 is there. Were 1 the answer, time would go back
+  // twice.
+  void what_will_be_stamped_anew_is_not_read_before_what_it_beats() {
+    Cluster cluster({.flags = {"-procs", "1", "-write-timeout", "60s"}});
+    cluster.await_quorum();
+    assert_set(cluster, 0, "k", "0");
+    (void)cluster.converge();
+    RawConnection reader(cluster.port(2));
+    CPPUNIT_ASSERT_EQUAL(0, ask(reader, kQuorum));  // its worker has called the others
+    stall_calls(cluster, 2, 0);
+    stall_calls(cluster, 2, 1);
+    reader.send(http_request("GET", "/k", {kQuorum, "Accept: application/octet-stream"}));
+    await_turn(cluster, 2);
+    stall_calls(cluster, 0, 1);
+    stall_calls(cluster, 1, 0);
+    stall_calls(cluster, 1, 2);
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 1, "k", "1"); });
+    await_value(cluster, 1, "k", "1");
+    assert_set(cluster, 0, "k", "2");
+    await_value(cluster, 2, "k", "2");
+    const auto tag = [&](unsigned i) { return get(cluster, i, "k", kLocal).header("etag"); };
+    CPPUNIT_ASSERT(tag(1) < tag(2));
+
+    cluster.set_calls(2, 1, {});
+    CPPUNIT_ASSERT_EQUAL(2, number(receive_http(reader)));
+    CPPUNIT_ASSERT_EQUAL(2, number(get(cluster, 0, "k", kQuorum)));
+    cluster.heal();
+    assert_done(waits.get());
+    for (unsigned i = 0; i < cluster.size(); ++i) {
+      CPPUNIT_ASSERT_EQUAL(1, number(get(cluster, i, "k", kQuorum)));
+    }
+  }
+
   void without_a_majority_there_are_local_reads_only() {
     Cluster cluster({.flags = {"-write-timeout", "1500ms"}});
     cluster.await_quorum();
@@ -103,6 +140,21 @@ class ReadTest : public CppUnit::TestFixture {
         run({minivault_binary(), "get", "-consistency", "quorum", cluster.node(2).address(), "k"});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(got.err, 0, got.status);
     CPPUNIT_ASSERT_EQUAL(std::string("new"), got.out);
+  }
+
+ private:
+  static int ask(RawConnection& connection, const std::string& consistency) {
+    connection.send(http_request("GET", "/k", {consistency, "Accept: application/octet-stream"}));
+    return number(receive_http(connection));
+  }
+  static void stall_calls(Cluster& cluster, unsigned from, unsigned to) {
+    cluster.set_calls(from, to, {.stalled = true});
+  }
+  /// What was sent to the node's one worker before this, on a connection that it knew, it has looked at: when
+  /// it took the second request at the latest.
+  static void await_turn(const Cluster& cluster, unsigned i) {
+    RawConnection connection(cluster.port(i));
+    for (int round = 0; round < 2; ++round) (void)ask(connection, kLocal);
   }
 };
 

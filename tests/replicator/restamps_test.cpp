@@ -26,6 +26,13 @@ class RestampsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_this_node_wrote_in_its_place_is_no_conflict);
   CPPUNIT_TEST(what_this_node_wrote_since_stays);
   CPPUNIT_TEST(what_another_node_wrote_here_does_not_protect_it);
+  CPPUNIT_TEST(of_two_that_another_node_beat_here_the_later_stays_the_later);
+  CPPUNIT_TEST(the_later_stands_for_the_earlier_though_nothing_is_said_of_it);
+  CPPUNIT_TEST(the_later_is_a_delete_or_the_earlier_is);
+  CPPUNIT_TEST(the_later_was_written_on_a_condition);
+  CPPUNIT_TEST(what_waited_for_room_comes_in_order_too);
+  CPPUNIT_TEST(what_came_behind_a_second_record_is_later_too);
+  CPPUNIT_TEST(what_was_brought_back_is_no_later_write);
   CPPUNIT_TEST(deletes_too);
   CPPUNIT_TEST(what_others_brought_back_stays_what_it_was);
   CPPUNIT_TEST_SUITE_END();
@@ -170,6 +177,121 @@ class RestampsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(version_of("k") > theirs.version);
   }
 
+  // Both were sent, and theirs came here, before the peer that had it first answered: the newest here is no
+  // longer what this node wrote.
+  void of_two_that_another_node_beat_here_the_later_stays_the_later() {
+    const store::Change earlier = put("k", "earlier");
+    put("other", "x");
+    const store::Change later = put("k", "later");
+    const store::Version theirs = beat("k", later);
+    conflict(earlier, theirs, 0);
+    conflict(later, theirs, 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("later"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT(version_of("k") > theirs);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, engine_->state().cluster.restamped.load());
+    CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(later.end));
+    CPPUNIT_ASSERT_EQUAL(last().end, cap(last().end));
+  }
+
+  // Those who acknowledge it have never seen theirs: no peer's answer would put the two right again.
+  void the_later_stands_for_the_earlier_though_nothing_is_said_of_it() {
+    const store::Change earlier = put("k", "earlier");
+    const store::Change later = put("k", "later");
+    const store::Version theirs = beat("k", later);
+    const Lsn tail = engine_->state().marks.tail.load();
+    conflict(earlier, theirs, 0);
+    CPPUNIT_ASSERT(version_of("k") == theirs);
+    CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(later.lsn));
+    CPPUNIT_ASSERT_EQUAL(tail, cap(tail));
+    // Another key, and what lies before: no later write of this one.
+    put("l", "before");
+    const store::Change alone = put("l", "alone");
+    put("k", "again");
+    conflict(alone, beat("l", alone), 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("alone"), test::value_of(*store_, "l").value());
+  }
+
+  void the_later_is_a_delete_or_the_earlier_is() {
+    for (const bool erases : {true, false}) {
+      put("k", "before");
+      const store::Change earlier = erases ? put("k", "earlier") : erase("k");
+      const store::Change later = erases ? erase("k") : put("k", "later");
+      const store::Version theirs = beat("k", later);
+      conflict(earlier, theirs, 0);
+      conflict(later, theirs, 0);
+      CPPUNIT_ASSERT(version_of("k") > theirs);
+      CPPUNIT_ASSERT(test::value_of(*store_, "k") ==
+                     (erases ? std::nullopt : std::optional<std::string>("later")));
+    }
+  }
+
+  // Its writer has seen the earlier one.
+  void the_later_was_written_on_a_condition() {
+    const store::Change earlier = put("k", "earlier");
+    store::Write swap;
+    swap.key = "k";
+    swap.value = "swapped";
+    swap.condition = store::Condition::kVersionIs;
+    swap.expected = earlier.version;
+    CPPUNIT_ASSERT(test::commit_one(*store_, swap).outcome == store::WriteResult::Outcome::kDone);
+    const store::Change later = last();
+    swap.value = "swapped twice";
+    CPPUNIT_ASSERT(test::commit_one(*store_, swap).outcome == store::WriteResult::Outcome::kRefused);
+    const store::Version theirs = beat("k", later);
+    conflict(earlier, theirs, 0);
+    conflict(later, theirs, 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("swapped"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT(version_of("k") > theirs);
+  }
+
+  void what_waited_for_room_comes_in_order_too() {
+    const store::Change earlier = put("k", "earlier");
+    const store::Change later = put("k", "later");
+    const store::Version theirs = beat("k", later);
+    hold_writes(true);
+    conflict_once(earlier, theirs);
+    conflict_once(later, theirs);
+    CPPUNIT_ASSERT(restamps_->has_to_retry());
+    hold_writes(false);
+    for (; restamps_->has_to_retry();) retry(0);
+    CPPUNIT_ASSERT_EQUAL(std::string("later"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT_EQUAL(last().end, cap(last().end));
+  }
+
+  // The earlier one was written again before the later began; what a second peer says of it comes after that.
+  void what_came_behind_a_second_record_is_later_too() {
+    const store::Change earlier = put("k", "earlier");
+    store::Version theirs = beat("k", earlier);
+    conflict(earlier, theirs, 0);
+    const store::Change second = last();
+    CPPUNIT_ASSERT_EQUAL(std::string("earlier"), std::string(second.value));
+    theirs = beat("k", second);
+    conflict(earlier, theirs, 0);  // once more: its own second record is no later write
+    CPPUNIT_ASSERT_EQUAL(std::string("earlier"), test::value_of(*store_, "k").value());
+    const store::Change later = put("k", "later");
+    theirs = beat("k", later);
+    conflict(earlier, theirs, 0);
+    CPPUNIT_ASSERT(version_of("k") == theirs);
+    conflict(later, theirs, 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("later"), test::value_of(*store_, "k").value());
+  }
+
+  // What this node wrote long ago, and has forgotten: it lies behind in the log alone.
+  void what_was_brought_back_is_no_later_write() {
+    const store::Change written = put("k", "mine");
+    store::Write returned;
+    returned.key = "k";
+    returned.value = "forgotten";
+    returned.condition = store::Condition::kNone;
+    returned.version = {std::uint64_t{1} << 40U, engine_->state().limits.node_id.load()};
+    test::commit_one(*store_, returned);
+    CPPUNIT_ASSERT_EQUAL(unsigned{store::kFlagReturned}, unsigned{last().flags});
+    const store::Version theirs = beat("k", written);
+    conflict(written, theirs, 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("mine"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT(version_of("k") > theirs);
+  }
+
   void deletes_too() {
     put("k", "mine");
     test::remove(*store_, "k");
@@ -214,6 +336,20 @@ class RestampsTest : public CppUnit::TestFixture {
   store::Change put(std::string_view key, std::string_view value) {
     test::put(*store_, key, value);
     return last();
+  }
+  store::Change erase(std::string_view key) {
+    test::remove(*store_, key);
+    return last();
+  }
+  /// Another node's record comes here that is newer than this one.
+  store::Version beat(std::string_view key, const store::Change& record) {
+    store::Write theirs;
+    theirs.key = key;
+    theirs.value = "theirs";
+    theirs.condition = store::Condition::kNewerThanHeld;
+    theirs.version = {record.version.hlc + 5, 9};
+    CPPUNIT_ASSERT(test::commit_one(*store_, theirs).outcome == store::WriteResult::Outcome::kDone);
+    return theirs.version;
   }
   void conflict(const store::Change& record, const store::Version& held, Lsn told) {
     conflict_once(record, held, told);

@@ -156,8 +156,12 @@ void Cluster::set_clock(unsigned i, milliseconds offset) {
   if (!file.flush()) throw std::runtime_error("cannot write " + clock_file(i));
 }
 
-void Cluster::set(unsigned from, unsigned to, Faults faults) {
+void Cluster::set_calls(unsigned from, unsigned to, Faults faults) {
   places_.at(to)->proxy->set(Way::kThere, faults, from);
+}
+
+void Cluster::set(unsigned from, unsigned to, Faults faults) {
+  set_calls(from, to, faults);
   places_.at(from)->proxy->set(Way::kBack, faults, to);
 }
 

@@ -54,6 +54,8 @@ class Cluster {
 
   // The network. `from` and `to` are about bytes, whoever made the connection.
   void set(unsigned from, unsigned to, Faults faults);
+  /// … of connections that `from` made: what it asks, not what it answers.
+  void set_calls(unsigned from, unsigned to, Faults faults);
   void slow_all(Faults faults);
   /// A black hole between two nodes, both ways.
   void partition(unsigned a, unsigned b);

@@ -1,5 +1,6 @@
 // Goal: a connection to another node that this worker has closed is seen no more, also while another process
-// still has a copy of its socket, as one that was just forked does. Method: the copy is the test's own.
+// still has a copy of its socket, as one that was just forked does; a node whose name has two addresses is
+// reached at the second. Method: the copy is the test's own, and so is the name.
 
 #include "worker/peer_calls.h"
 
@@ -7,12 +8,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <string>
 
 #include "common/core/clock.h"
 #include "tests/client/fake_server.h"
+#include "tests/support/two_places.h"
 #include "tests/support/wait.h"
 
 namespace minivault::worker {
@@ -28,6 +31,8 @@ class PeerCallsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(PeerCallsTest);
   CPPUNIT_TEST(a_line_that_was_hung_up_is_not_watched);
   CPPUNIT_TEST(a_line_that_nobody_needed_is_not_watched);
+  CPPUNIT_TEST(where_the_first_address_refuses_the_second_is_called);
+  CPPUNIT_TEST(where_the_first_address_is_silent_the_second_is_called);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -62,7 +67,39 @@ class PeerCallsTest : public CppUnit::TestFixture {
     assert_not_seen();
   }
 
+  void where_the_first_address_refuses_the_second_is_called() { assert_reached(false); }
+  void where_the_first_address_is_silent_the_second_is_called() { assert_reached(true); }
+
  private:
+  /// Whoever listens at 127.0.0.1 alone, by a name that has another address before that.
+  void assert_reached(bool is_silent) {
+    const FakeServer server([](RawConnection& connection, unsigned) {
+      for (int i = 0; i < 2; ++i) {
+        (void)test::receive_request(connection);
+        connection.send(test::ok_answer("yes"));
+      }
+    });
+    std::optional<test::SilentPlace> first;
+    if (is_silent) first.emplace(server.address().port);
+    std::optional<std::string> answer;
+    calls_->call(std::string(test::kNameOfTwo) + ":" + std::to_string(server.address().port), "kind",
+                 "message", [&](const Result<std::string_view>& told) {
+                   answer = told ? std::string(*told) : told.error().message;
+                 });
+    // Woken by events and by what it asks for, as a worker is; it never has more time than the call.
+    const std::uint64_t deadline_ms = monotonic_ms() + static_cast<std::uint64_t>(test::kPatience.count());
+    for (calls_->run(monotonic_ms()); !answer; calls_->run(monotonic_ms())) {
+      calls_->send_all();
+      const std::uint64_t now_ms = monotonic_ms();
+      const std::uint64_t next_ms = std::max(now_ms, std::min(calls_->next_look_ms(now_ms), deadline_ms));
+      for (const net::Event& event : poller_->wait(static_cast<int>(next_ms - now_ms))) {
+        CPPUNIT_ASSERT(calls_->note(event));
+      }
+    }
+    CPPUNIT_ASSERT_EQUAL(std::string("yes"), *answer);
+    CPPUNIT_ASSERT_EQUAL(1U, server.accepted());
+  }
+
   void speak_once_it_is_closed(RawConnection& connection) {
     eventually("it is closed", [this] { return closed_.load(); });
     connection.send("!");

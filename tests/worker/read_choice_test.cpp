@@ -42,7 +42,16 @@ class ReadChoiceTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_the_same_node_wrote_later_speaks_for_it);
   CPPUNIT_TEST(what_lay_between_is_not_read_afterwards);
   CPPUNIT_TEST(ghosts_are_nothing);
+  CPPUNIT_TEST(what_is_older_than_a_ghost_is_one);
+  CPPUNIT_TEST(a_ghost_that_comes_late_is_nothing);
+  CPPUNIT_TEST(that_there_is_nothing_a_majority_says);
+  CPPUNIT_TEST(who_holds_a_ghost_has_nothing);
   CPPUNIT_TEST(where_somebody_has_nothing_all_that_is_heard_counts);
+  CPPUNIT_TEST(where_somebody_has_nothing_only_the_newest_is_an_answer);
+  CPPUNIT_TEST(who_has_not_spoken_has_no_voice);
+  CPPUNIT_TEST(what_was_said_before_it_was_unheard_is_no_word);
+  CPPUNIT_TEST(what_it_took_is_not_what_it_holds_since);
+  CPPUNIT_TEST(what_nobody_held_any_more_comes_again);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -143,6 +152,60 @@ class ReadChoiceTest : public CppUnit::TestFixture {
     assert_answer(choice, kTwo, 60);
   }
 
+  void what_is_older_than_a_ghost_is_one() {
+    ReadChoice choice;
+    choice.heard(0, record({40, kA}));
+    choice.heard(1, kNothing);
+    assert_none(choice, kTwo);
+    choice.heard(2, record({50, kB}));
+    assert_none(choice, kTwo);
+    choice.dropped({50, kB});
+    assert_answer(choice, kTwo, 0);
+  }
+
+  void a_ghost_that_comes_late_is_nothing() {
+    ReadChoice choice;
+    choice.heard(0, record({50, kA}));
+    choice.heard(1, kNothing);
+    assert_none(choice, kTwo);
+    choice.dropped({50, kA});
+    choice.dropped({30, kA});  // of which another was told later
+    for (const std::uint64_t hlc : {40, 50}) {
+      choice.heard(2, record({hlc, kA}));
+      assert_answer(choice, kTwo, 0);
+    }
+  }
+
+  void that_there_is_nothing_a_majority_says() {
+    ReadChoice choice;
+    choice.heard(0, record({50, kA}));
+    choice.heard(1, kNothing);
+    assert_none(choice, kTwo);
+    choice.dropped({50, kA});
+    choice.unheard(1);
+    assert_none(choice, kTwo);
+    choice.heard(1, kNothing);
+    assert_answer(choice, kTwo, 0);
+  }
+
+  // Of five. It was away, as who has nothing may have been.
+  void who_holds_a_ghost_has_nothing() {
+    ReadChoice choice;
+    choice.heard(0, record({50, kA}));
+    choice.heard(1, kNothing);
+    choice.heard(2, record({40, kA}));
+    assert_none(choice, kThree);
+    choice.dropped({50, kA});
+    choice.heard(3, record({60, kB}));
+    choice.heard(4, record({60, kB}));
+    choice.heard(2, record({70, kA}));
+    choice.took(1, {60, kB});
+    assert_none(choice, kThree);
+    choice.took(0, {70, kA});
+    choice.took(1, {70, kA});
+    assert_answer(choice, kThree, 70);
+  }
+
   void where_somebody_has_nothing_all_that_is_heard_counts() {
     ReadChoice choice;
     choice.heard(0, record({50, kA}));
@@ -154,6 +217,81 @@ class ReadChoiceTest : public CppUnit::TestFixture {
     choice.took(0, {60, kA});
     const HeardRecord* answer = choice.answer(kTwo);
     CPPUNIT_ASSERT(answer != nullptr && answer->state == State::kDeleted);
+  }
+
+  // Of five. It may have forgotten a delete of what the three hold.
+  void where_somebody_has_nothing_only_the_newest_is_an_answer() {
+    ReadChoice choice;
+    choice.heard(0, record({50, kA}));
+    choice.heard(1, kNothing);
+    choice.heard(2, record({50, kA}));
+    assert_none(choice, kThree);
+    choice.heard(4, record({60, kB}));
+    choice.heard(3, record({50, kA}));
+    assert_none(choice, kThree);
+    choice.took(0, {60, kB});
+    choice.took(1, {60, kB});
+    assert_answer(choice, kThree, 60);
+  }
+
+  void who_has_not_spoken_has_no_voice() {
+    ReadChoice choice;
+    choice.heard(3, record({50, kA}));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, choice.count());
+    assert_none(choice, kThree);
+    CPPUNIT_ASSERT(!choice.has_begun() && !choice.spoke(0) && !choice.lacks_newest(0));
+    choice.heard(0, record({10, kA}));
+    choice.heard(1, record({10, kA}));
+    assert_none(choice, kThree);
+    choice.took(0, {50, kA});
+    choice.heard(4, record({100, kB}));
+    choice.took(1, {50, kA});
+    assert_answer(choice, kThree, 50);  // 2 is silent, and not without it
+  }
+
+  // Of five.
+  void what_was_said_before_it_was_unheard_is_no_word() {
+    ReadChoice choice;
+    choice.heard(0, record({50, kA}));
+    choice.heard(1, record({10, kA}));
+    choice.heard(2, record({50, kA}));
+    assert_none(choice, kThree);
+    choice.unheard(0);
+    choice.took(1, {50, kA});
+    assert_none(choice, kThree);
+    choice.heard(0, record({60, kB}));
+    assert_none(choice, kThree);
+    choice.took(1, {60, kB});
+    choice.took(2, {60, kB});
+    assert_answer(choice, kThree, 60);
+  }
+
+  // It answered the push before the question, and is heard the other way round.
+  void what_it_took_is_not_what_it_holds_since() {
+    ReadChoice choice;
+    choice.heard(0, record({50, kA}));
+    choice.heard(1, record({10, kA}));
+    assert_none(choice, kTwo);
+    choice.heard(1, record({70, kB}));
+    choice.took(1, {50, kA});
+    assert_none(choice, kTwo);
+    choice.took(0, {70, kB});
+    assert_answer(choice, kTwo, 70);
+  }
+
+  // Of five.
+  void what_nobody_held_any_more_comes_again() {
+    ReadChoice choice;
+    choice.heard(0, record({50, kA}));
+    choice.heard(1, record({10, kA}));
+    choice.heard(2, record({10, kA}));
+    assert_none(choice, kThree);
+    choice.heard(0, record({60, kB}));
+    for (const std::size_t voice : {1U, 3U, 4U}) {
+      assert_none(choice, kThree);
+      choice.heard(voice, record({50, kA}));
+    }
+    assert_answer(choice, kThree, 50);
   }
 };
 
