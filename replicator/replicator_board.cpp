@@ -177,10 +177,11 @@ void Replicator::look_at_damage() {
   if (home_.members().members().size() < 2 || !home_.become_incomplete()) return;
   filled_from_.clear();
   repairs_->begin_anew();
-  state.base_damage.store(shared::kDamageNoted, std::memory_order_release);
   const Lsn noted = state.marks.tail.load(std::memory_order_acquire);
   Lsn none = 0;
   state.recount_after.compare_exchange_strong(none, noted);
+  // Last: whoever is killed before this does it all again.
+  state.base_damage.store(shared::kDamageNoted, std::memory_order_release);
   context_->region.ask_for_checkpoint(noted);
 }
 

@@ -58,6 +58,7 @@ Status Exchange::move_all(Side& from, PageRequest left) {
     if (Status on = may_go_on(left.from); !on) return on;
     const Result<RecordsPage> page = from.records(left);
     if (!page) return tl::unexpected(page.error());
+    if (!leads_on(left, page->next)) return fail(Code::kCorrupt, "a page that leads nowhere");
     left.from = page->next;
     if (!left.from.empty()) from.look_ahead(left);
     if (Status pushed = push(other(from), page->records); !pushed) return pushed;

@@ -21,6 +21,10 @@ struct Kept {
 /// Items, kept beyond the call that brought them.
 using Items = std::map<std::string, Kept, std::less<>>;
 [[nodiscard]] Items items_of(const ItemsPage& page);
+/// Only the answerer knows its order, but where a page begins the next one does not.
+[[nodiscard]] inline bool leads_on(const PageRequest& asked, std::string_view next) {
+  return next.empty() || next != asked.from;
+}
 
 /// Moves between the two sides of a comparison what one of them lacks, in messages that any node takes.
 class Exchange {

@@ -49,6 +49,8 @@ inline constexpr std::size_t kLongestBoundary = 494;
 inline constexpr std::size_t kMostRanges = 4096;  ///< in one message
 /// Of keys, items or records in one message, about; or a single larger one.
 inline constexpr std::size_t kPageBytes = 1 << 20;
+/// In one request, which names those of a page: an item takes more than 25 bytes.
+inline constexpr std::size_t kMostKeys = kPageBytes / 25;
 /// No request is larger: kMostRanges beginnings, or a page of keys.
 inline constexpr std::uint64_t kLargestRequest = 4 << 20;
 

@@ -64,12 +64,17 @@ void put_keys(std::string& out, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) wire::put_text(out, key);
 }
 
-/// False: there is more or less than that, or something that is no key.
+/// False: there is more or less than that, more than a page names, or something that is no key.
 template <typename Key>
 bool take_keys(wire::Reader& reader, std::vector<Key>& keys) {
-  keys.resize(reader.count(1));
-  for (Key& key : keys) key = reader.text();
-  return reader.done() && std::all_of(keys.begin(), keys.end(), is_key);
+  const std::uint64_t count = reader.count(2);
+  if (count > kMostKeys) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string_view key = reader.text();
+    if (!is_key(key)) return false;
+    keys.emplace_back(key);
+  }
+  return reader.done();
 }
 
 /// What stands behind the Reply byte; a refusal is an error with its text.

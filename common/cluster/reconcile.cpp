@@ -11,11 +11,23 @@ namespace {
 /// A range of so many keys is compared key by key; splitting it further would cost more than it saves.
 constexpr std::uint64_t kFewKeys = 256;
 constexpr std::uint64_t kSplitInto = 64;
+/// Of nodes that mean well ten splits within each other are enough for any number of keys.
+constexpr unsigned kDeepest = 64;
 
 /// Of two ends of ranges, either empty where it is that of all keys.
 const std::string& earlier(const std::string& one, const std::string& other) {
   if (one.empty() || other.empty()) return one.empty() ? other : one;
   return std::min(one, other);
+}
+
+/// What a side has answered to a split is in order, and leads on.
+bool is_cut(const RangesPage& page, const Span& span) {
+  if (page.ranges.empty() || page.ranges.front().begin != span.begin) return false;
+  const std::string& end = page.next.empty() ? span.end : page.next;
+  for (std::size_t i = 1; i < page.ranges.size(); ++i) {
+    if (page.ranges[i].begin <= page.ranges[i - 1].begin) return false;
+  }
+  return end.empty() || page.ranges.back().begin < end;
 }
 
 class Reconciler {
@@ -26,6 +38,7 @@ class Reconciler {
   Status compare(Side& cutter, const Span& span, std::uint64_t chunk);
 
  private:
+  Status compare_cut(Side& cutter, const Span& span, std::uint64_t chunk);
   /// All that a side has from the beginning of a span to `end`; empty: all of the span.
   struct Excerpt {
     Items items;
@@ -48,16 +61,25 @@ class Reconciler {
   Side& second_;
   Reconciliation& task_;
   Exchange exchange_;
+  unsigned depth_ = 0;  ///< splits within each other
 };
 
 /// Cuts `span` on one side, page after page, and settles the ranges whose sums differ on the other.
 Status Reconciler::compare(Side& cutter, const Span& span, std::uint64_t chunk) {
+  if (depth_ == kDeepest) return fail(Code::kCorrupt, "ranges that become no smaller");
+  ++depth_;
+  Status compared = compare_cut(cutter, span, chunk);
+  --depth_;
+  return compared;
+}
+
+Status Reconciler::compare_cut(Side& cutter, const Span& span, std::uint64_t chunk) {
   Span left = span;
   do {
     if (Status on = exchange_.may_go_on(left.begin); !on) return on;
     const Result<RangesPage> page = cutter.split({left, chunk});
     if (!page) return tl::unexpected(page.error());
-    if (page->ranges.empty()) return fail(Code::kCorrupt, "a split without ranges");
+    if (!is_cut(*page, left)) return fail(Code::kCorrupt, "a split that is none");
     // More than a range was to have, and all in one: a crowd, or nearly.
     const bool uncut = page->ranges.size() == 1 && page->next.empty() && left.begin == span.begin &&
                        page->ranges.front().sum.count > chunk;
@@ -148,13 +170,10 @@ Status Reconciler::settle_crowd(const Span& span) {
     return theirs ? exchange_.settle(mine, *theirs) : tl::unexpected(theirs.error());
   });
   if (!told) return told;
-  // What both have was settled.
+  // Mostly what only this side has; but the other may have got an older record of the same key meanwhile.
   return each_page(second_, {span, {}, buckets}, [&](const Items& theirs) -> Status {
     const Result<Items> mine = lookup(first_, span, theirs);
-    if (!mine) return tl::unexpected(mine.error());
-    Items lacking = theirs;
-    std::erase_if(lacking, [&](const auto& item) { return mine->contains(item.first); });
-    return exchange_.settle({}, lacking);
+    return mine ? exchange_.settle(*mine, theirs) : tl::unexpected(mine.error());
   });
 }
 
@@ -173,6 +192,7 @@ Status Reconciler::each_page(Side& side, PageRequest left, const Take& take) {
     if (Status on = exchange_.may_go_on(left.span.begin); !on) return on;
     const Result<ItemsPage> page = side.crowd(left);
     if (!page) return tl::unexpected(page.error());
+    if (!leads_on(left, page->next)) return fail(Code::kCorrupt, "a page that leads nowhere");
     left.from = page->next;
     if (Status taken = take(items_of(*page)); !taken) return taken;
   } while (!left.from.empty());

@@ -30,6 +30,7 @@ class RangeCodecTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_page_request_there_and_back);
   CPPUNIT_TEST(what_is_no_page_request);
   CPPUNIT_TEST(keys_there_and_back);
+  CPPUNIT_TEST(no_more_keys_than_a_page_has_are_named);
   CPPUNIT_TEST(sums_of_buckets_there_and_back);
   CPPUNIT_TEST(hostile_bytes_are_harmless);
   CPPUNIT_TEST(the_largest_requests_are_taken);
@@ -73,6 +74,16 @@ class RangeCodecTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(!decode_lookup(encode(LookupRequest{9, {"a", wrong}})));
       CPPUNIT_ASSERT(!decode_fetch(encode_fetch({"a", wrong})));
     }
+  }
+
+  // Each would be taken apart before one is looked up.
+  void no_more_keys_than_a_page_has_are_named() {
+    const std::vector<std::string> most(kMostKeys, "k");
+    CPPUNIT_ASSERT(decode_lookup(encode(LookupRequest{0, most})));
+    CPPUNIT_ASSERT(decode_fetch(encode_fetch(most)));
+    const std::vector<std::string> more(kMostKeys + 1, "k");
+    CPPUNIT_ASSERT(!decode_lookup(encode(LookupRequest{0, more})));
+    CPPUNIT_ASSERT(!decode_fetch(encode_fetch(more)));
   }
 
   void sums_of_buckets_there_and_back() {
