@@ -298,7 +298,7 @@ class BasePageDamageTest : public CppUnit::TestFixture {
                            message.find("truncated: ") != std::string::npos &&
                                message.find(" are there, and the free list, page ") != std::string::npos &&
                                message.find(wrong) != std::string::npos);
-    pages.put(pages.meta() + 136, std::uint64_t{1} << 35U);  // 8 GB of bits
+    pages.put(pages.meta() + 136, std::uint64_t{1} << 28U);  // 64 MB of bits
     pages.store();
     CPPUNIT_ASSERT(account(file).find("truncated: ") != std::string::npos);
   }
