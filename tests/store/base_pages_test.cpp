@@ -58,14 +58,14 @@ class BasePagesTest : public CppUnit::TestFixture {
   }
 
   /// Where the structure is: LMDB's headers, the places and headers of entries, lists of free pages, meta
-  /// page.
+  /// page; and the meta record, of which pages know nothing.
   static void flip(BasePages& pages, std::mt19937_64& random) {
     const auto bit = [&](std::size_t at) {
       pages.put(at, static_cast<char>(pages.at<char>(at) ^ static_cast<char>(1U << random() % 8)));
     };
     const auto free = pages.free_pages();
     const std::uint64_t page = 2 + random() % (pages.pages() - 2);
-    switch (random() % 5) {
+    switch (random() % 6) {
       case 0:
         return bit(page * BasePages::kPage + random() % 64);
       case 1:
@@ -74,6 +74,8 @@ class BasePagesTest : public CppUnit::TestFixture {
         return bit(free[random() % free.size()] + random() % 3);
       case 3:
         return bit(pages.meta() + 40 + random() % 112);
+      case 4:
+        return bit(pages.nodes(pages.root("meta"))[0] + 8 + random() % 60);
       default: {
         const auto leaves = pages.leaves(pages.root("data"));
         const auto nodes = pages.nodes(leaves[random() % leaves.size()]);
@@ -91,6 +93,7 @@ class BasePagesTest : public CppUnit::TestFixture {
     const BasePages sound(file);
     unsigned told = 0;
     unsigned harmless = 0;
+    unsigned refused = 0;
     for (unsigned i = 0; i < 300; ++i) {
       BasePages pages = sound;
       flip(pages, random);
@@ -104,6 +107,7 @@ class BasePagesTest : public CppUnit::TestFixture {
       auto opened = Base::open_writer(directory.path(), kMapBytes);
       if (!opened) {  // of the meta record the account knows nothing
         CPPUNIT_ASSERT_EQUAL_MESSAGE(about + opened.error().message, Code::kCorrupt, opened.error().code);
+        ++refused;
         continue;
       }
       Base base = std::move(*opened);
@@ -113,8 +117,9 @@ class BasePagesTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(about, holds(base, now, about));
       CPPUNIT_ASSERT_EQUAL_MESSAGE(about, std::string(), account(file));
     }
-    CPPUNIT_ASSERT_MESSAGE(std::to_string(told) + " and " + std::to_string(harmless),
-                           told > 60 && harmless > 3);
+    CPPUNIT_ASSERT_MESSAGE(
+        std::to_string(told) + " and " + std::to_string(harmless) + " and " + std::to_string(refused),
+        told > 60 && harmless > 3 && refused > 3);
   }
 };
 
