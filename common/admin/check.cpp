@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "common/admin/claim.h"
 #include "common/admin/commands.h"
@@ -14,6 +16,9 @@
 namespace minivault::admin {
 namespace {
 
+/// Of what there may be very many problems. Each has room of its own: many of one do not hide the other.
+enum class Part { kPages, kKeys };
+
 /// Findings go to standard output at once: should the base be damaged so that reading it kills this process,
 /// they are there.
 class Report {
@@ -24,24 +29,43 @@ class Report {
   }
   void problem(const std::string& what) {
     ++problems_;
-    if (problems_ <= kShownProblems) std::printf("problem: %s\n", what.c_str());
+    std::printf("problem: %s\n", what.c_str());
     std::fflush(stdout);
+  }
+  /// False: enough. Damaged pages can lead in a circle.
+  [[nodiscard]] bool problem_of(Part part, const std::string& what) {
+    std::uint64_t& found = found_[static_cast<std::size_t>(part)];
+    if (++found <= kShown) {
+      problem(what);
+    } else {
+      ++problems_;
+    }
+    return found < kMost;
   }
   /// What may be damage, or what a power cut leaves: nobody can tell.
   void doubt(const std::string& about, const std::string& what) {
     say(about, what);
     in_doubt_ = true;
   }
-  [[nodiscard]] std::uint64_t problems() const { return problems_; }
   [[nodiscard]] int end() const {
-    if (problems_ > kShownProblems) std::printf("... and %" PRIu64 " more\n", problems_ - kShownProblems);
+    say_hidden(Part::kPages, "pages");
+    say_hidden(Part::kKeys, "keys");
     if (problems_ == 0) std::puts(in_doubt_ ? "sound up to the end of the log" : "sound");
     if (problems_ > 0) std::printf("%" PRIu64 " problem%s\n", problems_, problems_ == 1 ? "" : "s");
     return problems_ == 0 ? kDone : kNotDone;
   }
 
  private:
-  static constexpr std::uint64_t kShownProblems = 100;
+  void say_hidden(Part part, const char* name) const {
+    const std::uint64_t found = found_[static_cast<std::size_t>(part)];
+    if (found <= kShown) return;
+    std::printf("... and %" PRIu64 " more of its %s%s\n", found - kShown, name,
+                found == kMost ? ", at least" : "");
+  }
+
+  static constexpr std::uint64_t kShown = 100;
+  static constexpr std::uint64_t kMost = 1'000;
+  std::array<std::uint64_t, 2> found_{};  ///< by part
   std::uint64_t problems_ = 0;
   bool in_doubt_ = false;
 };
@@ -81,16 +105,12 @@ void check_log(const store::Scene& scene, Report& report) {
   }
 }
 
-/// Damaged pages can lead in a circle.
-constexpr std::uint64_t kMostProblems = 1'000;
-
 /// Before LMDB looks at any page, for a damaged one may lead it to where nothing is. What keeps the file from
 /// being opened at all is told by who opens it.
 void check_pages(const std::string& file, Report& report) {
   Progress progress("check", "pages", 0);
   const auto problem = [&](const std::string& what) {
-    report.problem("base.mdb: " + what);
-    return report.problems() < kMostProblems;
+    return report.problem_of(Part::kPages, "base.mdb: " + what);
   };
   const auto seen = [&](std::uint64_t pages, std::uint64_t of) {
     progress.set_total(of);
@@ -98,8 +118,8 @@ void check_pages(const std::string& file, Report& report) {
   };
   const auto drawn = store::base::account_for_pages(file, {problem, seen});
   if (!drawn) return;
-  report.say("pages", number(drawn->used) + " in use, " + number(drawn->free) + " free, of " +
-                          number(drawn->page_size) + " bytes each");
+  report.say("pages", (drawn->is_whole ? "" : "at least ") + number(drawn->used) + " in use, " +
+                          number(drawn->free) + " free, of " + number(drawn->page_size) + " bytes each");
 }
 
 /// What the whole of the base holds, to be compared with what it says of itself.
@@ -125,8 +145,7 @@ Status count_records(const store::Base& base, const store::BaseMeta& meta, Count
   };
   const auto damaged = [&](std::string_view stored_key, const Error& error) {
     if (stored_key.empty()) return true;  // their number is compared below
-    report.problem("key " + quoted_key(stored_key) + ": " + error.message);
-    return report.problems() < kMostProblems;
+    return report.problem_of(Part::kKeys, "key " + quoted_key(stored_key) + ": " + error.message);
   };
   note_place("base.mdb");
   if (Status scanned = snapshot->scan("", see, damaged); !scanned) return scanned;
@@ -169,13 +188,15 @@ int run_check(const Arguments& arguments) {
   const std::string& path = arguments.operands[0];
   note_place(path);
   // Before anything of it is trusted: is it there, and nobody's?
-  if (const Result<UniqueFd> claim = claim_to_read(path); !claim) {
+  Result<UniqueFd> claim = claim_to_read(path);
+  if (!claim) {
     not_done(claim.error().message);
     return kWrongUsage;
   }
+  // Held until the end: a node that ran meanwhile would write while its pages are read.
   Report report;
   check_pages(path + "/base.mdb", report);
-  const Result<Directory> directory = Directory::open(path);
+  const Result<Directory> directory = Directory::open(path, std::move(*claim));
   if (!directory) {
     report.problem(directory.error().message);
     return report.end();

@@ -12,13 +12,17 @@ namespace minivault::admin {
 Result<Directory> Directory::open(const std::string& path) {
   Result<UniqueFd> claim = claim_to_read(path);
   if (!claim) return tl::unexpected(claim.error());
+  return open(path, std::move(*claim));
+}
+
+Result<Directory> Directory::open(const std::string& path, UniqueFd claim) {
   Result<store::Base> base = store::Base::open_offline(path);
   if (!base) return tl::unexpected(base.error());
   Config config;
   config.data_directory = path;
   Result<store::Scene> scene = store::survey(*base, config, store::Ring::Access::kRead);
   if (!scene) return tl::unexpected(scene.error());
-  Directory directory(std::move(*claim), std::move(*base), std::move(*scene));
+  Directory directory(std::move(claim), std::move(*base), std::move(*scene));
   if (directory.holds_all()) directory.read_log();
   return directory;
 }

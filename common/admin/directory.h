@@ -16,6 +16,8 @@ class Directory {
  public:
   /// Errors: kBusy, kNotFound, kIo, kUnavailable (no base), kCorrupt.
   [[nodiscard]] static Result<Directory> open(const std::string& path);
+  /// For who had claimed it (claim_to_read()) and goes on.
+  [[nodiscard]] static Result<Directory> open(const std::string& path, UniqueFd claim);
 
   [[nodiscard]] const store::Scene& scene() const { return scene_; }
   [[nodiscard]] const store::Verdict& verdict() const { return verdict_; }

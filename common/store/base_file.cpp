@@ -34,11 +34,11 @@ Result<FileState> check_open_file(int fd) {
   file_bytes = length_of(fd);
   if (!file_bytes) return tl::unexpected(file_bytes.error());
   const std::uint64_t claimed_bytes = (meta->last_page + 1) * meta->free.pad;
-  if (*file_bytes < claimed_bytes && !missing_pages_are_free(fd, *meta, *file_bytes)) {
-    return fail(Code::kCorrupt, "truncated: " + std::to_string(*file_bytes) + " bytes of " +
-                                    std::to_string(claimed_bytes) + " are there");
-  }
-  return FileState::kSound;
+  if (*file_bytes >= claimed_bytes) return FileState::kSound;
+  const Status free = missing_pages_are_free(fd, *meta, *file_bytes);
+  if (free) return FileState::kSound;
+  return fail(Code::kCorrupt, "truncated: " + std::to_string(*file_bytes) + " bytes of " +
+                                  std::to_string(claimed_bytes) + " are there, and " + free.error().message);
 }
 
 }  // namespace

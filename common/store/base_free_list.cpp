@@ -24,11 +24,11 @@ Result<FreeList> free_list_of(const PageFile& file, const LeafEntry& entry) {
   return list;
 }
 
-bool missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_bytes) {
+Status missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_bytes) {
   const PageFile file = PageFile::of(fd, meta, file_bytes);
   std::uint64_t claimed = 0;
   std::uint64_t found = 0;
-  bool is_sound = true;
+  Status sound;
   const TreeVisitor visitor{
       [&](std::uint64_t, std::uint64_t count) {  // a damaged tree may hold a circle
         claimed += count;
@@ -41,9 +41,15 @@ bool missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_byt
                                                           [&](auto page) { return page >= file.pages; }));
         return {};
       },
-      [&](const std::string&) { return is_sound = false; }};
+      [&](const std::string& what) {
+        sound = fail(Code::kCorrupt, what);
+        return false;
+      }};
   TreeWalk(file, "the free list", meta.free, Keys::kIntegers, visitor).run();
-  return is_sound && found == meta.last_page + 1 - file.pages;
+  const std::uint64_t missing = meta.last_page + 1 - file.pages;
+  if (!sound || found == missing) return sound;
+  return fail(Code::kCorrupt, "the free list has " + std::to_string(found) + " of the " +
+                                  std::to_string(missing) + " missing pages");
 }
 
 }  // namespace minivault::store::base

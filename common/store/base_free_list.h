@@ -16,8 +16,9 @@ struct FreeList {
 /// Of one entry of the tree. Whether there are such pages is for the caller to see. Errors: kCorrupt, kIo.
 [[nodiscard]] Result<FreeList> free_list_of(const PageFile& file, const LeafEntry& entry);
 
-/// True if every page from `file_bytes` to the last one is on the free list. LMDB does not write pages that a
+/// Whether every page from `file_bytes` to the last one is on the free list. LMDB does not write pages that a
 /// transaction allocated and freed again, so such a file is shorter than its meta page says, and sound.
-[[nodiscard]] bool missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_bytes);
+/// Errors: kCorrupt: the first that is wrong with the list, or how many of them it has.
+[[nodiscard]] Status missing_pages_are_free(int fd, const MetaPage& meta, std::uint64_t file_bytes);
 
 }  // namespace minivault::store::base

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "common/core/unique_fd.h"
-#include "common/store/base_file.h"
 #include "common/store/base_free_list.h"
 #include "common/store/base_page_tree.h"
 
@@ -22,10 +21,19 @@ constexpr std::uint16_t kIntegerKeys = 0x08;
 
 class Account {
  public:
-  Account(const PageFile& file, const MetaPage& meta, const AccountCalls& calls)
-      : file_(file), meta_(meta), calls_(calls), used_(meta.last_page + 1), free_(meta.last_page + 1) {}
+  Account(const PageFile& file, const MetaPages& metas, const AccountCalls& calls)
+      : file_(file),
+        metas_(metas),
+        meta_(metas.newest()),
+        calls_(calls),
+        used_(meta_.last_page + 1),
+        free_(meta_.last_page + 1) {}
 
   PageAccount draw_up() {
+    if (!metas_.are_in_turn()) {
+      tell("the meta pages: of transactions " + std::to_string(metas_.first.transaction) + " and " +
+           std::to_string(metas_.second.transaction) + ", which did not write them in turn");
+    }
     if (meta_.main.flags != 0 || (meta_.free.flags & kOrderFlags) != kIntegerKeys) {
       tell("the newest meta page: a tree whose order is not ours");
     }
@@ -39,7 +47,7 @@ class Account {
       return checked ? note_free(entry) : checked;
     });
     if (is_whole_) tell_lost();
-    return {file_.page_size, used_count_, free_count_};
+    return {file_.page_size, used_count_, free_count_, is_whole_};
   }
 
  private:
@@ -116,6 +124,7 @@ class Account {
   }
 
   const PageFile& file_;
+  const MetaPages& metas_;
   const MetaPage& meta_;
   const AccountCalls& calls_;
   std::vector<bool> used_;
@@ -129,16 +138,21 @@ class Account {
 }  // namespace
 
 Result<PageAccount> account_for_pages(const std::string& path, const AccountCalls& calls) {
-  const auto state = check_file(path);
-  if (!state) return tl::unexpected(state.error());
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe's would wait
   struct stat facts {};
   if (!fd || ::fstat(fd.get(), &facts) != 0) return fail_errno(path, errno);
+  if (!S_ISREG(facts.st_mode)) return fail(Code::kCorrupt, path + ": not a regular file");
   const auto bytes = static_cast<std::uint64_t>(facts.st_size);
-  const auto meta = read_newest_meta(fd.get(), bytes);
-  if (!meta) return tl::unexpected(meta.error());
-  const PageFile file = PageFile::of(fd.get(), *meta, bytes);
-  return Account(file, *meta, calls).draw_up();
+  const auto metas = read_meta_pages(fd.get(), bytes);
+  if (!metas) return tl::unexpected(metas.error());
+  const MetaPage& newest = metas->newest();
+  const PageFile file = PageFile::of(fd.get(), newest, bytes);
+  // A damaged number of pages is not what memory is taken by.
+  if (newest.last_page + 1 - file.pages > bytes / sizeof(std::uint64_t)) {
+    return fail(Code::kCorrupt, path + ": truncated: " + std::to_string(file.pages) + " pages of " +
+                                    std::to_string(newest.last_page + 1) + " are there");
+  }
+  return Account(file, *metas, calls).draw_up();
 }
 
 }  // namespace minivault::store::base

@@ -154,6 +154,7 @@ void TreeWalk::visit(std::uint64_t number, std::uint64_t parent, unsigned depth,
   Status good = visitor_.claim(number, 1);
   if (good) good = file_.read(number, 0, page.bytes.data(), page.bytes.size());
   if (good) good = page.find_entries();
+  if (good) good = check_children(page);
   if (good) good = check_order(page, range);
   if (!good) return tell(number, parent, good.error().message);
   ++(page.is_leaf ? found_.leaf_pages : found_.branch_pages);
@@ -176,13 +177,11 @@ void TreeWalk::visit_entries(const Page& page) {
     const bool is_large = (node.flags & kValueInOverflow) != 0;
     LeafEntry entry{page.number, page.key(i),        (node.flags & kValueIsTable) != 0,
                     {},          node.value_bytes(), is_large ? load<std::uint64_t>(value) : kNoPage};
-    Status good;
-    if ((node.flags & ~(kValueInOverflow | kValueIsTable)) != 0)
-      good = damaged("an entry of an unknown kind");
     if (!is_large) entry.value = {value, entry.value_bytes};
-    if (good && is_large) good = claim_overflow(entry);
-    if (!good) {
-      tell(is_large ? entry.overflow_page : page.number, page.number, good.error().message);
+    if ((node.flags & ~(kValueInOverflow | kValueIsTable)) != 0) {
+      tell(page.number, kNoPage, "an entry of an unknown kind");
+    } else if (const Status good = is_large ? claim_overflow(entry) : Status(); !good) {
+      tell(entry.overflow_page, page.number, good.error().message);
     } else if (Status seen = visitor_.entry(entry); !seen) {
       tell(page.number, kNoPage, seen.error().message);
     }
@@ -203,6 +202,13 @@ Status TreeWalk::claim_overflow(const LeafEntry& entry) {
   }
   found_.overflow_pages += count;
   return visitor_.claim(entry.overflow_page, count);
+}
+
+/// LMDB ends the process where a branch leads to a single page, but not in its free list, which may have such
+/// ones (its ITS#8336).
+Status TreeWalk::check_children(const Page& page) const {
+  if (page.is_leaf || keys_ == Keys::kIntegers || page.entries.size() > 1) return {};
+  return damaged("a branch that leads to a single page");
 }
 
 Status TreeWalk::check_order(const Page& page, const Range& range) const {

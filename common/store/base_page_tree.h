@@ -48,9 +48,9 @@ struct TreeVisitor {
 enum class Keys { kBytes, kIntegers };
 
 /// Visits a whole tree in the order of its keys and holds each page to what LMDB writes: its own number, its
-/// kind, entries side by side without a gap, in order, between the keys that lead to it; and the tree's own
-/// counts. A page that is not so is told, and not looked into. Ends whatever the pages say if `claim` refuses
-/// what it had.
+/// kind, entries side by side without a gap, in order, between the keys that lead to it, of a branch two at
+/// least; and the tree's own counts. A page that is not so is told, and not looked into. Ends whatever the
+/// pages say if `claim` refuses what it had.
 class TreeWalk {
  public:
   TreeWalk(const PageFile& file, std::string name, const PageTree& tree, Keys keys,
@@ -70,8 +70,8 @@ class TreeWalk {
   void visit(std::uint64_t number, std::uint64_t parent, unsigned depth, const Range& range);
   void visit_children(const Page& page, unsigned depth, const Range& range);
   void visit_entries(const Page& page);
-  [[nodiscard]] Result<LeafEntry> entry_of(const Page& page, const Node& node);
   [[nodiscard]] Status claim_overflow(const LeafEntry& entry);
+  [[nodiscard]] Status check_children(const Page& page) const;
   [[nodiscard]] Status check_order(const Page& page, const Range& range) const;
   [[nodiscard]] bool is_before(std::string_view a, std::string_view b) const;
   void compare_counts();

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -55,9 +56,15 @@ Status check_meta(const MetaPage& meta, const char* which) {
 
 }  // namespace
 
-Result<MetaPage> read_newest_meta(int fd, std::uint64_t file_bytes) {
-  MetaPage first{};
-  MetaPage second{};
+bool MetaPages::are_in_turn() const {
+  if (first.transaction == 0 && second.transaction == 0) return true;
+  const auto [older, newer] = std::minmax(first.transaction, second.transaction);
+  return first.transaction % 2 == 0 && newer - older == 1;
+}
+
+Result<MetaPages> read_meta_pages(int fd, std::uint64_t file_bytes) {
+  MetaPages pages{};
+  auto& [first, second] = pages;
   if (file_bytes < sizeof first) return fail(Code::kCorrupt, "shorter than a meta page");
   if (!read_exactly(fd, &first, sizeof first, 0)) return fail_errno("reading the first meta page", errno);
   if (auto checked = check_meta(first, "first"); !checked) return tl::unexpected(checked.error());
@@ -67,7 +74,11 @@ Result<MetaPage> read_newest_meta(int fd, std::uint64_t file_bytes) {
     return fail_errno("reading the second meta page", errno);
   if (auto checked = check_meta(second, "second"); !checked) return tl::unexpected(checked.error());
   if (second.free.pad != page_size) return fail(Code::kCorrupt, "two meta pages with different page sizes");
-  return second.transaction > first.transaction ? second : first;
+  return pages;
+}
+
+Result<MetaPage> read_newest_meta(int fd, std::uint64_t file_bytes) {
+  return read_meta_pages(fd, file_bytes).map([](const MetaPages& pages) { return pages.newest(); });
 }
 
 }  // namespace minivault::store::base

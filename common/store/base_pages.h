@@ -40,7 +40,22 @@ struct MetaPage {
 };
 static_assert(sizeof(PageTree) == 48 && sizeof(MetaPage) == 152);
 
-/// The newer of the two meta pages of the open file. Errors: kCorrupt, saying what is wrong; kIo.
+/// Commit N writes meta page N % 2.
+struct MetaPages {
+  MetaPage first;
+  MetaPage second;
+
+  [[nodiscard]] const MetaPage& newest() const {
+    return second.transaction > first.transaction ? second : first;
+  }
+  /// Whether two commits in a row wrote them, or a birth, which leaves both at 0. Where not, LMDB may take
+  /// the one for newest by its number and then read the other.
+  [[nodiscard]] bool are_in_turn() const;
+};
+
+/// Those of the open file. Errors: kCorrupt, saying what is wrong; kIo.
+[[nodiscard]] Result<MetaPages> read_meta_pages(int fd, std::uint64_t file_bytes);
+/// The newer of the two. Errors: as read_meta_pages().
 [[nodiscard]] Result<MetaPage> read_newest_meta(int fd, std::uint64_t file_bytes);
 
 }  // namespace minivault::store::base

@@ -2,12 +2,15 @@
 // nothing. Method: a real node's directory after an orderly stop and after SIGKILL, then bytes flipped in its
 // files.
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <cstring>
 #include <random>
 
+#include "common/admin/claim.h"
 #include "common/store/ring.h"
 #include "tests/archive/support.h"
 #include "tests/support/base_pages.h"
@@ -31,6 +34,9 @@ class CheckTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_records_hidden_by_a_damaged_page);
   CPPUNIT_TEST(test_a_page_in_use_on_the_free_list);
   CPPUNIT_TEST(test_a_page_that_leads_nowhere);
+  CPPUNIT_TEST(test_no_node_starts_while_pages_are_looked_at);
+  CPPUNIT_TEST(test_many_damaged_pages_hide_no_key);
+  CPPUNIT_TEST(test_a_short_base_with_a_damaged_free_list);
   CPPUNIT_TEST(test_flipped_anything_in_the_base);
   CPPUNIT_TEST(test_files_that_do_not_belong_together);
   CPPUNIT_TEST(test_what_is_no_file);
@@ -273,6 +279,104 @@ class CheckTest : public CppUnit::TestFixture {
     assert_fails(command({"check", node.data()}), 1,
                  "problem: base.mdb: table data, page " + std::to_string(nowhere) + ", to which page " +
                      std::to_string(root) + " leads: it is none of pages 2 to ");
+  }
+
+  /// Two keys a page.
+  static void fill_pages(const Node& node, unsigned keys) {
+    client::Connection connection = connect(node);
+    for (unsigned i = 0; i < keys; ++i) {
+      const std::string value = "value of " + std::to_string(i) + ' ' + std::string(1'800, 'v');
+      CPPUNIT_ASSERT(connection.queue_set("key " + std::to_string(i), value));
+    }
+    while (connection.outstanding() > 0) CPPUNIT_ASSERT(connection.receive());
+  }
+
+  /// All leaves say that they are page 0, which LMDB does not look at.
+  static void damage_leaves(const std::string& base) {
+    BasePages pages(base);
+    for (const std::uint64_t leaf : pages.leaves(pages.root("data")))
+      pages.put(leaf * BasePages::kPage, std::uint64_t{0});
+    pages.store();
+  }
+
+  /// Its findings fill the pipe, so that it waits in the middle of the pages for somebody who reads it.
+  void test_no_node_starts_while_pages_are_looked_at() {
+    Node node;
+    fill_pages(node, 400);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    damage_leaves(node.data() + "/base.mdb");
+    const std::string path = node.directory().file("findings");
+    CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(path.c_str(), 0600));
+    const UniqueFd findings(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    CPPUNIT_ASSERT_EQUAL(4'096, ::fcntl(findings.get(), F_SETPIPE_SZ, 4'096));
+    ChildProcess checking(
+        {"/bin/sh", "-c", "exec \"$0\" check \"$1\" > \"$2\"", minivault_binary(), node.data(), path}, {});
+    int waiting = 0;
+    eventually("a first finding",
+               [&] { return ::ioctl(findings.get(), FIONREAD, &waiting) == 0 && waiting > 0; });
+    const auto claimed = admin::claim_to_write(node.data());
+    CPPUNIT_ASSERT(!claimed);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(claimed.error().message, Code::kBusy, claimed.error().code);
+    std::string told;
+    eventually("the end of the check", [&] {
+      std::array<char, 4'096> bytes{};
+      for (ssize_t got = 0; (got = ::read(findings.get(), bytes.data(), bytes.size())) > 0;)
+        told.append(bytes.data(), static_cast<std::size_t>(got));
+      return !checking.running();
+    });
+    CPPUNIT_ASSERT_EQUAL(1, checking.wait());
+    CPPUNIT_ASSERT_MESSAGE(told,
+                           told.size() > 4'096 && told.starts_with("problem: base.mdb: table data, page "));
+    CPPUNIT_ASSERT(admin::claim_to_write(node.data()));
+  }
+
+  /// More than are told, and more than are looked for.
+  void test_many_damaged_pages_hide_no_key() {
+    for (const unsigned keys : {400U, 2'500U}) {
+      Node node;
+      fill_pages(node, keys);
+      CPPUNIT_ASSERT_EQUAL(0, node.stop());
+      const std::string path = node.data() + "/base.mdb";
+      damage_leaves(path);
+      std::string bytes = content_of(path);
+      for (std::size_t at = bytes.find("value of 77 "); at != std::string::npos;
+           at = bytes.find("value of 77 ", at + 1)) {
+        bytes[at] = 'V';
+      }
+      replace_content(path, bytes);
+      const Finished done = check(node.data());
+      assert_fails(done, 1, "problem: key \"key 77\": ");
+      assert_fails(done, 1, "says that it holds " + std::string(keys == 400 ? "400" : "2,500") + " keys");
+      assert_fails(done, 1, " more of its pages");
+      assert_fails(done, 1, "\npages  at least ");
+      const std::string cut = "... and 900 more of its pages, at least\n";
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(done.out, keys > 2'000, done.out.find(cut) != std::string::npos);
+    }
+  }
+
+  /// Its last pages are free and were never written. The node does not start, and both say what is wrong.
+  void test_a_short_base_with_a_damaged_free_list() {
+    Node node;
+    fill(node, 300);
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const std::string path = node.data() + "/base.mdb";
+    BasePages pages(path);
+    const auto free = pages.free_pages();
+    CPPUNIT_ASSERT(!free.empty());
+    const std::uint64_t last = pages.last_page();
+    pages.put(pages.meta() + 136, last + 1);  // one more page, not in the file
+    const auto named = pages.at<std::uint64_t>(free[0]);
+    pages.put(free[0], last + 1);
+    pages.store();
+    const Finished lost = check(node.data());
+    assert_fails(lost, 1, "1 page is neither in use nor free, the first is page " + std::to_string(named));
+    pages.put(free[0] - 8, std::uint64_t{1} << 61U);
+    pages.store();
+    const Finished done = check(node.data());
+    assert_fails(done, 1, "problem: base.mdb: the free list, page ");
+    assert_fails(done, 1,
+                 " bytes of " + std::to_string((last + 2) * 4'096) + " are there, and the free list, page ");
+    assert_fails(done, 1, ": a list of 2305843009213693952 pages in ");
   }
 
   /// LMDB trusts its pages; check must come to an end and say something true whatever is in them.

@@ -76,15 +76,27 @@ class BasePages {
     }
     return found;
   }
-  /// The offset of the number of the first page of a value that fills pages of its own.
-  [[nodiscard]] std::size_t large_value(const std::string& table) const {
+  /// A value that fills pages of its own.
+  struct Large {
+    std::uint64_t leaf;
+    std::size_t node;
+    std::size_t page_number;  ///< the offset of the number of its first page
+  };
+  [[nodiscard]] Large large_value(const std::string& table) const {
     for (const std::uint64_t leaf : leaves(root(table))) {
       for (const std::size_t node : nodes(leaf)) {
         const auto bytes = at<std::uint32_t>(node);
-        if (is_large(node) && bytes > kPage) return node + 8 + at<std::uint16_t>(node + 6);
+        if (is_large(node) && bytes > kPage) return {leaf, node, node + 8 + at<std::uint16_t>(node + 6)};
       }
     }
     throw std::runtime_error("no large value");
+  }
+  /// One of zeros behind the last; its number.
+  std::uint64_t append_page() {
+    const std::uint64_t number = last_page() + 1;
+    bytes_.resize((number + 1) * kPage);
+    put(meta_ + 136, number);
+    return number;
   }
   /// The offsets of a page's nodes.
   [[nodiscard]] std::vector<std::size_t> nodes(std::uint64_t page) const {
