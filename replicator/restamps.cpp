@@ -20,7 +20,10 @@ void Restamps::conflict(const store::Change& record, const store::Version& held,
   if (is_new) write.end = record.end, write.hlc = record.version.hlc;
   write.above_hlc = held.hlc;
   write.until = shared::kNoLsn;
-  if (write.waits || write_again(write, {record.operation, record.flags, record.key, record.value})) return;
+  if (write.waits) return;
+  // Behind what waits: that is asked for first, and not all of the log is looked through in one turn.
+  const Record its{record.operation, record.flags, record.key, record.value};
+  if (waiting_ == 0 && write_again(write, its)) return;
   write.waits = true;
   write.operation = record.operation;
   write.flags = record.flags;
@@ -40,22 +43,16 @@ void Restamps::retry(Lsn told) {
   }
 }
 
-/// Whether this node wrote the key later: there it is, or behind what another node wrote.
-Result<bool> Restamps::is_superseded(const Write& write, std::string_view key, const store::Found& newest) {
-  if (newest.version.origin == id_) return newest.version.hlc > write.hlc;
-  return own_.wrote_since(write.end, key);
-}
-
 bool Restamps::write_again(Write& write, const Record& record) {
   for (int tries = 0; tries < kTries; ++tries) {
     const Result<store::Found> newest = store_->get(record.key);
     if (!newest || !newest->known) return true;  // its outcome stays unknown
-    const Result<bool> superseded = is_superseded(write, record.key, *newest);
-    if (!superseded) return true;
-    if (*superseded) {
-      // The later write, which is somewhere below the tail, stands for it; if that is in conflict, too, it
-      // holds the quorum itself.
-      write.until = store_->region().state().marks.tail.load(std::memory_order_acquire);
+    // The log knows, and not get(): this node's later write may be behind what another one wrote, and what is
+    // newest, if it is this node's own, may be what others brought back.
+    const Result<Lsn> later = own_.last_since(write.end, record.key);
+    if (!later) return later.error().code != Code::kUnavailable;
+    if (*later != 0) {
+      write.until = *later;  // it stands for this one; in conflict, too, it holds the quorum itself
       return true;
     }
     store::Batch batch;

@@ -61,8 +61,6 @@ class Restamps {
     std::string_view value;
   };
 
-  [[nodiscard]] Result<bool> is_superseded(const Write& write, std::string_view key,
-                                           const store::Found& newest);
   /// False: not now.
   [[nodiscard]] bool write_again(Write& write, const Record& record);
 

@@ -78,29 +78,46 @@ std::vector<NotedMember> unheard_of(const rapidjson::Value& health) {
   return members;
 }
 
-/// As the peer said, or, of one that has not answered since the node's start, as one of `members` is noted.
-std::string take_id(const rapidjson::Value& peer, std::vector<NotedMember>& members) {
+/// As the peer said, or, of one that has not answered since the node's start, as the one member at its
+/// address is noted. Where several have that address, it may be any of them.
+std::string take_id(const rapidjson::Value& peer, const std::vector<NotedMember>& members,
+                    std::vector<NotedMember>& others) {
   std::string id = text_of(peer, "id");
   if (!id.empty() || text_of(peer, "state") == "itself") return id;
   const std::string address = text_of(peer, "address");
-  const auto there = std::find_if(members.begin(), members.end(),
-                                  [&](const NotedMember& member) { return member.address == address; });
-  if (there == members.end()) return "";
+  const auto is_there = [&](const NotedMember& member) { return member.address == address; };
+  const auto there = std::find_if(others.begin(), others.end(), is_there);
+  if (there == others.end() || std::count_if(members.begin(), members.end(), is_there) > 1) return "";
   id = there->id;
-  members.erase(there);
+  others.erase(there);
   return id;
+}
+
+/// Who is listed by one address and calls itself by another may be both a peer and one of these.
+void show_others(const std::vector<NotedMember>& others, bool all_are_known) {
+  const std::string says =
+      all_are_known ? "counts for the majority, and no peer says to be it: forget it if its disk is gone"
+                    : "counts for the majority, and may be a peer above whose id is not known: forget "
+                      "it only if its disk is gone";
+  for (const NotedMember& member : others) {
+    const std::string state = member.state == "not_called" ? "not called" : member.state;
+    show_row(member.address, member.id, state, "", "", "", says);
+  }
 }
 
 void show(const rapidjson::Value& health) {
   show_standing(health);
+  const std::vector<NotedMember> members = members_in(health);
   std::vector<NotedMember> others = unheard_of(health);
   if (health["peers"].Empty() && others.empty()) return;
   show_row("PEER", "ID", "STATE", "LAG BYTES", "LAG MS", "REPAIR", "LAST ERROR");
-  for (const rapidjson::Value& peer : health["peers"].GetArray()) show_peer(peer, take_id(peer, others));
-  for (const NotedMember& member : others) {
-    show_row(member.address, member.id, member.state == "not_called" ? "not called" : member.state, "", "",
-             "", "counts for the majority, and no peer says to be it: forget it if its disk is gone");
+  bool all_are_known = true;
+  for (const rapidjson::Value& peer : health["peers"].GetArray()) {
+    const std::string id = take_id(peer, members, others);
+    all_are_known = all_are_known && (!id.empty() || text_of(peer, "state") == "itself");
+    show_peer(peer, id);
   }
+  show_others(others, all_are_known);
 }
 
 int show_cluster(const Arguments& arguments) {

@@ -7,6 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "tests/client/fake_server.h"
+#include "tests/support/child_process.h"
 
 namespace minivault::test {
 
@@ -14,6 +15,9 @@ class NodeHealthTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(NodeHealthTest);
   CPPUNIT_TEST(members_of_another_kind_are_empty);
   CPPUNIT_TEST(members_are_listed);
+  CPPUNIT_TEST(a_member_is_the_peer_at_its_address);
+  CPPUNIT_TEST(of_two_members_at_an_address_none_is_taken_for_the_peer);
+  CPPUNIT_TEST(who_may_be_a_peer_without_id_is_not_called_lost);
   CPPUNIT_TEST(what_is_no_health_is_refused);
   CPPUNIT_TEST(what_is_shown_moves_no_terminal);
   CPPUNIT_TEST_SUITE_END();
@@ -27,6 +31,27 @@ class NodeHealthTest : public CppUnit::TestFixture {
     arguments.time_out = kPatience;
     return admin::health_at(arguments, server.address().text());
   }
+
+  /// What `minivault cluster` shows of a node with these peers and members.
+  static std::string shown(const std::string& peers, const std::string& members) {
+    const std::string json = R"({"quorum":{},"peers":[)" + peers + R"(],"members":[)" + members + "]}";
+    const FakeServer server([&](RawConnection& connection, unsigned) {
+      (void)receive_request(connection);
+      connection.send(ok_answer(json));
+    });
+    const Finished done = run({minivault_binary(), "cluster", server.address().text()});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    return done.out;
+  }
+  static std::string member(const std::string& id, const std::string& address, const std::string& state) {
+    return R"({"id":")" + id + R"(","address":")" + address + R"(","state":")" + state + R"("})";
+  }
+  static bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
+
+  static constexpr const char* kLost = "no peer says to be it: forget it if its disk is gone";
+  static constexpr const char* kMayBe = "may be a peer above whose id is not known";
 
  public:
   void members_of_another_kind_are_empty() {
@@ -54,6 +79,41 @@ class NodeHealthTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, members.size());
     CPPUNIT_ASSERT(members[0].id == "01" && members[0].address == "a:1" && members[0].state == "itself");
     CPPUNIT_ASSERT(members[1].id.empty() && members[1].address.empty());
+  }
+
+  void a_member_is_the_peer_at_its_address() {
+    const std::string out =
+        shown(R"({"address":"a:1","state":"unreachable"})",
+              member("01", "a:1", "unreachable") + "," + member("02", "b:1", "not_called"));
+    CPPUNIT_ASSERT_MESSAGE(out, has(out, "  01  ") && has(out, "a:1 ") && has(out, "  not called "));
+    CPPUNIT_ASSERT_MESSAGE(out, out.find("a:1 ") == out.rfind("a:1 "));
+    CPPUNIT_ASSERT_MESSAGE(out, has(out, kLost) && !has(out, kMayBe));
+  }
+
+  // Whoever reads its id there forgets the wrong one.
+  void of_two_members_at_an_address_none_is_taken_for_the_peer() {
+    const std::string unheard =
+        member("01", "name:1", "unreachable") + "," + member("02", "name:1", "unreachable");
+    const std::string out = shown(R"({"address":"name:1","state":"unreachable"})", unheard);
+    const std::string peer = out.substr(out.find("\nname:1") + 1);
+    CPPUNIT_ASSERT_MESSAGE(out, !has(peer.substr(0, peer.find('\n')), "01"));
+    CPPUNIT_ASSERT_MESSAGE(out, has(peer, " 01 ") && has(peer, " 02 "));
+    CPPUNIT_ASSERT_MESSAGE(out, has(out, kMayBe) && !has(out, kLost));
+    // Also where one of them has answered: it may do so at that address.
+    const std::string other =
+        shown(R"({"address":"b:1","id":"01","state":"streaming"},{"address":"name:1","state":"unreachable"})",
+              unheard);
+    CPPUNIT_ASSERT_MESSAGE(other, has(other, kMayBe) && !has(other, kLost));
+  }
+
+  // Listed by one address, noted by another.
+  void who_may_be_a_peer_without_id_is_not_called_lost() {
+    const std::string noted = member("01", "name:1", "itself") + "," + member("02", "name:1", "not_called");
+    std::string out = shown(R"({"address":"b:1","state":"unreachable"})", noted);
+    CPPUNIT_ASSERT_MESSAGE(out, has(out, " 02 ") && has(out, kMayBe) && !has(out, kLost));
+    out =
+        shown(R"({"address":"b:1","id":"03","state":"streaming"},{"address":"c:1","state":"itself"})", noted);
+    CPPUNIT_ASSERT_MESSAGE(out, has(out, " 02 ") && has(out, kLost) && !has(out, kMayBe));
   }
 
   void what_is_no_health_is_refused() {

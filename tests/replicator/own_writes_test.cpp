@@ -21,6 +21,11 @@ class OwnWritesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(only_what_this_node_wrote_to_the_key_behind_it);
   CPPUNIT_TEST(what_comes_later_is_seen_too);
   CPPUNIT_TEST(asked_from_further_back_or_far_ahead);
+  CPPUNIT_TEST(where_the_last_one_ends);
+  CPPUNIT_TEST(a_long_log_takes_several_questions);
+  CPPUNIT_TEST(two_that_stand_apart_do_not_make_it_begin_anew);
+  CPPUNIT_TEST(what_all_were_told_is_not_looked_at);
+  CPPUNIT_TEST(what_the_ring_lost_in_between_is_left_out);
   CPPUNIT_TEST(what_was_written_again_or_brought_back_is_none);
   CPPUNIT_TEST(what_is_told_is_forgotten);
   CPPUNIT_TEST(what_the_ring_lost_is_an_error);
@@ -75,6 +80,63 @@ class OwnWritesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(wrote_since(middle, "k"));  // what lay in the gap
   }
 
+  void where_the_last_one_ends() {
+    const Lsn first = put("k");
+    put("k");
+    const Lsn last = put("k");
+    put("other");
+    write("k", {engine_->state().append.last_hlc.load() + 5, 9});
+    CPPUNIT_ASSERT_EQUAL(last, ask(first, "k").value());
+    CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(last, "k").value());
+  }
+
+  // A turn is to be short. What was not seen yet is not said to be absent.
+  void a_long_log_takes_several_questions() {
+    const Lsn first = put("k");
+    const Lsn second = put("k");
+    fill(kPiece + kPiece / 2);
+    const Lsn last = put("k");
+    CPPUNIT_ASSERT(is_not_now(ask(first, "k")));
+    CPPUNIT_ASSERT_EQUAL(last, ask(first, "k").value());
+    CPPUNIT_ASSERT_EQUAL(last, ask(second, "k").value());  // it is known
+  }
+
+  void two_that_stand_apart_do_not_make_it_begin_anew() {
+    const Lsn behind = put("k");
+    fill(kPiece + kPiece / 2);
+    const Lsn ahead = put("l");
+    CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(ahead, "l").value());
+    CPPUNIT_ASSERT(is_not_now(ask(behind, "k")));  // once: from here on all is known
+    CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(behind, "k").value());
+    for (int i = 0; i < 3; ++i) {
+      put("other");
+      const Lsn farther = put("l");
+      CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(farther, "l").value());  // it lies behind all that was looked at
+      CPPUNIT_ASSERT_EQUAL(farther, ask(ahead, "l").value());
+      CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(behind, "k").value());
+    }
+  }
+
+  // Nobody asks from there: what lies between is passed over.
+  void what_all_were_told_is_not_looked_at() {
+    const Lsn first = put("k");
+    CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(first, "k").value());
+    fill(kPiece + kPiece / 2);
+    const Lsn later = put("k");
+    writes_->forget(later - 8);
+    CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(later, "k").value());
+  }
+
+  void what_the_ring_lost_in_between_is_left_out() {
+    const Lsn first = put("k");
+    CPPUNIT_ASSERT_EQUAL(Lsn{0}, ask(first, "k").value());
+    put("k");
+    const Lsn kept = put("k");
+    engine_->state().marks.window.store(kept);
+    const Lsn last = put("k");
+    CPPUNIT_ASSERT_EQUAL(last, ask(kept, "k").value());
+  }
+
   void what_was_written_again_or_brought_back_is_none() {
     const Lsn first = put("k");
     const Lsn again = tail();
@@ -110,7 +172,7 @@ class OwnWritesTest : public CppUnit::TestFixture {
   void what_the_ring_lost_is_an_error() {
     const Lsn first = put("k");
     engine_->state().marks.window.store(first + 8);
-    const auto lost = in_turn(*store_, [&] { return writes_->wrote_since(first, "k"); });
+    const auto lost = ask(first, "k");
     CPPUNIT_ASSERT(!lost && lost.error().code == Code::kNotFound);
   }
 
@@ -134,14 +196,24 @@ class OwnWritesTest : public CppUnit::TestFixture {
     record.key = name;
     test::commit_one(*store_, record);
   }
+  void fill(std::uint64_t bytes) {
+    for (std::uint64_t done = 0; done < bytes; done += 1 << 20)
+      test::put(*store_, "fill", std::string(1 << 20, 'x'));
+  }
+  /// In a turn of its own.
+  Result<Lsn> ask(Lsn end, std::string_view key) {
+    return in_turn(*store_, [&] { return writes_->last_since(end, key); });
+  }
+  static bool is_not_now(const Result<Lsn>& answer) {
+    return !answer && answer.error().code == Code::kUnavailable;
+  }
   bool wrote_since(Lsn end, std::string_view key) {
-    return in_turn(*store_, [&] {
-      const Result<bool> wrote = writes_->wrote_since(end, key);
-      CPPUNIT_ASSERT_MESSAGE(wrote ? "" : wrote.error().message, wrote);
-      return *wrote;
-    });
+    const Result<Lsn> last = ask(end, key);
+    CPPUNIT_ASSERT_MESSAGE(last ? "" : last.error().message, last);
+    return *last != 0;
   }
 
+  static constexpr std::uint64_t kPiece = OwnWrites::kLookBytes;
   std::unique_ptr<Engine> engine_;
   std::optional<store::Store> store_;
   std::optional<OwnWrites> writes_;

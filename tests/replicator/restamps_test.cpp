@@ -28,11 +28,17 @@ class RestampsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_another_node_wrote_here_does_not_protect_it);
   CPPUNIT_TEST(of_two_that_another_node_beat_here_the_later_stays_the_later);
   CPPUNIT_TEST(the_later_stands_for_the_earlier_though_nothing_is_said_of_it);
+  CPPUNIT_TEST(what_others_wrote_behind_the_later_holds_nothing);
   CPPUNIT_TEST(the_later_is_a_delete_or_the_earlier_is);
   CPPUNIT_TEST(the_later_was_written_on_a_condition);
   CPPUNIT_TEST(what_waited_for_room_comes_in_order_too);
   CPPUNIT_TEST(what_came_behind_a_second_record_is_later_too);
+  CPPUNIT_TEST(what_came_behind_an_unknown_second_record_is_later_too);
+  CPPUNIT_TEST(the_second_record_of_the_later_stands_for_both);
   CPPUNIT_TEST(what_was_brought_back_is_no_later_write);
+  CPPUNIT_TEST(what_was_brought_back_newer_is_no_later_write);
+  CPPUNIT_TEST(a_long_log_is_looked_through_in_pieces);
+  CPPUNIT_TEST(what_the_ring_lost_is_left_open);
   CPPUNIT_TEST(deletes_too);
   CPPUNIT_TEST(what_others_brought_back_stays_what_it_was);
   CPPUNIT_TEST_SUITE_END();
@@ -198,17 +204,30 @@ class RestampsTest : public CppUnit::TestFixture {
     const store::Change earlier = put("k", "earlier");
     const store::Change later = put("k", "later");
     const store::Version theirs = beat("k", later);
-    const Lsn tail = engine_->state().marks.tail.load();
     conflict(earlier, theirs, 0);
     CPPUNIT_ASSERT(version_of("k") == theirs);
     CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(later.lsn));
-    CPPUNIT_ASSERT_EQUAL(tail, cap(tail));
+    CPPUNIT_ASSERT_EQUAL(later.end, cap(later.end));
     // Another key, and what lies before: no later write of this one.
     put("l", "before");
     const store::Change alone = put("l", "alone");
     put("k", "again");
     conflict(alone, beat("l", alone), 0);
     CPPUNIT_ASSERT_EQUAL(std::string("alone"), test::value_of(*store_, "l").value());
+  }
+
+  // Nobody is told of it before the next position is: the quorum ends with the last that this node wrote.
+  void what_others_wrote_behind_the_later_holds_nothing() {
+    for (const bool theirs_is_newest : {true, false}) {
+      const store::Change earlier = put("k", "earlier");
+      const store::Change later = put("k", "later");
+      const store::Version theirs{later.version.hlc + 5, 9};
+      beat(theirs_is_newest ? "k" : "l", later);
+      conflict(earlier, theirs, 0);
+      CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(later.end - 8));
+      CPPUNIT_ASSERT_EQUAL(later.end, cap(later.end));
+      CPPUNIT_ASSERT_EQUAL(later.end - 8, cap(later.end - 8));  // it is over
+    }
   }
 
   void the_later_is_a_delete_or_the_earlier_is() {
@@ -276,6 +295,33 @@ class RestampsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("later"), test::value_of(*store_, "k").value());
   }
 
+  // A replicator before this one wrote the second record: to this one it is a write like any other.
+  void what_came_behind_an_unknown_second_record_is_later_too() {
+    const store::Change earlier = put("k", "earlier");
+    const store::Version theirs = beat("k", earlier);
+    conflict(earlier, theirs, 0);
+    const store::Change second = last();
+    restamps_ = std::make_unique<Restamps>(*store_, engine_->state().limits.node_id.load());
+    conflict(earlier, theirs, 0);
+    CPPUNIT_ASSERT_EQUAL(second.end, last().end);
+    CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(second.lsn));
+    CPPUNIT_ASSERT_EQUAL(second.end, cap(second.end));
+  }
+
+  // The newest here is what this node wrote in place of the later one, and no write of its own.
+  void the_second_record_of_the_later_stands_for_both() {
+    const store::Change earlier = put("k", "earlier");
+    const store::Change later = put("k", "later");
+    const store::Version theirs{later.version.hlc + 5, 9};
+    conflict(later, theirs, 0);
+    const store::Change second = last();
+    CPPUNIT_ASSERT_EQUAL(std::string("later"), std::string(second.value));
+    conflict(earlier, {second.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") == second.version);
+    CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(second.lsn));
+    CPPUNIT_ASSERT_EQUAL(second.end, cap(second.end));
+  }
+
   // What this node wrote long ago, and has forgotten: it lies behind in the log alone.
   void what_was_brought_back_is_no_later_write() {
     const store::Change written = put("k", "mine");
@@ -290,6 +336,61 @@ class RestampsTest : public CppUnit::TestFixture {
     conflict(written, theirs, 0);
     CPPUNIT_ASSERT_EQUAL(std::string("mine"), test::value_of(*store_, "k").value());
     CPPUNIT_ASSERT(version_of("k") > theirs);
+  }
+
+  // The directory is an older copy, and what it had forgotten is newer than a write by a clock that is
+  // behind.
+  void what_was_brought_back_newer_is_no_later_write() {
+    const store::Change written = put("k", "mine");
+    store::Write returned;
+    returned.key = "k";
+    returned.value = "forgotten";
+    returned.condition = store::Condition::kNewerThanHeld;
+    returned.version = {written.version.hlc + (1U << 16U), engine_->state().limits.node_id.load()};
+    CPPUNIT_ASSERT(test::commit_one(*store_, returned).outcome == store::WriteResult::Outcome::kDone);
+    CPPUNIT_ASSERT_EQUAL(unsigned{store::kFlagReturned}, unsigned{last().flags});
+    conflict(written, {written.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("mine"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT(version_of("k") > store::Version(returned.version));
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(last().lsn));
+    CPPUNIT_ASSERT_EQUAL(last().end, cap(last().end));
+  }
+
+  void a_long_log_is_looked_through_in_pieces() {
+    const store::Change earlier = put("k", "earlier");
+    const store::Change alone = put("l", "alone");
+    const store::Change later = put("k", "later");
+    for (int i = 0; i < 9; ++i) put("other", std::string(1 << 20, 'x'));
+    const Lsn tail = last().end;
+    conflict_once(earlier, {later.version.hlc + 5, 9});
+    CPPUNIT_ASSERT(restamps_->has_to_retry());
+    // Nobody looks any further in this turn.
+    conflict_once(alone, {later.version.hlc + 5, 9});
+    CPPUNIT_ASSERT_EQUAL(tail, last().end);
+    CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(tail));
+    int turns = 1;
+    for (; restamps_->has_to_retry(); ++turns) {
+      CPPUNIT_ASSERT_EQUAL(tail, last().end);
+      retry(0);
+    }
+    CPPUNIT_ASSERT(turns >= 3);  // 9 MB and a bit, at 4 MB and a bit; more where there was no room
+    CPPUNIT_ASSERT_EQUAL(earlier.lsn, cap(tail));  // what stands for it is not told before the other is
+    CPPUNIT_ASSERT_EQUAL(std::string("alone"), std::string(last().value));
+    CPPUNIT_ASSERT(version_of("k") == later.version);
+    CPPUNIT_ASSERT_EQUAL(last().end, cap(last().end));
+  }
+
+  // What is newest here may be what others brought back: the log said so, and no longer does.
+  void what_the_ring_lost_is_left_open() {
+    const store::Change written = put("k", "mine");
+    put("other", "x");
+    const store::Change since = put("k", "since");
+    hold_writes(true);
+    engine_->state().marks.window.store(since.lsn);
+    conflict_once(written, {since.version.hlc + 5, 9});
+    CPPUNIT_ASSERT(!restamps_->has_to_retry());
+    CPPUNIT_ASSERT_EQUAL(written.lsn, cap(since.end));
+    CPPUNIT_ASSERT_EQUAL(since.end, cap(since.end, written.end));
   }
 
   void deletes_too() {
