@@ -81,6 +81,7 @@ class GhostTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(GhostTest);
   CPPUNIT_TEST(a_ghost_under_ones_own_name_is_shown);
   CPPUNIT_TEST(a_member_that_has_not_answered_is_named_by_its_id);
+  CPPUNIT_TEST(one_that_is_merely_down_is_not_called_lost);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -135,6 +136,29 @@ class GhostTest : public CppUnit::TestFixture {
     const Finished done = run({minivault_binary(), "cluster", "forget", gone, cluster.node(0).address()});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
     CPPUNIT_ASSERT_EQUAL(2U, cluster.health(0)["members"].Size());
+  }
+
+  // Listed by an address, noted by the name that all say to have: which of the two rows is which is not
+  // known.
+  void one_that_is_merely_down_is_not_called_lost() {
+    NamelessNodes nodes;
+    nodes.await(2);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      CPPUNIT_ASSERT_EQUAL(0, nodes[i].stop());
+      nodes[i].start();
+      nodes.await(2);
+    }
+    const std::string down = nodes.id(2);
+    nodes[2].kill();
+    CPPUNIT_ASSERT_EQUAL(0, nodes[0].stop());
+    nodes[0].start();
+    eventually("it has found the other",
+               [&] { return nodes.health(0)["quorum"]["reachable"].GetUint() == 2; });
+    const std::string line = nodes.line_of(down, 0);
+    CPPUNIT_ASSERT_MESSAGE(line, line.find("may be a peer above whose id is not known") != std::string::npos);
+    nodes[2].start();
+    eventually("it is known again", [&] { return nodes.state_of(down, 0) == "streaming"; });
+    CPPUNIT_ASSERT(nodes.line_of(down, 0).find("counts for the majority") == std::string::npos);
   }
 };
 
