@@ -1,7 +1,7 @@
 // Goal: each page of a base is found exactly once or told by its number; nothing that LMDB wrote is told, and
 // no page, whatever is in it, ends the process. Method: bases of every shape; random flips, and where nothing
 // is told, all the data must be there and stay there when the base is written to. Named damage:
-// base_page_damage_test.
+// base_page_damage_test. BASE_PAGES_COMMITS and BASE_PAGES_FLIPS: how much of both.
 
 #include <random>
 
@@ -45,7 +45,8 @@ class BasePagesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string(), account(base_file(directory)));
     std::optional<Base::Snapshot> held;  // what it looks at is not written over
     base::PageAccount drawn;
-    for (std::uint64_t commit = 2; commit < 150; ++commit) {
+    const std::uint64_t commits = test::environment_number("BASE_PAGES_COMMITS", 150);
+    for (std::uint64_t commit = 2; commit < commits; ++commit) {
       if (random() % 8 == 0) held.reset();
       if (random() % 8 == 0) held.emplace(must(base.snapshot()));
       write(base, random, commit, model);
@@ -94,7 +95,9 @@ class BasePagesTest : public CppUnit::TestFixture {
     unsigned told = 0;
     unsigned harmless = 0;
     unsigned refused = 0;
-    for (unsigned i = 0; i < 300; ++i) {
+    const std::uint64_t flips = test::environment_number("BASE_PAGES_FLIPS", 300);
+    // More than that until each of the outcomes came up.
+    for (std::uint64_t i = 0; i < flips || ((harmless < 2 || refused < 2) && i < 100 * flips); ++i) {
       BasePages pages = sound;
       flip(pages, random);
       pages.store();
@@ -117,9 +120,9 @@ class BasePagesTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(about, holds(base, now, about));
       CPPUNIT_ASSERT_EQUAL_MESSAGE(about, std::string(), account(file));
     }
-    CPPUNIT_ASSERT_MESSAGE(
-        std::to_string(told) + " and " + std::to_string(harmless) + " and " + std::to_string(refused),
-        told > 60 && harmless > 3 && refused > 3);
+    const std::string seen =
+        std::to_string(told) + " and " + std::to_string(harmless) + " and " + std::to_string(refused);
+    CPPUNIT_ASSERT_MESSAGE(seen, told > flips / 5 && harmless >= 2 && refused >= 2);
   }
 };
 

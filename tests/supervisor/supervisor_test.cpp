@@ -335,11 +335,10 @@ class SupervisorTest : public CppUnit::TestFixture {
     script().reload_port = 1;
     node.send(SIGHUP);
     unsigned served = 0;
-    while (node.log().find(" reloaded port=") == std::string::npos) {
+    do {  // however soon it is over
       CPPUNIT_ASSERT(serves(port));
       CPPUNIT_ASSERT(++served < 1'000'000);
-    }
-    CPPUNIT_ASSERT(served > 0);
+    } while (node.log().find(" reloaded port=") == std::string::npos);
     const Pids after = node.children("worker");
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, after.size());
     for (const pid_t pid : after)
