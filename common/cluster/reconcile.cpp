@@ -44,7 +44,6 @@ class Reconciler {
     Items items;
     std::string end;
   };
-  using Take = std::function<Status(const Items& page)>;
 
   Status compare_page(Side& cutter, const RangesPage& here, const Span& span, bool uncut);
   Status settle(Side& cutter, const RangeSum& here, const Fingerprint& there, const std::string& end,
@@ -54,7 +53,7 @@ class Reconciler {
   Status settle_crowd(const Span& span);
   Status move_buckets(Side& from, const Span& span, Buckets& left,
                       const std::vector<Fingerprint>& sums_of_other);
-  Status each_page(Side& side, PageRequest left, const Take& take);
+  Status settle_told(Side& teller, PageRequest left);
   [[nodiscard]] static Result<Items> lookup(Side& side, const Span& span, const Items& keys);
 
   Side& first_;
@@ -165,16 +164,9 @@ Status Reconciler::settle_crowd(const Span& span) {
   if (Status moved = move_buckets(first_, span, buckets, *there); !moved) return moved;
   if (Status moved = move_buckets(second_, span, buckets, *here); !moved) return moved;
   if (buckets.none()) return {};
-  const Status told = each_page(first_, {span, {}, buckets}, [&](const Items& mine) -> Status {
-    const Result<Items> theirs = lookup(second_, span, mine);
-    return theirs ? exchange_.settle(mine, *theirs) : tl::unexpected(theirs.error());
-  });
-  if (!told) return told;
+  if (Status told = settle_told(first_, {span, {}, buckets}); !told) return told;
   // Mostly what only this side has; but the other may have got an older record of the same key meanwhile.
-  return each_page(second_, {span, {}, buckets}, [&](const Items& theirs) -> Status {
-    const Result<Items> mine = lookup(first_, span, theirs);
-    return mine ? exchange_.settle(*mine, theirs) : tl::unexpected(mine.error());
-  });
+  return settle_told(second_, {span, {}, buckets});
 }
 
 /// Those of `left` that the other side has nothing of.
@@ -187,14 +179,19 @@ Status Reconciler::move_buckets(Side& from, const Span& span, Buckets& left,
   return missing.none() ? Status() : exchange_.move_all(from, {span, {}, missing});
 }
 
-Status Reconciler::each_page(Side& side, PageRequest left, const Take& take) {
+Status Reconciler::settle_told(Side& teller, PageRequest left) {
   do {
     if (Status on = exchange_.may_go_on(left.span.begin); !on) return on;
-    const Result<ItemsPage> page = side.crowd(left);
+    const Result<ItemsPage> page = teller.crowd(left);
     if (!page) return tl::unexpected(page.error());
     if (!leads_on(left, page->next)) return fail(Code::kCorrupt, "a page that leads nowhere");
     left.from = page->next;
-    if (Status taken = take(items_of(*page)); !taken) return taken;
+    const Items told = items_of(*page);
+    const Result<Items> held = lookup(exchange_.other(teller), left.span, told);
+    if (!held) return tl::unexpected(held.error());
+    const bool by_first = &teller == &first_;
+    Status settled = by_first ? exchange_.settle(told, *held) : exchange_.settle(*held, told);
+    if (!settled) return settled;
   } while (!left.from.empty());
   return {};
 }

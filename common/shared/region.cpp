@@ -48,8 +48,7 @@ Result<Region> Region::create(std::uint64_t index_words) {
   // A core dump of a worker need not carry everybody's index (ENGINE.md rule 20).
   ::madvise(address, bytes, MADV_DONTDUMP);
   // The index is asked at random places: in pages of 4 KB each question misses the TLB, and each page's first
-  // touch is a fault. Does nothing where the kernel has huge pages of shared memory switched off, its
-  // default.
+  // touch is a fault. Does nothing where huge pages of shared memory are switched off, the kernel's default.
   ::madvise(address, bytes, MADV_HUGEPAGE);
 
   region.state_ = new (address) State{};  // placement: the mapping owns the bytes

@@ -1,7 +1,5 @@
 #include "common/store/base_page_tree.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -114,17 +112,8 @@ PageFile PageFile::of(int fd, const MetaPage& meta, std::uint64_t file_bytes) {
 
 Status PageFile::read(std::uint64_t page, std::size_t offset, char* to, std::size_t size) const {
   if (page >= pages || offset + size > (pages - page) * page_size) return damaged("it is not in the file");
-  auto at = static_cast<off_t>(page * page_size + offset);
-  while (size > 0) {
-    const ssize_t got = ::pread(fd, to, size, at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno("reading it", errno);
-    if (got == 0) return damaged("it is not in the file");
-    to += got;
-    at += got;
-    size -= static_cast<std::size_t>(got);
-  }
-  return {};
+  if (read_exactly(fd, to, size, page * page_size + offset)) return {};
+  return errno == 0 ? damaged("it is not in the file") : fail_errno("reading it", errno);
 }
 
 Result<std::string> value_of(const PageFile& file, const LeafEntry& entry) {
@@ -234,9 +223,8 @@ bool TreeWalk::is_before(std::string_view a, std::string_view b) const {
 
 void TreeWalk::compare_counts() {
   const auto compare = [&](const char* what, std::uint64_t said, std::uint64_t found) {
-    if (said == found) return;
-    goes_on_ =
-        visitor_.problem(name_ + ": " + std::to_string(found) + " " + what + " of " + std::to_string(said));
+    if (said != found)
+      problem(name_ + ": " + std::to_string(found) + " " + what + " of " + std::to_string(said));
   };
   compare("leaves", tree_.leaf_pages, found_.leaf_pages);
   compare("branches", tree_.branch_pages, found_.branch_pages);
@@ -248,7 +236,12 @@ void TreeWalk::tell(std::uint64_t page, std::uint64_t parent, const std::string&
   is_whole_ = false;
   const std::string from =
       parent == kNoPage || parent == page ? "" : ", to which page " + std::to_string(parent) + " leads";
-  goes_on_ = goes_on_ && visitor_.problem(name_ + ", page " + std::to_string(page) + from + ": " + what);
+  problem(name_ + ", page " + std::to_string(page) + from + ": " + what);
+}
+
+/// None after it was enough.
+void TreeWalk::problem(const std::string& what) {
+  goes_on_ = goes_on_ && visitor_.problem(what);
 }
 
 }  // namespace minivault::store::base

@@ -76,6 +76,7 @@ class TreeWalk {
   [[nodiscard]] bool is_before(std::string_view a, std::string_view b) const;
   void compare_counts();
   void tell(std::uint64_t page, std::uint64_t parent, const std::string& what);
+  void problem(const std::string& what);
 
   const PageFile& file_;
   std::string name_;

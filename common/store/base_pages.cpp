@@ -18,19 +18,6 @@ constexpr std::uint32_t kSmallestPage = 256;
 constexpr std::uint32_t kLargestPage = 32'768;
 constexpr std::uint64_t kMostPages = std::uint64_t{1} << 36;  // 256 TiB of 4 KiB pages
 
-bool read_exactly(int fd, void* to, std::size_t size, std::uint64_t offset) {
-  auto* next = static_cast<char*>(to);
-  while (size > 0) {
-    const ssize_t got = ::pread(fd, next, size, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    next += got;
-    offset += static_cast<std::uint64_t>(got);
-    size -= static_cast<std::size_t>(got);
-  }
-  return true;
-}
-
 bool root_exists(const PageTree& tree, std::uint64_t last_page) {
   return tree.root == kNoPage || (tree.root > 1 && tree.root <= last_page);
 }
@@ -55,6 +42,20 @@ Status check_meta(const MetaPage& meta, const char* which) {
 }
 
 }  // namespace
+
+bool read_exactly(int fd, void* to, std::size_t size, std::uint64_t offset) {
+  auto* next = static_cast<char*>(to);
+  while (size > 0) {
+    const ssize_t got = ::pread(fd, next, size, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0) errno = 0;
+    if (got <= 0) return false;
+    next += got;
+    offset += static_cast<std::uint64_t>(got);
+    size -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
 
 bool MetaPages::are_in_turn() const {
   if (first.transaction == 0 && second.transaction == 0) return true;

@@ -10,6 +10,9 @@
 /// Layout by LMDB 0.9's mdb.c; unchanged since 2012.
 namespace minivault::store::base {
 
+/// All of it, or false: errno says why, or is 0 where the file ends before.
+[[nodiscard]] bool read_exactly(int fd, void* to, std::size_t size, std::uint64_t offset);
+
 /// A B+tree as a meta page describes it.
 struct PageTree {
   std::uint32_t pad;
