@@ -1,6 +1,5 @@
 #include "tests/client/fake_server.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -19,29 +18,18 @@ Integer receive_integer(RawConnection& connection) {
 
 }  // namespace
 
-FakeServer::FakeServer(Script script)
-    : script_(std::move(script)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listener_.get(), generic, size) != 0 || ::listen(listener_.get(), SOMAXCONN) != 0 ||
-      ::getsockname(listener_.get(), generic, &size) != 0) {
-    throw std::runtime_error("fake server: no listening socket");
-  }
-  port_ = ntohs(address.sin_port);
+FakeServer::FakeServer(Script script) : script_(std::move(script)), listener_(listen_on_loopback()) {
   acceptor_ = std::jthread([this] { accept_all(); });
 }
 
 FakeServer::~FakeServer() {
-  ::shutdown(listener_.get(), SHUT_RDWR);  // ends the accept that waits
+  ::shutdown(listener_.fd.get(), SHUT_RDWR);  // ends the accept that waits
   acceptor_.join();
 }
 
 void FakeServer::accept_all() {
   for (;;) {
-    UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    UniqueFd fd(::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
     const unsigned number = accepted_++;
     connections_.emplace_back(

@@ -9,6 +9,7 @@
 
 #include "common/client/address.h"
 #include "common/core/unique_fd.h"
+#include "tests/support/loopback_listener.h"
 #include "tests/support/raw_connection.h"
 
 namespace minivault::test {
@@ -24,7 +25,7 @@ class FakeServer {
   explicit FakeServer(Script script);
   ~FakeServer();
 
-  [[nodiscard]] client::Address address() const { return {"127.0.0.1", port_}; }
+  [[nodiscard]] client::Address address() const { return {"127.0.0.1", listener_.port}; }
   [[nodiscard]] unsigned accepted() const { return accepted_; }
 
  private:
@@ -32,8 +33,7 @@ class FakeServer {
   void serve(UniqueFd fd, unsigned number);
 
   Script script_;
-  UniqueFd listener_;
-  std::uint16_t port_ = 0;
+  LoopbackListener listener_;
   std::atomic<unsigned> accepted_ = 0;
   std::vector<std::jthread> connections_;  ///< touched by the accepting thread only
   std::jthread acceptor_;                  ///< last: starts when all else is there

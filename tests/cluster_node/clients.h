@@ -69,8 +69,7 @@ inline void assert_write(const Cluster& cluster, History& history, unsigned i, c
                          write(cluster, history, i, key, state) == Outcome::kDone);
 }
 
-/// … as soon as may be: for nodes that still find each other, or that wait for less than a busy machine
-/// takes.
+/// … as soon as may be: for nodes that still find each other, or wait for less than a busy machine takes.
 inline void await_write(const Cluster& cluster, History& history, unsigned i, const std::string& key,
                         const History::State& state) {
   eventually("node " + std::to_string(i) + " acknowledges " + key,

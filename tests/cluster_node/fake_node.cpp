@@ -1,8 +1,6 @@
 #include "tests/cluster_node/fake_node.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,17 +27,7 @@ std::size_t number_in(std::string_view bytes) {
 
 }  // namespace
 
-FakeNode::FakeNode() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listener_.get(), generic, size) != 0 || ::listen(listener_.get(), 64) != 0 ||
-      ::getsockname(listener_.get(), generic, &size) != 0) {
-    throw std::runtime_error("no port for a fake node");
-  }
-  port_ = ntohs(address.sin_port);
+FakeNode::FakeNode() : listener_(listen_on_loopback()) {
   acceptor_ = std::jthread([this] { run(); });
 }
 
@@ -50,7 +38,7 @@ FakeNode::~FakeNode() {
     for (const int fd : sockets_) ::shutdown(fd, SHUT_RDWR);
   }
   changed_.notify_all();
-  ::shutdown(listener_.get(), SHUT_RDWR);
+  ::shutdown(listener_.fd.get(), SHUT_RDWR);
   acceptor_.join();
   servers_.clear();  // joins
 }
@@ -104,7 +92,7 @@ store::Version FakeNode::conflicting() const {
 
 void FakeNode::run() {
   for (;;) {
-    const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd = ::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     const std::lock_guard lock(mutex_);
     if (stopping_ || fd < 0) {
       if (fd >= 0) ::close(fd);

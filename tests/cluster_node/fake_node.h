@@ -13,6 +13,7 @@
 
 #include "common/cluster/message.h"
 #include "common/core/unique_fd.h"
+#include "tests/support/loopback_listener.h"
 #include "tests/support/raw_connection.h"
 
 namespace minivault::test {
@@ -56,8 +57,8 @@ class FakeNode {
   FakeNode(const FakeNode&) = delete;
   FakeNode& operator=(const FakeNode&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::uint16_t port() const { return listener_.port; }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(listener_.port); }
   void say(const std::function<void(Words&)>& change);
   /// Says hello to the node at that port, as this one; and, where that is not 0, that all of its stream up to
   /// this HLC value is there: a batch without records.
@@ -98,8 +99,7 @@ class FakeNode {
   /// Says hello to the node at that port, and then this, unless it is empty.
   void call(std::uint16_t port, std::string_view kind, const std::string& message) const;
 
-  UniqueFd listener_;
-  std::uint16_t port_ = 0;
+  LoopbackListener listener_;
   std::atomic<unsigned> hellos_ = 0;
   std::atomic<unsigned> pulses_ = 0;
   std::atomic<unsigned> batches_ = 0;

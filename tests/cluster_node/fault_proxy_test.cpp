@@ -4,9 +4,9 @@
 #include "tests/support/fault_proxy.h"
 
 #include <cppunit/extensions/HelperMacros.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "tests/support/loopback_listener.h"
 #include "tests/support/raw_connection.h"
 
 namespace minivault::test {
@@ -17,28 +17,18 @@ using Clock = std::chrono::steady_clock;
 /// Listens where the kernel chose.
 class Server {
  public:
-  Server() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    address_.sin_family = AF_INET;
-    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address_;
-    auto* generic = reinterpret_cast<sockaddr*>(&address_);
-    CPPUNIT_ASSERT_EQUAL(0, ::bind(fd_.get(), generic, size));
-    CPPUNIT_ASSERT_EQUAL(0, ::listen(fd_.get(), 16));
-    CPPUNIT_ASSERT_EQUAL(0, ::getsockname(fd_.get(), generic, &size));
-  }
-  [[nodiscard]] std::uint16_t port() const { return ntohs(address_.sin_port); }
+  [[nodiscard]] std::uint16_t port() const { return listener_.port; }
   [[nodiscard]] RawConnection accept() const {
     UniqueFd connection;
     eventually("somebody connects", [&] {
-      connection.reset(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      connection.reset(::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       return static_cast<bool>(connection);
     });
     return RawConnection(std::move(connection));
   }
 
  private:
-  UniqueFd fd_;
-  sockaddr_in address_{};
+  LoopbackListener listener_ = listen_on_loopback(SOCK_NONBLOCK);
 };
 
 /// Both ends of one connection through `proxy`.

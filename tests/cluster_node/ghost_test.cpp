@@ -51,6 +51,15 @@ class NamelessNodes {
     }
   }
 
+  /// From its second start on a node is a member as it calls itself, not as it was listed.
+  void become_nameless() {
+    await(2);
+    for (const auto& node : nodes_) {
+      CPPUNIT_ASSERT_EQUAL(0, node->stop());
+      node->start();
+      await(2);
+    }
+  }
   void await_unheard(std::size_t i, double count) const {
     eventually("/metrics counts it",
                [&] { return Metrics(nodes_[i]->port())["minivault_members_unheard"] == count; });
@@ -89,13 +98,7 @@ class GhostTest : public CppUnit::TestFixture {
   // for it has everybody's own name: 3 of 4 are needed instead of 2 of 3, whatever becomes of it.
   void a_ghost_under_ones_own_name_is_shown() {
     NamelessNodes nodes;
-    nodes.await(2);
-    // From its second start on a node is a member as it calls itself, not as it was listed.
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      CPPUNIT_ASSERT_EQUAL(0, nodes[i].stop());
-      nodes[i].start();
-      nodes.await(2);
-    }
+    nodes.become_nameless();
     const std::string ghost = nodes.id(2);
     CPPUNIT_ASSERT_EQUAL(std::string("streaming"), nodes.state_of(ghost, 0));
     nodes[2].kill();
@@ -142,12 +145,7 @@ class GhostTest : public CppUnit::TestFixture {
   // known.
   void one_that_is_merely_down_is_not_called_lost() {
     NamelessNodes nodes;
-    nodes.await(2);
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      CPPUNIT_ASSERT_EQUAL(0, nodes[i].stop());
-      nodes[i].start();
-      nodes.await(2);
-    }
+    nodes.become_nameless();
     const std::string down = nodes.id(2);
     nodes[2].kill();
     CPPUNIT_ASSERT_EQUAL(0, nodes[0].stop());

@@ -4,16 +4,15 @@
 
 #include "replicator/line.h"
 
-#include <arpa/inet.h>
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <optional>
 #include <vector>
 
 #include "tests/support/frames.h"
+#include "tests/support/loopback_listener.h"
 #include "tests/support/raw_connection.h"
 #include "tests/support/two_places.h"
 #include "tests/support/wait.h"
@@ -34,28 +33,18 @@ class LineTest : public CppUnit::TestFixture {
   void setUp() override {
     poller_.emplace(net::Poller::create().value());
     line_.emplace(*poller_, pool_);
-    listener_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    CPPUNIT_ASSERT_EQUAL(0, ::bind(listener_.get(), generic, size));
-    CPPUNIT_ASSERT_EQUAL(0, ::listen(listener_.get(), 8));
-    CPPUNIT_ASSERT_EQUAL(0, ::getsockname(listener_.get(), generic, &size));
-    port_ = ntohs(address.sin_port);
   }
   void tearDown() override { line_.reset(); }
 
   void where_the_first_address_refuses_the_second_is_called() { assert_answered(); }
 
   void where_the_first_address_is_silent_the_second_is_called() {
-    const test::SilentPlace first(port_);
+    const test::SilentPlace first(listener_.port);
     assert_answered();
   }
 
   void who_refuses_at_every_address_is_told() {
-    listener_.reset();
+    listener_.fd.reset();
     line_->dial(name());
     Status last;
     test::eventually("it is told", [&] {
@@ -68,7 +57,7 @@ class LineTest : public CppUnit::TestFixture {
   }
 
  private:
-  std::string name() const { return std::string(test::kNameOfTwo) + ":" + std::to_string(port_); }
+  std::string name() const { return std::string(test::kNameOfTwo) + ":" + std::to_string(listener_.port); }
 
   void assert_answered() {
     line_->dial(name());
@@ -79,7 +68,7 @@ class LineTest : public CppUnit::TestFixture {
     line_->send_borrowed(borrowed);
     line_->flush();
     RawConnection server(
-        UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)));
+        UniqueFd(::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)));
     CPPUNIT_ASSERT_EQUAL(test::get_frame("first") + borrowed,
                          server.receive(test::get_frame("first").size() + borrowed.size()));
     server.send(test::value_answer("1") + test::value_answer("2"));
@@ -109,8 +98,7 @@ class LineTest : public CppUnit::TestFixture {
   net::BlockPool pool_;
   std::optional<net::Poller> poller_;
   std::optional<Line> line_;
-  UniqueFd listener_;
-  std::uint16_t port_ = 0;
+  test::LoopbackListener listener_ = test::listen_on_loopback();
   std::vector<std::string> answers_;
 };
 

@@ -3,17 +3,14 @@
 
 #include "replicator/repairs.h"
 
-#include <arpa/inet.h>
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <stdexcept>
 #include <vector>
 
 #include "common/core/unique_fd.h"
 #include "common/shared/region.h"
+#include "tests/support/loopback_listener.h"
 
 namespace minivault::replicator {
 namespace {
@@ -21,23 +18,11 @@ namespace {
 /// Whoever calls is let in by the kernel, and waits.
 class SilentNode {
  public:
-  SilentNode() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener_.get(), generic, size) != 0 || ::listen(listener_.get(), 16) != 0 ||
-        ::getsockname(listener_.get(), generic, &size) != 0) {
-      throw std::runtime_error("no port for a silent node");
-    }
-    address_ = {"127.0.0.1", ntohs(address.sin_port)};
-  }
   [[nodiscard]] const client::Address& address() const { return address_; }
 
  private:
-  UniqueFd listener_;
-  client::Address address_;
+  test::LoopbackListener listener_ = test::listen_on_loopback();
+  client::Address address_{"127.0.0.1", listener_.port};
 };
 
 class RepairsTest : public CppUnit::TestFixture {

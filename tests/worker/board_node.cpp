@@ -1,7 +1,5 @@
 #include "tests/worker/board_node.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,21 +21,6 @@
 namespace minivault::test {
 namespace {
 
-UniqueFd listen_on_loopback(std::uint16_t& port) {
-  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), generic, size) != 0 || ::listen(socket.get(), 64) != 0 ||
-      ::getsockname(socket.get(), generic, &size) != 0) {
-    throw std::runtime_error("no listening socket");
-  }
-  port = ntohs(address.sin_port);
-  return socket;
-}
-
 void end(pid_t pid) {
   if (pid == 0) return;
   ::kill(pid, SIGKILL);
@@ -57,7 +40,7 @@ BoardNode::BoardNode(Config config) : config_(std::move(config)) {
   config_.data_directory = directory_.path();
   std::ofstream(directory_.file("minivault.lock"));  // who compares takes turns by it
   config_.log_bytes = 16 << 20;
-  listener_ = listen_on_loopback(port_);
+  listener_ = listen_on_loopback(SOCK_NONBLOCK);
   config_.public_url = address();
   auto region = shared::Region::create(config_.log_bytes / 64);
   if (!region) throw std::runtime_error(region.error().message);
@@ -92,7 +75,7 @@ pid_t BoardNode::fork_child(unsigned slot, shared::Role role) {
     return pid;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const ChildContext context{config_, *region_, slot, listener_.get(), -1};
+  const ChildContext context{config_, *region_, slot, listener_.fd.get(), -1};
   ::_exit(role == shared::Role::kWorker ? run_worker(context) : run_checkpointer(context));
 }
 

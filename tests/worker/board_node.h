@@ -14,6 +14,7 @@
 #include "common/core/unique_fd.h"
 #include "common/shared/region.h"
 #include "common/store/store.h"
+#include "tests/support/loopback_listener.h"
 #include "tests/support/raw_connection.h"
 #include "tests/support/temporary_directory.h"
 
@@ -29,8 +30,8 @@ class BoardNode {
   BoardNode& operator=(const BoardNode&) = delete;
   ~BoardNode();
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::uint16_t port() const { return listener_.port; }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(listener_.port); }
   [[nodiscard]] shared::State& state() const { return region_->state(); }
   [[nodiscard]] shared::ClusterBoard& board() const { return state().cluster; }
   [[nodiscard]] std::string base_file() const { return directory_.file("base.mdb"); }
@@ -71,8 +72,7 @@ class BoardNode {
   TemporaryDirectory directory_;
   Config config_;
   mutable std::optional<shared::Region> region_;  ///< what is in it is every process's
-  UniqueFd listener_;
-  std::uint16_t port_ = 0;
+  LoopbackListener listener_;
   pid_t checkpointer_ = 0;
   pid_t worker_ = 0;
 };
