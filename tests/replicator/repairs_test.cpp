@@ -97,7 +97,7 @@ class RepairsTest : public CppUnit::TestFixture {
     repairs_->tick(now_ms, peers_, [](const Repairs::Done&) { CPPUNIT_FAIL("nobody answers"); });
   }
 
-  const SilentNode node_;
+  SilentNode node_;
   Config config_;
   std::optional<shared::Region> region_;
   std::optional<Repairs> repairs_;
