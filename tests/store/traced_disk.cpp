@@ -48,7 +48,8 @@ void TracedDisk::apply(std::uint64_t index, const DiskEvent& event, std::string_
     }
     case Kind::kRename: {
       const std::size_t zero = bytes.find('\0');
-      pending_names_.push_back({std::string(bytes.substr(0, zero)), std::string(bytes.substr(zero + 1)), 0});
+      const std::string old_name(bytes.substr(0, zero));
+      pending_names_.push_back({old_name, std::string(bytes.substr(zero + 1)), named(old_name)});
       return;
     }
     case Kind::kSyncNames:
@@ -128,13 +129,17 @@ std::string TracedDisk::survivors(const File& file, std::mt19937_64& random) {
   return content;
 }
 
+/// Which file the running node has under that name now.
+std::uint32_t TracedDisk::named(const std::string& name) const {
+  const auto is_it = [&](const Name& change) { return change.name == name; };
+  const auto last = std::find_if(pending_names_.rbegin(), pending_names_.rend(), is_it);
+  return last != pending_names_.rend() ? last->file : names_.at(name);
+}
+
+/// A directory says which file a name is, whether or not what it was called before ever got to the disk.
 void TracedDisk::rename(std::map<std::string, std::uint32_t>& names, const Name& change) {
-  if (change.old_name.empty()) {
-    names[change.name] = change.file;
-  } else if (const auto old = names.find(change.old_name); old != names.end()) {
-    names[change.name] = old->second;
-    names.erase(old);
-  }
+  names[change.name] = change.file;
+  if (!change.old_name.empty()) names.erase(change.old_name);
 }
 
 TracedDisk::Files TracedDisk::cut(std::mt19937_64& random) const {

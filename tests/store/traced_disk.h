@@ -50,6 +50,7 @@ class TracedDisk {
   static void cut_out(std::vector<Write>& older, const Write& newer);
   static void put(std::string& content, const Write& write);
   [[nodiscard]] static std::string survivors(const File& file, std::mt19937_64& random);
+  [[nodiscard]] std::uint32_t named(const std::string& name) const;
   static void rename(std::map<std::string, std::uint32_t>& names, const Name& change);
 
   std::map<std::uint32_t, File> files_;
