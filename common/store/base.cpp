@@ -61,11 +61,10 @@ Result<Base::Snapshot> Base::snapshot() const {
   const auto begin = [&] { return ::mdb_txn_begin(environment->get(), nullptr, MDB_RDONLY, &begun); };
   if (const int code = environment->begin_reading(begin))
     return environment->failure("beginning to read", code);
-  environment->reading_began();
   auto impl = std::make_unique<Snapshot::Impl>();
   impl->environment = environment;
   impl->transaction.reset(begun);
-  impl->live = true;
+  if (Status seen = impl->see(); !seen) return tl::unexpected(seen.error());
   return Snapshot(std::move(impl));
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -89,7 +90,11 @@ class Base {
     /// Sees the newest commit from now on. Errors: kIo, kUnavailable (readers full, after reaping dead ones).
     [[nodiscard]] Status renew();
     /// Absent: nullopt (a tombstone is a record). Errors: kCorrupt, kIo.
-    [[nodiscard]] Result<std::optional<BaseRecord>> get(std::string_view key) const;
+    using Answer = Result<std::optional<BaseRecord>>;
+    [[nodiscard]] Answer get(std::string_view key) const;
+    static constexpr std::size_t kMostAtOnce = 32;
+    /// get() of up to kMostAtOnce keys, whose cache misses overlap. `answers` is as long as `keys`.
+    void get_many(std::span<const std::string_view> keys, std::span<Answer> answers) const;
     [[nodiscard]] Result<BaseMeta> meta() const;
     /// The note stored under `name`, or nullopt.
     [[nodiscard]] Result<std::optional<BaseRecord>> note(std::string_view name) const;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -25,6 +26,7 @@ constexpr unsigned kMaxReaders = 2'048;  // sparse in the lock file, so generous
 constexpr unsigned kTables = 3;
 constexpr mdb_mode_t kFileMode = 0600;
 constexpr std::uint64_t kMapGrain = 65'536;  // a multiple of every page size in use
+constexpr std::string_view kData = "data";
 constexpr std::string_view kMetaKey = "base";
 constexpr const char* kOpening = "opening";
 constexpr const char* kUnfinished = ".new";
@@ -171,7 +173,7 @@ int Environment::find_tables(unsigned transaction_flags, unsigned table_flags,
   const auto begin = [&] { return ::mdb_txn_begin(env_.get(), nullptr, transaction_flags, &begun); };
   if (const int code = begin_reading(begin)) return code;
   TransactionHandle transaction(begun);
-  int code = ::mdb_dbi_open(begun, "data", table_flags, &data_);
+  int code = ::mdb_dbi_open(begun, kData.data(), table_flags, &data_);
   if (code == 0) code = ::mdb_dbi_open(begun, "meta", table_flags, &meta_);
   if (code == 0) code = ::mdb_dbi_open(begun, "notes", table_flags, &notes_);
   unsigned kind = 0;
@@ -298,6 +300,29 @@ Result<std::uint64_t> Environment::used_bytes(MDB_txn* transaction) const {
     pages += tree.ms_branch_pages + tree.ms_leaf_pages + tree.ms_overflow_pages;
   }
   return pages * tree.ms_psize;
+}
+
+/// LMDB does not say where its map is, but what it finds is in it: on a page that says which one it is.
+Result<bool> Environment::find_records(MDB_txn* transaction, PageMap& map, PageTree& tree) const {
+  constexpr MDB_dbi kTableOfTables = 1;
+  MDB_stat page{};
+  ::mdb_env_stat(env_.get(), &page);
+  const auto own_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (page.ms_psize > own_page) return false;
+  MDB_val name = to_val(kData);
+  MDB_val value{};
+  if (const int code = ::mdb_get(transaction, kTableOfTables, &name, &value))
+    return failure("reading the tree", code);
+  if (value.mv_size != sizeof tree) return corrupt("reading the tree", "a table of another kind");
+  std::memcpy(&tree, value.mv_data, sizeof tree);
+  const char* const at = static_cast<const char*>(value.mv_data);
+  const char* const its_page = at - reinterpret_cast<std::uintptr_t>(at) % page.ms_psize;
+  struct stat file {};
+  if (::fstat(witness_.get(), &file) != 0) return fail_errno(path_, errno);
+  map = {its_page - load<PageHeader>(its_page).number * page.ms_psize, page.ms_psize,
+         static_cast<std::uint64_t>(file.st_size) / page.ms_psize};
+  if (tree.root != kNoPage && tree.depth == 0) return corrupt("reading the tree", "a tree without a level");
+  return true;
 }
 
 tl::unexpected<Error> Environment::failure(const char* doing, int lmdb_code) const {

@@ -12,6 +12,8 @@
 #include "common/core/error.h"
 #include "common/core/unique_fd.h"
 #include "common/store/base.h"
+#include "common/store/base_descent.h"
+#include "common/store/base_pages.h"
 
 namespace minivault::store::base {
 
@@ -55,6 +57,9 @@ class Environment {
   [[nodiscard]] std::uint64_t key_hash_seed() const { return key_hash_seed_; }
   [[nodiscard]] std::uint64_t map_bytes() const;
   [[nodiscard]] Result<std::uint64_t> used_bytes(MDB_txn* transaction) const;
+  /// Where a Descent finds the records that a read transaction sees. False: only LMDB can, for the file's
+  /// pages are larger than this machine's.
+  [[nodiscard]] Result<bool> find_records(MDB_txn* transaction, PageMap& map, PageTree& tree) const;
   [[nodiscard]] Access access() const { return access_; }
 
   bool writing = false;         ///< a write transaction is under way

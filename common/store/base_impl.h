@@ -16,8 +16,25 @@ struct Base::Snapshot::Impl {
   std::shared_ptr<base::Environment> environment;  // outlives the transaction below
   base::TransactionHandle transaction;
   bool live = false;
+  // Of the commit that the transaction sees: for a Descent, unless LMDB itself has to be asked.
+  std::size_t commit = 0;
+  bool can_descend = false;
+  base::PageMap map;
+  base::PageTree records{};
 
   ~Impl() { let_go(); }
+  /// Begun or renewed: a map only moves before a commit that it had no room for.
+  [[nodiscard]] Status see() {
+    environment->reading_began();
+    live = true;
+    const std::size_t seen = ::mdb_txn_id(transaction.get());
+    if (seen == commit) return {};
+    const Result<bool> found = environment->find_records(transaction.get(), map, records);
+    if (!found) return tl::unexpected(found.error());
+    can_descend = *found;
+    commit = seen;
+    return {};
+  }
   void let_go() {
     if (live) environment->reading_ended();
     live = false;

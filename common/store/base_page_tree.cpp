@@ -4,33 +4,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/store/base_page_layout.h"
+
 namespace minivault::store::base {
 namespace {
 
-constexpr std::uint16_t kBranchPage = 0x01;
-constexpr std::uint16_t kLeafPage = 0x02;
-constexpr std::uint16_t kOverflowPage = 0x04;
-constexpr std::uint16_t kValueInOverflow = 0x01;
-constexpr std::uint16_t kValueIsTable = 0x02;
-constexpr std::size_t kPageHeader = 16;
 constexpr std::size_t kLongestKey = 511;
 constexpr unsigned kDeepestTree = 32;
-
-struct PageHeader {
-  std::uint64_t number;
-  std::uint16_t unused;
-  std::uint16_t flags;
-  std::uint16_t lower;  ///< where the offsets of the entries end
-  std::uint16_t upper;  ///< where the entries begin; on overflow pages both are one number, of pages
-};
-static_assert(sizeof(PageHeader) == kPageHeader);
-
-template <typename T>
-T load(const char* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
 
 tl::unexpected<Error> damaged(std::string what) {
   return fail(Code::kCorrupt, std::move(what));
@@ -50,22 +30,6 @@ Status check_header(const PageHeader& header, std::uint64_t number, std::uint16_
 
 }  // namespace
 
-struct TreeWalk::Node {
-  std::uint16_t low;
-  std::uint16_t high;
-  std::uint16_t flags;
-  std::uint16_t key_bytes;
-
-  [[nodiscard]] std::uint64_t value_bytes() const { return low | std::uint64_t{high} << 16U; }
-  [[nodiscard]] std::uint64_t child() const { return value_bytes() | std::uint64_t{flags} << 32U; }
-  /// Without the hole that makes it even.
-  [[nodiscard]] std::size_t bytes(bool is_leaf) const {
-    const std::size_t head = sizeof(Node) + key_bytes;
-    if (!is_leaf) return head;
-    return head + ((flags & kValueInOverflow) != 0 ? sizeof(std::uint64_t) : value_bytes());
-  }
-};
-
 /// A page whose entries are where it says, so that they can be read.
 struct TreeWalk::Page {
   std::uint64_t number;
@@ -73,9 +37,9 @@ struct TreeWalk::Page {
   std::vector<char> bytes;
   std::vector<std::uint16_t> entries;  ///< where they are
 
-  [[nodiscard]] Node node(std::size_t i) const { return load<Node>(bytes.data() + entries[i]); }
+  [[nodiscard]] PageNode node(std::size_t i) const { return load<PageNode>(bytes.data() + entries[i]); }
   [[nodiscard]] std::string_view key(std::size_t i) const {
-    return {bytes.data() + entries[i] + sizeof(Node), node(i).key_bytes};
+    return {bytes.data() + entries[i] + sizeof(PageNode), node(i).key_bytes};
   }
 
   /// LMDB keeps entries side by side up to the end of the page, so that any bound or size that is wrong
@@ -95,9 +59,9 @@ struct TreeWalk::Page {
     std::sort(places.begin(), places.end());
     std::size_t next = header.upper;
     for (const std::uint16_t place : places) {
-      if (place != next || place + sizeof(Node) > bytes.size())
+      if (place != next || place + sizeof(PageNode) > bytes.size())
         return damaged("its entries are not side by side");
-      const Node found = load<Node>(bytes.data() + place);
+      const PageNode found = load<PageNode>(bytes.data() + place);
       next += even(found.bytes(is_leaf));
       if (next > bytes.size() || found.key_bytes > kLongestKey)
         return damaged("an entry is larger than it can be");
@@ -161,7 +125,7 @@ void TreeWalk::visit_children(const Page& page, unsigned depth, const Range& ran
 void TreeWalk::visit_entries(const Page& page) {
   found_.entries += page.entries.size();
   for (std::size_t i = 0; i < page.entries.size() && goes_on_; ++i) {
-    const Node node = page.node(i);
+    const PageNode node = page.node(i);
     const char* const value = page.key(i).data() + node.key_bytes;
     const bool is_large = (node.flags & kValueInOverflow) != 0;
     LeafEntry entry{page.number, page.key(i),        (node.flags & kValueIsTable) != 0,
@@ -183,7 +147,7 @@ Status TreeWalk::claim_overflow(const LeafEntry& entry) {
   if (Status read = file_.read(entry.overflow_page, 0, bytes, sizeof header); !read) return read;
   if (Status checked = check_header(header, entry.overflow_page, kOverflowPage); !checked) return checked;
   // A value that was made smaller within one transaction keeps its pages.
-  const std::uint64_t count = header.lower | std::uint64_t{header.upper} << 16U;
+  const std::uint64_t count = header.overflow_pages();
   const std::uint64_t least = (kPageHeader - 1 + entry.value_bytes) / file_.page_size + 1;
   if (count < least || count > file_.pages - entry.overflow_page) {
     return damaged("a value of " + std::to_string(entry.value_bytes) + " bytes on " + std::to_string(count) +

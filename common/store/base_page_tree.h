@@ -58,7 +58,6 @@ class TreeWalk {
   void run();
 
  private:
-  struct Node;
   using Bound = std::optional<std::string_view>;
   /// Keys of a page are at or above `low` and below `high`.
   struct Range {

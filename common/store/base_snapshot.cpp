@@ -8,14 +8,36 @@
 namespace minivault::store {
 namespace {
 
+using base::Descent;
 using base::Environment;
 using base::StoredKey;
 using base::Table;
 
-Result<std::optional<BaseRecord>> find(const Environment& environment, MDB_txn* transaction, Table table,
-                                       std::string_view key) {
-  constexpr const char* kReading = "reading a record";
-  if (key.empty() || key.size() > base::kMaxKey) return std::nullopt;  // nothing can be stored under it
+constexpr const char* kReading = "reading a record";
+using Found = Base::Snapshot::Answer;
+
+/// What was found under `stored_key` as the record of `key`.
+Found read_record(const Environment& environment, Table table, std::string_view key,
+                  const StoredKey& stored_key, std::string_view bytes) {
+  const bool whole = base::checksum_holds(stored_key.bytes(), bytes);
+  BaseRecord usual;
+  if (whole && base::decode_usual(table, stored_key.bytes(), bytes, usual)) return usual;
+  const auto stored = base::decode_record(table, stored_key.bytes(), bytes);
+  if (!stored) return environment.corrupt(kReading, stored.error().message);
+  if (!whole) return environment.corrupt(kReading, "a record whose checksum does not match");
+  if (!stored_key.beside_value().empty() && stored->key != key) {
+    return environment.corrupt(kReading, "two long keys have the same hash");
+  }
+  return stored->record;
+}
+
+bool can_be_stored(std::string_view key) {
+  return !key.empty() && key.size() <= base::kMaxKey;
+}
+
+/// By LMDB.
+Found find(const Environment& environment, MDB_txn* transaction, Table table, std::string_view key) {
+  if (!can_be_stored(key)) return std::nullopt;
   const StoredKey stored_key(key, environment.key_hash_seed());
   MDB_val stored_under = base::to_val(stored_key.bytes());
   MDB_val value{};
@@ -23,16 +45,16 @@ Result<std::optional<BaseRecord>> find(const Environment& environment, MDB_txn* 
   const int code = ::mdb_get(transaction, dbi, &stored_under, &value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != 0) return environment.failure(kReading, code);
-  const bool whole = base::checksum_holds(stored_key.bytes(), base::to_view(value));
-  BaseRecord usual;
-  if (whole && base::decode_usual(table, stored_key.bytes(), base::to_view(value), usual)) return usual;
-  const auto stored = base::decode_record(table, stored_key.bytes(), base::to_view(value));
-  if (!stored) return environment.corrupt(kReading, stored.error().message);
-  if (!whole) return environment.corrupt(kReading, "a record whose checksum does not match");
-  if (!stored_key.beside_value().empty() && stored->key != key) {
-    return environment.corrupt(kReading, "two long keys have the same hash");
-  }
-  return stored->record;
+  return read_record(environment, table, key, stored_key, base::to_view(value));
+}
+
+/// By a descent that is over.
+Found conclude(const Environment& environment, std::string_view key, const StoredKey& stored_key,
+               const Descent& descent) {
+  if (descent.state() == Descent::State::kFound) [[likely]]
+    return read_record(environment, Table::kData, key, stored_key, descent.value());
+  if (descent.state() == Descent::State::kAbsent) return std::nullopt;
+  return environment.corrupt(kReading, "page " + std::to_string(descent.page()) + ": " + descent.damage());
 }
 
 /// A record on the way of a scan, all of it checked. `before` is the stored key of the one before, or empty.
@@ -71,14 +93,43 @@ Status Base::Snapshot::renew() {
   if (code != 0) [[unlikely]]
     code = impl_->environment->begin_reading(again);
   if (code != 0) return impl_->environment->failure("renewing a snapshot", code);
-  impl_->environment->reading_began();
-  impl_->live = true;
-  return {};
+  return impl_->see();
 }
 
 Result<std::optional<BaseRecord>> Base::Snapshot::get(std::string_view key) const {
   MV_ASSERT(impl_->live);
-  return find(*impl_->environment, impl_->transaction.get(), Table::kData, key);
+  const Environment& environment = *impl_->environment;
+  if (!impl_->can_descend) return find(environment, impl_->transaction.get(), Table::kData, key);
+  if (!can_be_stored(key) || impl_->records.root == base::kNoPage) return std::nullopt;
+  const StoredKey stored_key(key, environment.key_hash_seed());
+  Descent descent(impl_->map, impl_->records.root, impl_->records.depth, stored_key.bytes());
+  descent.finish();
+  return conclude(environment, key, stored_key, descent);
+}
+
+void Base::Snapshot::get_many(std::span<const std::string_view> keys, std::span<Answer> answers) const {
+  MV_ASSERT(impl_->live && keys.size() <= kMostAtOnce && keys.size() == answers.size());
+  std::array<std::optional<Descent>, kMostAtOnce> descents;
+  const bool can_descend = impl_->can_descend && impl_->records.root != base::kNoPage;
+  for (std::size_t i = 0; i < keys.size() && can_descend; ++i) {
+    // A stored key that is not the key itself would have to be kept somewhere.
+    if (keys[i].empty() || keys[i].size() > base::kMaxPlainKey) continue;
+    descents[i].emplace(impl_->map, impl_->records.root, impl_->records.depth, keys[i]);
+  }
+  for (bool goes_on = can_descend; goes_on;) {
+    goes_on = false;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (descents[i] && !descents[i]->is_over() && descents[i]->step()) goes_on = true;
+    }
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (!descents[i]) {
+      answers[i] = get(keys[i]);
+      continue;
+    }
+    const StoredKey stored_key(keys[i], 0);
+    answers[i] = conclude(*impl_->environment, keys[i], stored_key, *descents[i]);
+  }
 }
 
 Result<BaseMeta> Base::Snapshot::meta() const {

@@ -181,6 +181,38 @@ Result<Newest> Reader::newest(std::string_view key, std::uint64_t hash) {
   return newest_below_window(key, hash);
 }
 
+std::size_t Reader::newest_of(std::span<const std::string_view> keys, std::span<Newest> newest) {
+  std::array<Trace, kMostAtOnce> traces;
+  trace(keys, traces);
+  for (std::size_t i = 0; i < keys.size(); ++i) newest[i] = newest_in_log(keys[i], traces[i]);
+  // After every miss in the index, as in newest_below_window().
+  const Lsn window = state_.marks.window.load(std::memory_order_acquire);
+  std::array<std::string_view, kMostAtOnce> missed;
+  std::array<std::size_t, kMostAtOnce> places;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (newest[i].known) continue;
+    std::optional<BaseRecord> kept;
+    if (cache_.find(keys[i], traces[i].hash, window, kept)) {
+      newest[i] = as_newest(kept);
+    } else {
+      missed[count] = keys[i];
+      places[count++] = i;
+    }
+  }
+  if (count == 0) return keys.size();
+  if (!see(window)) return places[0];
+  std::array<Base::Snapshot::Answer, kMostAtOnce> answers;
+  snapshots_[live_snapshots_ - 1].get_many(std::span(missed).first(count), std::span(answers).first(count));
+  MV_FAULT_POINT("reader.asked_base");
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!answers[i]) return places[i];
+    cache_.offer(missed[i], traces[places[i]].hash, turn_tail_, *answers[i]);
+    newest[places[i]] = as_newest(*answers[i]);
+  }
+  return keys.size();
+}
+
 void Reader::publish_counts() {
   const ReadCache::Counts now = cache_.counts();
   if (now.hits + now.misses == published_.hits + published_.misses) return;

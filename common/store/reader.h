@@ -51,13 +51,16 @@ class Reader {
   /// Looks ahead for several keys, so that their cache misses overlap. `traces` is as long as `keys`.
   void trace(std::span<const std::string_view> keys, std::span<Trace> traces);
 
+  static constexpr std::size_t kMostAtOnce = Base::Snapshot::kMostAtOnce;
+  /// newest() of up to kMostAtOnce keys, whose cache misses overlap. Returns how many were found out before
+  /// an error, which newest() of the next one tells. `newest` is as long as `keys`.
+  [[nodiscard]] std::size_t newest_of(std::span<const std::string_view> keys, std::span<Newest> newest);
+
   /// Index, then cache, then base. `hash`: of the key, by the index.
   [[nodiscard]] Result<Newest> newest(std::string_view key, std::uint64_t hash);
   /// Cache, then base, seen at a checkpoint at or above the window as it is now. With a miss in the index
   /// before this call, that is the newest record there is (ENGINE.md rules 1 and 11).
   [[nodiscard]] Result<Newest> newest_below_window(std::string_view key, std::uint64_t hash);
-  /// The same in the log alone, for a traced key; known is false where the base has to be asked.
-  [[nodiscard]] Newest newest_in_log(std::string_view key, const Trace& trace) const;
   /// The index alone: known is false on a miss.
   [[nodiscard]] Newest newest_in_log(std::string_view key, std::uint64_t hash, bool is_note = false) const;
   /// The same for notes, which are never cached.
@@ -68,6 +71,8 @@ class Reader {
   shared::ChildSlot& slot_;
   const Ring& ring_;
   const Index& index_;
+  /// Of a traced key; known is false where the base has to be asked.
+  [[nodiscard]] Newest newest_in_log(std::string_view key, const Trace& trace) const;
   /// Takes a snapshot at a checkpoint at or above `window`, unless the turn has one.
   [[nodiscard]] Status see(Lsn window);
   template <typename Look>

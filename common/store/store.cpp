@@ -120,24 +120,19 @@ Result<Found> Store::Impl::found(const Result<Newest>& newest) const {
   return as_found(*newest);
 }
 
+static_assert(Store::kMostAtOnce <= Reader::kMostAtOnce);
+
 std::size_t Store::get_many(std::span<const std::string_view> keys, std::span<Found> found) {
   MV_ASSERT(impl_->reader.in_turn() && keys.size() <= kMostAtOnce && keys.size() <= found.size());
-  std::array<Reader::Trace, kMostAtOnce> traces;
-  impl_->reader.trace(keys, traces);
-  std::size_t below_window = 0;
-  std::size_t done = 0;
-  for (; done < keys.size(); ++done) {
-    Newest newest = impl_->reader.newest_in_log(keys[done], traces[done]);
-    if (!newest.known) {
-      const Result<Newest> below = impl_->reader.newest_below_window(keys[done], traces[done].hash);
-      if (!below) break;
-      newest = *below;
-      ++below_window;
-    }
-    found[done] = impl_->as_found(newest);
+  std::array<Newest, kMostAtOnce> newest;
+  const std::size_t done = impl_->reader.newest_of(keys, newest);
+  std::size_t in_log = 0;
+  for (std::size_t i = 0; i < done; ++i) {
+    found[i] = impl_->as_found(newest[i]);
+    in_log += newest[i].is_in_log() ? 1 : 0;
   }
-  shared::add(impl_->metrics.found_by_index, done - below_window);
-  shared::add(impl_->metrics.asked_below_window, below_window);
+  shared::add(impl_->metrics.found_by_index, in_log);
+  shared::add(impl_->metrics.asked_below_window, done - in_log);
   return done;
 }
 

@@ -34,6 +34,7 @@ class BasePages {
     }
   }
 
+  [[nodiscard]] const std::string& bytes() const { return bytes_; }
   template <typename T>
   [[nodiscard]] T at(std::size_t offset) const {
     T value;
