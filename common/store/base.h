@@ -130,9 +130,13 @@ class Base {
     [[nodiscard]] Status apply(std::string_view key, const BaseRecord& record, bool keep_tombstone);
     /// Notes live in a table of their own; the newer version wins.
     [[nodiscard]] Status apply_note(std::string_view name, const BaseRecord& record);
+    struct Swept {
+      std::string next;  ///< where to go on, as stored; empty: that was the end
+      std::uint64_t removed = 0;
+    };
     /// Removes the tombstones with an HLC value up to `up_to` among the `most` records from the stored key
-    /// `from` on (empty: the first). Where to go on; empty: that was the end. Errors: as apply().
-    [[nodiscard]] Result<std::string> sweep(std::string_view from, std::size_t most, std::uint64_t up_to);
+    /// `from` on (empty: the first). Errors: as apply().
+    [[nodiscard]] Result<Swept> sweep(std::string_view from, std::size_t most, std::uint64_t up_to);
     /// Takes what is there for all there is. Only where it is known, on disk, that records were lost. Errors:
     /// kCorrupt, kIo.
     [[nodiscard]] Status recount();

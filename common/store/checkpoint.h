@@ -79,6 +79,7 @@ class Checkpoint {
   [[nodiscard]] Status apply(Lsn end, std::uint64_t bytes_of_log);
   void note_pace(std::uint64_t bytes, std::uint64_t ns, std::uint64_t behind);
   [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
+  void tell_counts(const BaseMeta& meta);
   void publish(Lsn end);
   [[nodiscard]] std::uint64_t purgeable() const;
 

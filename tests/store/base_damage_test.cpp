@@ -44,6 +44,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_a_page_in_another_s_place_is_found);
   CPPUNIT_TEST(test_writes_over_hidden_records_do_no_harm);
   CPPUNIT_TEST(test_a_damaged_operation_is_counted_as_what_it_was);
+  CPPUNIT_TEST(test_what_was_counted_as_the_other_kind_leaves_the_sum_right);
   CPPUNIT_TEST_SUITE_END();
 
   static void make_base(const std::string& directory, unsigned keys) {
@@ -279,7 +280,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
     raw_put(base_file(directory), "data", "not counted", encoded("not counted", tombstone(1)));
     auto base = must(Base::open_writer(directory.path(), kMapBytes));
     auto transaction = must(base.begin());
-    CPPUNIT_ASSERT_EQUAL(std::string(), must(transaction.sweep("", 10, 5)));
+    CPPUNIT_ASSERT_EQUAL(std::string(), must(transaction.sweep("", 10, 5)).next);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, transaction.meta().tombstones);
   }
 
@@ -294,7 +295,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
       raw_put(base_file(directory), "data", "k", damaged ? damaged_at(sound, at) : sound);
       auto base = must(Base::open_writer(directory.path(), kMapBytes));
       auto transaction = must(base.begin());
-      CPPUNIT_ASSERT_EQUAL(std::string(), must(transaction.sweep("", 10, ~std::uint64_t{0})));
+      CPPUNIT_ASSERT_EQUAL(std::string(), must(transaction.sweep("", 10, ~std::uint64_t{0})).next);
       must(transaction.commit());
       const auto now = must(base.snapshot()).get("k");
       CPPUNIT_ASSERT_EQUAL_MESSAGE(std::to_string(at), !damaged, now.has_value());
@@ -476,6 +477,32 @@ class BaseDamageTest : public CppUnit::TestFixture {
       must(transaction.apply("t", set(2, "v"), true));
       CPPUNIT_ASSERT(transaction.meta().keys == 1 && transaction.meta().tombstones == 1);
     }
+  }
+
+  /// Else a base in which nothing is hidden would seem to hide some for ever.
+  void test_what_was_counted_as_the_other_kind_leaves_the_sum_right() {
+    const TemporaryDirectory directory;
+    make_base(directory.path(), 9);
+    for (unsigned i = 0; i < 9; ++i) {
+      const std::string key = "key " + std::to_string(i);
+      raw_put(base_file(directory), "data", key, encoded(key, tombstone(1)));
+    }
+    auto base = must(Base::open_writer(directory.path(), kMapBytes));
+    const auto assert_whole = [&](std::uint64_t records) {
+      const auto snapshot = must(base.snapshot());
+      must(snapshot.prove_whole());
+      CPPUNIT_ASSERT_EQUAL(records, must(snapshot.meta()).keys + must(snapshot.meta()).tombstones);
+    };
+    for (const bool keep : {true, false}) {
+      auto transaction = must(base.begin());
+      must(transaction.apply(keep ? "key 0" : "key 1", tombstone(2), keep));
+      must(transaction.commit());
+      assert_whole(keep ? 9 : 8);
+    }
+    auto transaction = must(base.begin());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{7}, must(transaction.sweep("", 10, 1)).removed);
+    must(transaction.commit());
+    assert_whole(1);
   }
 };
 
