@@ -5,7 +5,6 @@
 #include "common/core/assert.h"
 #include "common/core/key_text.h"
 #include "common/core/log.h"
-#include "common/store/base_count.h"
 #include "common/store/base_format.h"
 #include "common/store/base_impl.h"
 
@@ -122,7 +121,11 @@ void take_off(std::uint64_t removed, std::uint64_t& of_its_kind, std::uint64_t& 
   of_the_other -= std::min(removed - counted, of_the_other);
 }
 
-void count(const Outcome& outcome, BaseMeta& meta) {
+void count(const Outcome& outcome, BaseMeta& meta, base::Kinds& changed) {
+  const auto change = [&](Operation kind) {
+    return std::int64_t{outcome.after == kind} - std::int64_t{outcome.before == kind};
+  };
+  changed += {change(Operation::kSet), change(Operation::kDelete)};
   if (outcome.before == Operation::kSet) take_off(1, meta.keys, meta.tombstones);
   if (outcome.before == Operation::kDelete) take_off(1, meta.tombstones, meta.keys);
   if (outcome.after == Operation::kSet) ++meta.keys;
@@ -150,7 +153,7 @@ Status Base::Transaction::apply(std::string_view key, const BaseRecord& record, 
   const bool remove = record.operation == Operation::kDelete && !keep_tombstone;
   const auto outcome = remove ? table.remove(stored_key, record.version) : table.put(stored_key, record);
   if (!outcome) return impl_->state = tl::unexpected(outcome.error());
-  count(*outcome, impl_->meta);
+  count(*outcome, impl_->meta, impl_->changed);
   impl_->meta.last_hlc = std::max(impl_->meta.last_hlc, record.version.hlc);
   return {};
 }
@@ -179,18 +182,17 @@ Result<Base::Transaction::Swept> Base::Transaction::sweep(std::string_view from,
     impl_->state = tl::unexpected(swept.error());
   } else {
     take_off(swept->removed, impl_->meta.tombstones, impl_->meta.keys);
+    impl_->changed.tombstones -= static_cast<std::int64_t>(swept->removed);
   }
   return swept;
 }
 
-Status Base::Transaction::recount() {
-  MV_ASSERT(impl_->transaction != nullptr);
-  if (!impl_->state) return impl_->state;
-  const auto found = base::count_kinds(*impl_->environment, impl_->transaction.get());
-  if (!found) return impl_->state = tl::unexpected(found.error());
-  impl_->meta.keys = found->keys;
-  impl_->meta.tombstones = found->tombstones;
-  return {};
+void Base::Transaction::take(const Recount& counted) {
+  MV_ASSERT(impl_->transaction != nullptr && !counted.impl_->walk);
+  const base::Kinds now = counted.impl_->with(impl_->changed);
+  // Damage may have shown a transaction what it hid from the walk.
+  impl_->meta.keys = static_cast<std::uint64_t>(std::max(now.keys, std::int64_t{0}));
+  impl_->meta.tombstones = static_cast<std::uint64_t>(std::max(now.tombstones, std::int64_t{0}));
 }
 
 BaseMeta& Base::Transaction::meta() {
@@ -207,7 +209,10 @@ Status Base::Transaction::commit() {
   }
   const int code = ::mdb_txn_commit(impl_->transaction.release());
   environment.writing = false;
-  if (code == 0) return {};
+  if (code == 0) {
+    environment.changed += impl_->changed;
+    return {};
+  }
   auto failed = environment.write_failure("committing", code);
   // LMDB refuses further writes once its meta page could not be written, whatever the reason.
   MDB_txn* probe = nullptr;

@@ -6,7 +6,6 @@
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
-#include "common/core/log.h"
 #include "common/store/append_lock.h"
 
 namespace minivault::store {
@@ -283,29 +282,6 @@ Status Checkpoint::sweep() {
   }
   sweep_from_ = std::move(swept->next);
   if (sweep_from_.empty()) swept_up_to_ = sweeping_up_to_;
-  return {};
-}
-
-/// Not before the base itself says that this node has forgotten something: else its count is all that tells.
-bool Checkpoint::recount_is_due() const {
-  const Lsn after = state_.recount_after.load(std::memory_order_acquire);
-  return after != 0 && after <= state_.marks.checkpoint.load(std::memory_order_relaxed);
-}
-
-Status Checkpoint::recount() {
-  Result<Base::Transaction> transaction = base_.begin();
-  if (!transaction) return tl::unexpected(transaction.error());
-  if (Status counted = transaction->recount(); !counted) {
-    log_line(LogLevel::kError, "base_damaged",
-             {{"error", counted.error().message}, {"remedy", "wipe this node and let its peers fill it"}});
-    state_.recount_after.store(shared::kNoLsn, std::memory_order_release);
-    return {};
-  }
-  if (Status ok = transaction->commit(); !ok) return ok;
-  tell_counts(transaction->meta());
-  log_line(LogLevel::kWarning, "base_recounted",
-           {{"keys", transaction->meta().keys}, {"tombstones", transaction->meta().tombstones}});
-  state_.recount_after.store(0, std::memory_order_release);
   return {};
 }
 

@@ -50,9 +50,6 @@ class Checkpoint {
   [[nodiscard]] Status sweep();
   /// There is something to walk for: tombstones, and a floor that has moved since the last walk began.
   [[nodiscard]] bool sweep_is_due() const;
-  /// Takes what the base holds for all there is, where it was noted that it lost some. Errors: as run().
-  [[nodiscard]] Status recount();
-  [[nodiscard]] bool recount_is_due() const;
 
  private:
   /// A record to be applied. Small: a checkpoint has millions of them.

@@ -430,11 +430,7 @@ class BaseDamageTest : public CppUnit::TestFixture {
     const auto hidden = pages.hide(8);
     pages.store();
     auto base = must(Base::open_writer(directory.path(), kMapBytes));
-    {
-      auto transaction = must(base.begin());
-      must(transaction.recount());
-      must(transaction.commit());
-    }
+    recount(base);
     must(must(base.snapshot()).prove_whole());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{992}, must(must(base.snapshot()).meta()).keys);
     {
@@ -469,8 +465,8 @@ class BaseDamageTest : public CppUnit::TestFixture {
         raw_put(base_file(directory), "data", name, bytes);
       }
       auto base = must(Base::open_writer(directory.path(), kMapBytes));
+      recount(base);
       auto transaction = must(base.begin());
-      must(transaction.recount());
       CPPUNIT_ASSERT(transaction.meta().keys == 1 && transaction.meta().tombstones == 1);
       must(transaction.apply("k", tombstone(2), true));
       CPPUNIT_ASSERT(transaction.meta().keys == 0 && transaction.meta().tombstones == 2);
