@@ -88,6 +88,7 @@ int Checkpointer::tick() {
   readers_.look(state_.totals, base_, now_ms);
   if (now_ms >= retry_at_ms_ && checkpoint_is_due(now_ms)) {
     report(checkpoint());
+    (void)recount(now_ms);  // where checkpoint follows upon checkpoint, too
     return 0;
   }
   sweep(now_ms);

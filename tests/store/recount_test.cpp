@@ -9,6 +9,7 @@
 
 #include "common/core/fault_point.h"
 #include "common/store/base_format.h"
+#include "common/store/checkpointer.h"
 #include "tests/store/base_account_support.h"
 #include "tests/store/engine.h"
 #include "tests/support/seed.h"
@@ -25,6 +26,7 @@ class RecountTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_a_page_in_another_s_place_at_a_step_s_end);
   CPPUNIT_TEST(test_what_it_saw_is_let_go_at_its_end);
   CPPUNIT_TEST(test_a_successor_begins_anew);
+  CPPUNIT_TEST(test_its_turn_comes_while_checkpoint_follows_upon_checkpoint);
   CPPUNIT_TEST_SUITE_END();
 
   static void assert_says_what_it_holds(const Base& base) {
@@ -133,6 +135,31 @@ class RecountTest : public CppUnit::TestFixture {
     engine.restart_checkpointer();
     eventually("it is counted", [&] { return engine.state().recount_after.load() == 0; });
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, engine.state().totals.keys.load());
+  }
+
+  /// Under a load without end one is always due.
+  void test_its_turn_comes_while_checkpoint_follows_upon_checkpoint() {
+    using namespace minivault::test;
+    Engine engine(16ULL << 20, {SyncMode::Kind::kNone, milliseconds(0)});
+    engine.start();
+    engine.suspend_checkpointer();
+    {
+      store::Store store = engine.open_store();
+      put(store, "key", "value");
+    }
+    engine.kill_checkpointer();
+    shared::State& state = engine.state();
+    state.recount_after.store(state.marks.checkpoint.load());
+    state.checkpoint_wanted.store(state.marks.tail.load());
+    const Child child([&](const Child::Channel& channel) {
+      auto checkpointer = must(Checkpointer::open(engine.region(), engine.config, Engine::kCheckpointerSlot));
+      (void)checkpointer->tick();
+      channel.send(state.marks.checkpoint.load());
+      channel.send(state.recount_after.load() + 1);
+      (void)channel.receive();
+    });
+    CPPUNIT_ASSERT_EQUAL(state.marks.tail.load(), child.channel().receive());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, child.channel().receive());
   }
 };
 
