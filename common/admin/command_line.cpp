@@ -47,7 +47,8 @@ constexpr std::array kCommands = {
             "as JSON.\n"
             "From a data directory without a running node (as it would be after its next start), from a "
             "running node's\n"
-            "ADDRESS, or from a backup FILE.\n",
+            "ADDRESS, or from a backup FILE. Many keys with the same 495 first bytes are sorted in a file in "
+            "TMPDIR (/tmp).\n",
             true},
     Command{"load", 1, run_load, "load ADDRESS <LINES",
             "Sets every key of the lines on standard input, which are as dump writes them, in a running "

@@ -122,6 +122,31 @@ class Base {
   };
   [[nodiscard]] Result<Snapshot> snapshot() const;
 
+  class Transaction;
+
+  /// How many records there are, by what they are, counted in steps between which transactions may change
+  /// them: of one commit, and what the later ones changed is added in the end. Until its last step nothing of
+  /// that commit is written over, so the file grows by what is written meanwhile. Move-only; ends with its
+  /// destructor.
+  class Recount {
+   public:
+    Recount(Recount&&) noexcept;
+    Recount& operator=(Recount&&) noexcept;
+    ~Recount();
+    /// Looks at the next `records`, or at fewer once their values came to `bytes`. True: that was the last.
+    /// REQUIRES: there was no error, nor a last one. Errors: kCorrupt, kIo.
+    [[nodiscard]] Result<bool> step(std::size_t records, std::uint64_t bytes);
+
+   private:
+    friend class Base;
+    friend class Transaction;
+    struct Impl;
+    explicit Recount(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+  };
+  /// REQUIRES: opened by open_writer(), and no transaction is under way. Errors: as snapshot().
+  [[nodiscard]] Result<Recount> begin_recount();
+
   /// One write transaction: all of it or nothing, synced on commit. Destroyed without commit: aborted.
   /// REQUIRES: opened by open_writer(); one at a time.
   class Transaction {
@@ -135,12 +160,16 @@ class Base {
     [[nodiscard]] Status apply(std::string_view key, const BaseRecord& record, bool keep_tombstone);
     /// Notes live in a table of their own; the newer version wins.
     [[nodiscard]] Status apply_note(std::string_view name, const BaseRecord& record);
+    struct Swept {
+      std::string next;  ///< where to go on, as stored; empty: that was the end
+      std::uint64_t removed = 0;
+    };
     /// Removes the tombstones with an HLC value up to `up_to` among the `most` records from the stored key
-    /// `from` on (empty: the first). Where to go on; empty: that was the end. Errors: as apply().
-    [[nodiscard]] Result<std::string> sweep(std::string_view from, std::size_t most, std::uint64_t up_to);
-    /// Takes what is there for all there is. Only where it is known, on disk, that records were lost. Errors:
-    /// kCorrupt, kIo.
-    [[nodiscard]] Status recount();
+    /// `from` on (empty: the first). Errors: as apply().
+    [[nodiscard]] Result<Swept> sweep(std::string_view from, std::size_t most, std::uint64_t up_to);
+    /// Takes what was counted for all there is. Only where it is known, on disk, that records were lost.
+    /// REQUIRES: that came to its end.
+    void take(const Recount& counted);
     [[nodiscard]] BaseMeta& meta();  ///< stored by commit(); keys and tombstones are kept by apply()
     /// Errors: kNoSpace (aborted, nothing changed), kIo (a failed sync: the base may no longer be trusted).
     [[nodiscard]] Status commit();

@@ -1,5 +1,6 @@
 #include "common/store/base_count.h"
 
+#include <limits>
 #include <string>
 
 #include "common/store/base_format.h"
@@ -9,44 +10,42 @@ namespace {
 
 constexpr const char* kCounting = "counting records";
 
-/// `value` may be null: then none is read.
-template <typename Visit>
-Status walk(const Environment& environment, MDB_txn* transaction, MDB_val* value, const Visit& visit) {
+}  // namespace
+
+Result<RecordCount> RecordCount::begin(const Environment& environment, MDB_txn* transaction, By by) {
   MDB_cursor* opened = nullptr;
   if (const int code = ::mdb_cursor_open(transaction, environment.data(), &opened)) {
     return environment.failure(kCounting, code);
   }
-  const CursorHandle cursor(opened);
+  return RecordCount(environment, opened, by);
+}
+
+Result<bool> RecordCount::step(std::size_t records, std::uint64_t bytes) {
   MDB_val key{};
-  std::string_view before;
-  int code = ::mdb_cursor_get(opened, &key, value, MDB_FIRST);
-  for (; code == 0; code = ::mdb_cursor_get(opened, &key, value, MDB_NEXT)) {
-    // A page that stands where another belongs may hold as many keys, but not in order.
-    if (to_view(key) <= before) return environment.corrupt(kCounting, "a record out of order");
-    before = to_view(key);
-    visit(before);
-  }
-  return code == MDB_NOTFOUND ? Status() : environment.failure(kCounting, code);
-}
-
-}  // namespace
-
-Result<std::uint64_t> count_records(const Environment& environment, MDB_txn* transaction) {
-  std::uint64_t found = 0;
-  Status walked = walk(environment, transaction, nullptr, [&](std::string_view) { ++found; });
-  if (!walked) return tl::unexpected(walked.error());
-  return found;
-}
-
-Result<Kinds> count_kinds(const Environment& environment, MDB_txn* transaction) {
-  Kinds found;
   MDB_val value{};
-  Status walked = walk(environment, transaction, &value, [&](std::string_view key) {
-    const bool is_delete = operation_of(key, to_view(value)) == Operation::kDelete;
-    ++(is_delete ? found.tombstones : found.keys);
-  });
-  if (!walked) return tl::unexpected(walked.error());
-  return found;
+  MDB_val* const looked_at = by_ == By::kKind ? &value : nullptr;
+  for (std::uint64_t seen = 0; records > 0 && seen < bytes; --records) {
+    // The cursor stands on the last one that was counted, or, at the beginning, nowhere.
+    const int code = ::mdb_cursor_get(cursor_.get(), &key, looked_at, MDB_NEXT);
+    if (code == MDB_NOTFOUND) return true;
+    if (code != 0) return environment_->failure(kCounting, code);
+    // A page that stands where another belongs may hold as many keys, but not in order.
+    if (to_view(key) <= before_) return environment_->corrupt(kCounting, "a record out of order");
+    before_ = to_view(key);
+    const bool is_delete =
+        looked_at != nullptr && operation_of(before_, to_view(value)) == Operation::kDelete;
+    ++(is_delete ? found_.tombstones : found_.keys);
+    seen += value.mv_size;
+  }
+  return false;
+}
+
+Status prove_count(const Environment& environment, MDB_txn* transaction, const BaseMeta& meta) {
+  auto count = RecordCount::begin(environment, transaction, RecordCount::By::kNumber);
+  if (!count) return tl::unexpected(count.error());
+  const auto counted = count->step(std::numeric_limits<std::size_t>::max(), 1);
+  if (!counted) return tl::unexpected(counted.error());
+  return compare_count(environment, meta, static_cast<std::uint64_t>(count->found().keys));
 }
 
 Status compare_count(const Environment& environment, const BaseMeta& meta, std::uint64_t found) {

@@ -17,6 +17,18 @@
 
 namespace minivault::store::base {
 
+/// Records by what they are, or by how many more of each there are than before.
+struct Kinds {
+  std::int64_t keys = 0;
+  std::int64_t tombstones = 0;
+
+  Kinds& operator+=(const Kinds& other) {
+    keys += other.keys;
+    tombstones += other.tombstones;
+    return *this;
+  }
+};
+
 enum class Access { kRead, kWrite, kOffline };  // kOffline: reads, and takes no part in locking
 
 /// The process's LMDB environment with its three tables: owns it, tells its errors in our words, and knows
@@ -64,6 +76,7 @@ class Environment {
 
   bool writing = false;         ///< a write transaction is under way
   bool failed_to_sync = false;  ///< sticky: what the page cache shows need not be on disk
+  Kinds changed;                ///< by all that was committed here, whatever the meta record says there were
 
  private:
   struct Close {

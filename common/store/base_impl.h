@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "common/store/base.h"
+#include "common/store/base_count.h"
 #include "common/store/base_environment.h"
 
-/// What Base and its two kinds of transaction hold. Only base*.cpp include it.
+/// What Base, its two kinds of transaction and its recount hold. Only base*.cpp include it.
 namespace minivault::store {
 
 struct Base::Impl {
@@ -47,6 +49,7 @@ struct Base::Transaction::Impl {
   MDB_cursor* data = nullptr;   // LMDB frees a write transaction's cursors with it
   MDB_cursor* notes = nullptr;  // opened at the first note
   BaseMeta meta;
+  base::Kinds changed;
   Status state;  // the first error: all or nothing, so nothing more is applied or committed
 
   ~Impl() { end(); }
@@ -54,6 +57,27 @@ struct Base::Transaction::Impl {
   void end() {
     if (transaction != nullptr) environment->writing = false;
     transaction.reset();
+  }
+};
+
+struct Base::Recount::Impl {
+  struct Walk {
+    Snapshot snapshot;
+    base::RecordCount count;  // within the snapshot
+  };
+  std::shared_ptr<base::Environment> environment;
+  base::Kinds changed_before;  // by what the snapshot sees
+  std::optional<Walk> walk;    // none: it is at its end
+  base::Kinds found;
+
+  /// … and with what was committed since, and what is about to be.
+  [[nodiscard]] base::Kinds with(const base::Kinds& uncommitted) const {
+    base::Kinds now = found;
+    now += environment->changed;
+    now += uncommitted;
+    now.keys -= changed_before.keys;
+    now.tombstones -= changed_before.tombstones;
+    return now;
   }
 };
 

@@ -21,8 +21,9 @@ constexpr std::uint16_t kIntegerKeys = 0x08;
 
 class Account {
  public:
-  Account(const PageFile& file, const MetaPages& metas, const AccountCalls& calls)
+  Account(const PageFile& file, std::uint64_t file_bytes, const MetaPages& metas, const AccountCalls& calls)
       : file_(file),
+        file_bytes_(file_bytes),
         metas_(metas),
         meta_(metas.newest()),
         calls_(calls),
@@ -34,6 +35,7 @@ class Account {
       tell("the meta pages: of transactions " + std::to_string(metas_.first.transaction) + " and " +
            std::to_string(metas_.second.transaction) + ", which did not write them in turn");
     }
+    for (const MetaPage* meta : {&metas_.first, &metas_.second}) check_transaction(*meta);
     if (meta_.main.flags != 0 || (meta_.free.flags & kOrderFlags) != kIntegerKeys) {
       tell("the newest meta page: a tree whose order is not ours");
     }
@@ -51,6 +53,15 @@ class Account {
   }
 
  private:
+  /// By its free list, in which each commit names itself. Of the older page, whose trees are
+  /// there until the next commit is, what cannot be read tells nothing: nobody reads it either.
+  void check_transaction(const MetaPage& meta) {
+    const Result<std::uint64_t> newest = newest_on_free_list(file_.fd, meta, file_bytes_);
+    if (!newest || *newest == (meta.transaction < 2 ? 0 : meta.transaction)) return;
+    tell("the meta page of transaction " + std::to_string(meta.transaction) +
+         ": its free list is one of transaction " + std::to_string(*newest));
+  }
+
   void walk(const std::string& name, const PageTree& tree, Keys keys,
             std::function<Status(const LeafEntry&)> entry) {
     const TreeVisitor visitor{[this](std::uint64_t first, std::uint64_t count) { return use(first, count); },
@@ -124,6 +135,7 @@ class Account {
   }
 
   const PageFile& file_;
+  std::uint64_t file_bytes_;
   const MetaPages& metas_;
   const MetaPage& meta_;
   const AccountCalls& calls_;
@@ -152,7 +164,7 @@ Result<PageAccount> account_for_pages(const std::string& path, const AccountCall
     return fail(Code::kCorrupt, path + ": truncated: " + std::to_string(file.pages) + " pages of " +
                                     std::to_string(newest.last_page + 1) + " are there");
   }
-  return Account(file, *metas, calls).draw_up();
+  return Account(file, bytes, *metas, calls).draw_up();
 }
 
 }  // namespace minivault::store::base

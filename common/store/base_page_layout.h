@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
-/// The pages of LMDB's B+trees as bytes; for whoever reads the base without LMDB. Layout by LMDB 0.9's mdb.c; unchanged since 2012.
+/// The pages of LMDB's B+trees as bytes, for whoever reads the base without LMDB. Layout by LMDB 0.9's mdb.c;
+/// unchanged since 2012.
 namespace minivault::store::base {
 
 inline constexpr std::uint16_t kBranchPage = 0x01;

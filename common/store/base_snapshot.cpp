@@ -193,8 +193,7 @@ Status Base::Snapshot::prove_whole() const {
   MV_ASSERT(impl_->live);
   const Result<BaseMeta> said = meta();
   if (!said) return tl::unexpected(said.error());
-  const auto found = base::count_records(*impl_->environment, impl_->transaction.get());
-  return found ? base::compare_count(*impl_->environment, *said, *found) : tl::unexpected(found.error());
+  return base::prove_count(*impl_->environment, impl_->transaction.get(), *said);
 }
 
 }  // namespace minivault::store

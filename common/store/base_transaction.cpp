@@ -5,7 +5,6 @@
 #include "common/core/assert.h"
 #include "common/core/key_text.h"
 #include "common/core/log.h"
-#include "common/store/base_count.h"
 #include "common/store/base_format.h"
 #include "common/store/base_impl.h"
 
@@ -67,14 +66,16 @@ class TableWriter {
     return Outcome{before, std::nullopt};
   }
 
-  /// Returns where to go on, and counts what it removed.
-  Result<std::string> sweep(std::string_view from, std::size_t most, std::uint64_t up_to,
-                            std::uint64_t& removed) {
+  Result<Base::Transaction::Swept> sweep(std::string_view from, std::size_t most, std::uint64_t up_to) {
+    Base::Transaction::Swept swept;
     MDB_val key = base::to_val(from);
     MDB_val value{};
     int code = ::mdb_cursor_get(cursor_, &key, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
     for (std::size_t seen = 0; code == 0; ++seen) {
-      if (seen == most) return std::string(base::to_view(key));
+      if (seen == most) {
+        swept.next = base::to_view(key);
+        return swept;
+      }
       const auto stored = base::decode_record(table_, base::to_view(key), base::to_view(value));
       const bool purged = stored && stored->record.operation == Operation::kDelete &&
                           stored->record.version.hlc <= up_to &&
@@ -82,12 +83,12 @@ class TableWriter {
       if (purged) {
         code = ::mdb_cursor_del(cursor_, 0);
         if (code != 0) return environment_.write_failure(kSweeping, code);
-        ++removed;
+        ++swept.removed;
       }
       code = ::mdb_cursor_get(cursor_, &key, &value, MDB_NEXT);  // after a removal: what stands there now
     }
     if (code != MDB_NOTFOUND) return environment_.failure(kSweeping, code);
-    return std::string();
+    return swept;
   }
 
  private:
@@ -112,10 +113,21 @@ class TableWriter {
   Table table_;
 };
 
-void count(const Outcome& outcome, BaseMeta& meta) {
-  // What a damaged record was cannot be known.
-  if (outcome.before == Operation::kSet && meta.keys > 0) --meta.keys;
-  if (outcome.before == Operation::kDelete && meta.tombstones > 0) --meta.tombstones;
+/// What a damaged record was cannot always be known: it may have been counted as the other kind. Their sum
+/// stays right, by which everybody tells whether records are hidden (base_count.h).
+void take_off(std::uint64_t removed, std::uint64_t& of_its_kind, std::uint64_t& of_the_other) {
+  const std::uint64_t counted = std::min(removed, of_its_kind);
+  of_its_kind -= counted;
+  of_the_other -= std::min(removed - counted, of_the_other);
+}
+
+void count(const Outcome& outcome, BaseMeta& meta, base::Kinds& changed) {
+  const auto change = [&](Operation kind) {
+    return std::int64_t{outcome.after == kind} - std::int64_t{outcome.before == kind};
+  };
+  changed += {change(Operation::kSet), change(Operation::kDelete)};
+  if (outcome.before == Operation::kSet) take_off(1, meta.keys, meta.tombstones);
+  if (outcome.before == Operation::kDelete) take_off(1, meta.tombstones, meta.keys);
   if (outcome.after == Operation::kSet) ++meta.keys;
   if (outcome.after == Operation::kDelete) ++meta.tombstones;
 }
@@ -141,7 +153,7 @@ Status Base::Transaction::apply(std::string_view key, const BaseRecord& record, 
   const bool remove = record.operation == Operation::kDelete && !keep_tombstone;
   const auto outcome = remove ? table.remove(stored_key, record.version) : table.put(stored_key, record);
   if (!outcome) return impl_->state = tl::unexpected(outcome.error());
-  count(*outcome, impl_->meta);
+  count(*outcome, impl_->meta, impl_->changed);
   impl_->meta.last_hlc = std::max(impl_->meta.last_hlc, record.version.hlc);
   return {};
 }
@@ -161,26 +173,26 @@ Status Base::Transaction::apply_note(std::string_view name, const BaseRecord& re
   return {};
 }
 
-Result<std::string> Base::Transaction::sweep(std::string_view from, std::size_t most, std::uint64_t up_to) {
+Result<Base::Transaction::Swept> Base::Transaction::sweep(std::string_view from, std::size_t most,
+                                                          std::uint64_t up_to) {
   MV_ASSERT(impl_->transaction != nullptr && most > 0);
   if (!impl_->state) return tl::unexpected(impl_->state.error());
-  std::uint64_t removed = 0;
-  Result<std::string> next =
-      TableWriter(*impl_->environment, impl_->data, Table::kData).sweep(from, most, up_to, removed);
-  if (!next) impl_->state = tl::unexpected(next.error());
-  impl_->meta.tombstones -=
-      std::min(removed, impl_->meta.tombstones);  // count(): damage may have left too few
-  return next;
+  Result<Swept> swept = TableWriter(*impl_->environment, impl_->data, Table::kData).sweep(from, most, up_to);
+  if (!swept) {
+    impl_->state = tl::unexpected(swept.error());
+  } else {
+    take_off(swept->removed, impl_->meta.tombstones, impl_->meta.keys);
+    impl_->changed.tombstones -= static_cast<std::int64_t>(swept->removed);
+  }
+  return swept;
 }
 
-Status Base::Transaction::recount() {
-  MV_ASSERT(impl_->transaction != nullptr);
-  if (!impl_->state) return impl_->state;
-  const auto found = base::count_kinds(*impl_->environment, impl_->transaction.get());
-  if (!found) return impl_->state = tl::unexpected(found.error());
-  impl_->meta.keys = found->keys;
-  impl_->meta.tombstones = found->tombstones;
-  return {};
+void Base::Transaction::take(const Recount& counted) {
+  MV_ASSERT(impl_->transaction != nullptr && !counted.impl_->walk);
+  const base::Kinds now = counted.impl_->with(impl_->changed);
+  // Damage may have shown a transaction what it hid from the walk.
+  impl_->meta.keys = static_cast<std::uint64_t>(std::max(now.keys, std::int64_t{0}));
+  impl_->meta.tombstones = static_cast<std::uint64_t>(std::max(now.tombstones, std::int64_t{0}));
 }
 
 BaseMeta& Base::Transaction::meta() {
@@ -197,7 +209,10 @@ Status Base::Transaction::commit() {
   }
   const int code = ::mdb_txn_commit(impl_->transaction.release());
   environment.writing = false;
-  if (code == 0) return {};
+  if (code == 0) {
+    environment.changed += impl_->changed;
+    return {};
+  }
   auto failed = environment.write_failure("committing", code);
   // LMDB refuses further writes once its meta page could not be written, whatever the reason.
   MDB_txn* probe = nullptr;

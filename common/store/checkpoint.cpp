@@ -6,7 +6,6 @@
 
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
-#include "common/core/log.h"
 #include "common/store/append_lock.h"
 
 namespace minivault::store {
@@ -234,13 +233,10 @@ Status Checkpoint::apply(Lsn end, std::uint64_t bytes_of_log) {
     meta.last_hlc = std::max(meta.last_hlc, state_.append.last_hlc.load(std::memory_order_relaxed));
     meta.mid_checkpoint = next < items_.size();
     if (!meta.mid_checkpoint) meta.checkpoint = end;
-    const std::uint64_t keys = meta.keys;
-    const std::uint64_t tombstones = meta.tombstones;
     MV_FAULT_POINT("checkpoint.before_commit");
     if (Status ok = transaction->commit(); !ok) return ok;
     MV_FAULT_POINT("checkpoint.after_commit");
-    state_.totals.keys.store(keys, std::memory_order_relaxed);
-    state_.totals.tombstones.store(tombstones, std::memory_order_relaxed);
+    tell_counts(meta);
   } while (next < items_.size());
   state_.totals.base_bytes.store(base_.used_bytes(), std::memory_order_relaxed);
   return {};
@@ -254,6 +250,12 @@ Status Checkpoint::apply_item(Base::Transaction& transaction, const Item& item) 
   const BaseRecord stored{record.header.operation, record.value_flags(), record.version(), record.value};
   if (item.is_note) return transaction.apply_note(record.key, stored);
   return transaction.apply(record.key, stored, record.header.hlc > purgeable());
+}
+
+/// Once they are on disk.
+void Checkpoint::tell_counts(const BaseMeta& meta) {
+  state_.totals.keys.store(meta.keys, std::memory_order_relaxed);
+  state_.totals.tombstones.store(meta.tombstones, std::memory_order_relaxed);
 }
 
 /// Acquire: what the floor says is on disk; partner: Replicator::publish_floor.
@@ -271,42 +273,15 @@ Status Checkpoint::sweep() {
   Result<Base::Transaction> transaction = base_.begin();
   if (!transaction) return tl::unexpected(transaction.error());
   if (sweep_from_.empty()) sweeping_up_to_ = purgeable();
-  Result<std::string> next = transaction->sweep(sweep_from_, kSweptTogether, sweeping_up_to_);
-  if (!next) return tl::unexpected(next.error());
-  const std::uint64_t tombstones = transaction->meta().tombstones;
-  const bool changed = tombstones != state_.totals.tombstones.load(std::memory_order_relaxed);
+  Result<Base::Transaction::Swept> swept = transaction->sweep(sweep_from_, kSweptTogether, sweeping_up_to_);
+  if (!swept) return tl::unexpected(swept.error());
   MV_FAULT_POINT("sweep.before_commit");
-  if (changed) {
+  if (swept->removed > 0) {
     if (Status ok = transaction->commit(); !ok) return ok;
+    tell_counts(transaction->meta());
   }
-  state_.totals.tombstones.store(tombstones, std::memory_order_relaxed);
-  sweep_from_ = std::move(*next);
+  sweep_from_ = std::move(swept->next);
   if (sweep_from_.empty()) swept_up_to_ = sweeping_up_to_;
-  return {};
-}
-
-/// Not before the base itself says that this node has forgotten something: else its count is all that tells.
-bool Checkpoint::recount_is_due() const {
-  const Lsn after = state_.recount_after.load(std::memory_order_acquire);
-  return after != 0 && after <= state_.marks.checkpoint.load(std::memory_order_relaxed);
-}
-
-Status Checkpoint::recount() {
-  Result<Base::Transaction> transaction = base_.begin();
-  if (!transaction) return tl::unexpected(transaction.error());
-  if (Status counted = transaction->recount(); !counted) {
-    log_line(LogLevel::kError, "base_damaged",
-             {{"error", counted.error().message}, {"remedy", "wipe this node and let its peers fill it"}});
-    state_.recount_after.store(shared::kNoLsn, std::memory_order_release);
-    return {};
-  }
-  const std::uint64_t keys = transaction->meta().keys;
-  const std::uint64_t tombstones = transaction->meta().tombstones;
-  if (Status ok = transaction->commit(); !ok) return ok;
-  state_.totals.keys.store(keys, std::memory_order_relaxed);
-  state_.totals.tombstones.store(tombstones, std::memory_order_relaxed);
-  log_line(LogLevel::kWarning, "base_recounted", {{"keys", keys}, {"tombstones", tombstones}});
-  state_.recount_after.store(0, std::memory_order_release);
   return {};
 }
 

@@ -50,9 +50,6 @@ class Checkpoint {
   [[nodiscard]] Status sweep();
   /// There is something to walk for: tombstones, and a floor that has moved since the last walk began.
   [[nodiscard]] bool sweep_is_due() const;
-  /// Takes what the base holds for all there is, where it was noted that it lost some. Errors: as run().
-  [[nodiscard]] Status recount();
-  [[nodiscard]] bool recount_is_due() const;
 
  private:
   /// A record to be applied. Small: a checkpoint has millions of them.
@@ -79,6 +76,7 @@ class Checkpoint {
   [[nodiscard]] Status apply(Lsn end, std::uint64_t bytes_of_log);
   void note_pace(std::uint64_t bytes, std::uint64_t ns, std::uint64_t behind);
   [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
+  void tell_counts(const BaseMeta& meta);
   void publish(Lsn end);
   [[nodiscard]] std::uint64_t purgeable() const;
 

@@ -74,6 +74,7 @@ Checkpointer::Checkpointer(shared::Region& region, const Config& config, unsigne
       ring_(std::move(store.ring)),
       index_(region.index_words(), state_.limits.index_seed.load()),
       checkpoint_(state_, ring_, index_, base_),
+      recount_(state_, base_),
       warmer_(state_, ring_, index_, slot),
       index_warmer_(region.index_words()),
       syncer_(region, slot, std::move(syncers_ring), config.sync),
@@ -87,20 +88,30 @@ int Checkpointer::tick() {
   readers_.look(state_.totals, base_, now_ms);
   if (now_ms >= retry_at_ms_ && checkpoint_is_due(now_ms)) {
     report(checkpoint());
+    (void)recount(now_ms);  // where checkpoint follows upon checkpoint, too
     return 0;
   }
-  if (now_ms >= std::max(retry_at_ms_, next_sweep_ms_) && checkpoint_.sweep_is_due() &&
-      state_.failure.load(std::memory_order_acquire) == shared::Failure::kNone) {
-    next_sweep_ms_ = now_ms + kLookMs;
-    report(checkpoint_.sweep());
-  }
-  if (now_ms >= retry_at_ms_ && checkpoint_.recount_is_due() &&
-      state_.failure.load(std::memory_order_acquire) == shared::Failure::kNone) {
-    report(checkpoint_.recount());
-  }
+  sweep(now_ms);
+  const bool counts_on = recount(now_ms);
   if (index_warmer_.step()) return 0;
-  if (warmer_.step()) return 1;
-  return static_cast<int>(kLookMs);
+  const bool warms_on = warmer_.step();
+  return counts_on ? 0 : warms_on ? 1 : static_cast<int>(kLookMs);
+}
+
+void Checkpointer::sweep(std::uint64_t now_ms) {
+  if (now_ms < std::max(retry_at_ms_, next_sweep_ms_) || !checkpoint_.sweep_is_due()) return;
+  if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return;
+  next_sweep_ms_ = now_ms + kLookMs;
+  report(checkpoint_.sweep());
+}
+
+/// True: there is more to read, at once.
+bool Checkpointer::recount(std::uint64_t now_ms) {
+  if (!recount_.is_due() || state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone)
+    return false;
+  if (recount_.go_on()) return true;
+  if (recount_.is_counted() && now_ms >= retry_at_ms_) report(recount_.finish());
+  return false;
 }
 
 void Checkpointer::mend_after_deaths() {

@@ -7,6 +7,7 @@
 #include "common/store/checkpoint.h"
 #include "common/store/index_warmer.h"
 #include "common/store/reader_watch.h"
+#include "common/store/recount.h"
 #include "common/store/recovery.h"
 #include "common/store/ring_warmer.h"
 #include "common/store/syncer.h"
@@ -32,6 +33,8 @@ class Checkpointer {
                Ring syncers_ring);
 
   void mend_after_deaths();
+  void sweep(std::uint64_t now_ms);
+  [[nodiscard]] bool recount(std::uint64_t now_ms);
   [[nodiscard]] bool checkpoint_is_due(std::uint64_t now_ms) const;
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] Status checkpoint();
@@ -46,6 +49,7 @@ class Checkpointer {
   Ring ring_;
   Index index_;
   Checkpoint checkpoint_;
+  Recount recount_;
   RingWarmer warmer_;
   IndexWarmer index_warmer_;
   ReaderWatch readers_;

@@ -57,6 +57,8 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(loading_again_sees_what_changed);
   CPPUNIT_TEST(describe_can_be_fed_back);
   CPPUNIT_TEST(describe_of_port_zero_can_be_fed_back);
+  CPPUNIT_TEST(describe_of_what_is_no_comment_can_be_fed_back);
+  CPPUNIT_TEST(describe_of_what_no_file_can_hold_is_a_comment);
   CPPUNIT_TEST(describe_hides_the_key);
   CPPUNIT_TEST(the_real_environment);
   CPPUNIT_TEST(the_real_files);
@@ -327,6 +329,25 @@ class LoaderTest : public CppUnit::TestFixture {
     const auto again = load({"-config", "/described"});
     CPPUNIT_ASSERT_EQUAL(std::uint16_t{0}, again.config.port);
     CPPUNIT_ASSERT_EQUAL(std::string("localhost:0"), again.config.public_url);
+  }
+
+  /// A `#` that stands behind no blank.
+  void describe_of_what_is_no_comment_can_be_fed_back() {
+    files_["/mv.conf"] = "data =#dir#1 # a comment\n";
+    const auto loaded = load({"-config", "/mv.conf"});
+    CPPUNIT_ASSERT_EQUAL(std::string("#dir#1"), loaded.config.data_directory);
+    files_["/described"] = describe(loaded);
+    CPPUNIT_ASSERT(load({"-config", "/described"}).config == loaded.config);
+  }
+
+  void describe_of_what_no_file_can_hold_is_a_comment() {
+    for (const char* directory : {"/a #b", " /blank", "'/quoted"}) {
+      const auto loaded = load({"-data", directory});
+      CPPUNIT_ASSERT_EQUAL(std::string(directory), loaded.config.data_directory);
+      files_["/described"] = describe(loaded);
+      const auto again = load({"-config", "/described"});
+      CPPUNIT_ASSERT_EQUAL(load({}).config.data_directory, again.config.data_directory);
+    }
   }
 
   void describe_hides_the_key() {

@@ -148,18 +148,28 @@ Damages of_tables(const Place& at) {
 }
 
 /// The number of either's commit; LMDB reads the page that the larger one belongs in. One that is off by two
-/// may be right.
+/// may be right by the other, but not by its own free list.
 Damages of_meta_pages(const Place& at) {
   constexpr std::size_t kNumber = 144;
   const std::size_t newest = at.sound.meta() + kNumber;
   const std::size_t older = BasePages::kPage - at.sound.meta() + kNumber;
   const auto number = at.sound.at<std::uint64_t>(newest);
   const std::string told = "which did not write them in turn";
+  const auto other = [](std::uint64_t says, std::uint64_t is) {
+    return "the meta page of transaction " + std::to_string(says) + ": its free list is one of transaction " +
+           std::to_string(is);
+  };
   return {
-      {told, put(newest, number + 1)},       {told, put(newest, number + 2)},
-      {told, put(newest, number - 4)},       {told, put(newest, number - 1)},
-      {told, put(newest, std::uint64_t{0})}, {told, put(older, number)},
-      {told, put(older, number + 2)},        {told, exchange<std::uint64_t>(newest, older)},
+      {other(number - 2, number), put(newest, number - 2)},
+      {other(number + 1, number - 1), put(older, number + 1)},
+      {told, put(newest, number + 1)},
+      {told, put(newest, number + 2)},
+      {told, put(newest, number - 4)},
+      {told, put(newest, number - 1)},
+      {told, put(newest, std::uint64_t{0})},
+      {told, put(older, number)},
+      {told, put(older, number + 2)},
+      {told, exchange<std::uint64_t>(newest, older)},
       {told, put(older, ~std::uint64_t{0})},
   };
 }

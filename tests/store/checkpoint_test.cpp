@@ -15,6 +15,7 @@
 
 #include "common/core/fault_point.h"
 #include "common/store/checkpoint.h"
+#include "common/store/recount.h"
 #include "tests/store/engine.h"
 
 namespace minivault::test {
@@ -28,6 +29,7 @@ class CheckpointTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_window_stays_behind_the_checkpoint);
   CPPUNIT_TEST(a_tombstone_that_the_floor_has_passed_does_not_get_in);
   CPPUNIT_TEST(no_recount_before_the_base_says_what_was_forgotten);
+  CPPUNIT_TEST(checkpoints_between_the_steps_of_a_recount);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -156,14 +158,46 @@ class CheckpointTest : public CppUnit::TestFixture {
     Backlog log([](store::Store& store) { write(store, 0, "value"); });
     shared::State& state = log.engine.state();
     const store::Lsn noted = log.marks().tail.load();
-    log.with([&](store::Checkpoint& checkpoint) {
-      CPPUNIT_ASSERT(!checkpoint.recount_is_due());
+    log.with([&](store::Checkpoint& checkpoint, store::Base& base) {
+      store::Recount recount(state, base);
+      CPPUNIT_ASSERT(!recount.is_due());
       state.recount_after.store(noted);
-      CPPUNIT_ASSERT(log.marks().checkpoint.load() < noted && !checkpoint.recount_is_due());
+      CPPUNIT_ASSERT(log.marks().checkpoint.load() < noted && !recount.is_due());
       CPPUNIT_ASSERT_EQUAL(noted, checkpoint.run(noted).value());
-      CPPUNIT_ASSERT(checkpoint.recount_is_due());
-      CPPUNIT_ASSERT(checkpoint.recount().has_value());
-      CPPUNIT_ASSERT(!checkpoint.recount_is_due() && state.recount_after.load() == 0);
+      CPPUNIT_ASSERT(recount.is_due());
+      while (recount.go_on()) continue;
+      CPPUNIT_ASSERT(recount.is_due() && recount.is_counted() && recount.finish().has_value());
+      CPPUNIT_ASSERT(!recount.is_due() && state.recount_after.load() == 0);
+    });
+  }
+
+  /// Of keys that were counted before, and of those that were not.
+  void checkpoints_between_the_steps_of_a_recount() {
+    constexpr int kKeys = 5'000;
+    store::Lsn noted = 0;
+    Backlog log([&](Engine& engine, store::Store& store) {
+      for (int i = 0; i < kKeys; i += 2) put(store, key_of(i), "first");
+      noted = engine.state().marks.tail.load();
+      for (int i = 0; i < kKeys; i += 5) put(store, key_of(i), "second");
+      for (int i = 0; i < kKeys; i += 8) remove(store, key_of(i));
+    });
+    shared::State& state = log.engine.state();
+    state.recount_after.store(noted);
+    log.with([&](store::Checkpoint& checkpoint, store::Base& base) {
+      CPPUNIT_ASSERT_EQUAL(noted, checkpoint.run(noted).value());
+      store::Recount recount(state, base, 0);
+      unsigned steps = 1;
+      for (; recount.go_on(); ++steps) {
+        const store::Lsn tail = log.marks().tail.load();
+        (void)checkpoint.run(noted + (tail - noted) / 3 * steps).value();
+      }
+      CPPUNIT_ASSERT_EQUAL(3U, steps);  // of 2,500 keys
+      CPPUNIT_ASSERT(recount.finish().has_value());
+      std::uint64_t keys = 0;
+      for (int i = 0; i < kKeys; ++i) keys += (i % 2 == 0 || i % 5 == 0) && i % 8 != 0 ? 1 : 0;
+      (void)checkpoint.run(log.marks().tail.load()).value();
+      CPPUNIT_ASSERT_EQUAL(keys, state.totals.keys.load());
+      CPPUNIT_ASSERT(base.snapshot().value().prove_whole().has_value());
     });
   }
 
@@ -172,27 +206,29 @@ class CheckpointTest : public CppUnit::TestFixture {
   struct Backlog {
     Engine engine;
 
-    explicit Backlog(const std::function<void(store::Store&)>& fill) {
+    explicit Backlog(const std::function<void(store::Store&)>& fill)
+        : Backlog([&](Engine&, store::Store& store) { fill(store); }) {}
+    explicit Backlog(const std::function<void(Engine&, store::Store&)>& fill) {
       engine.start();
       engine.suspend_checkpointer();
       {
         store::Store store = engine.open_store();
-        fill(store);
+        fill(engine, store);
       }
       engine.kill();
     }
     [[nodiscard]] const shared::Watermarks& marks() { return engine.state().marks; }
     store::Lsn run(store::Lsn until) {
       store::Lsn done = 0;
-      with([&](store::Checkpoint& checkpoint) { done = checkpoint.run(until).value(); });
+      with([&](store::Checkpoint& checkpoint, store::Base&) { done = checkpoint.run(until).value(); });
       return done;
     }
-    void with(const std::function<void(store::Checkpoint&)>& work) {
+    void with(const std::function<void(store::Checkpoint&, store::Base&)>& work) {
       const store::Ring ring = store::Ring::open(engine.directory() + "/changes.log").value();
       store::Base base = store::Base::open_writer(engine.directory()).value();
       const store::Index index(engine.region().index_words(), engine.state().limits.index_seed.load());
       store::Checkpoint checkpoint(engine.state(), ring, index, base);
-      work(checkpoint);
+      work(checkpoint, base);
     }
   };
 

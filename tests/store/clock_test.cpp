@@ -6,8 +6,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "common/core/clock.h"
-#include "common/store/node_clock.h"
+#include "tests/store/clock_support.h"
 #include "tests/store/faulty_disk.h"
 #include "tests/store/recovery_support.h"
 #include "tests/support/wait.h"
@@ -15,15 +14,8 @@
 namespace minivault::test {
 namespace {
 
+using namespace clock_support;
 using namespace recovery_support;
-
-constexpr std::int64_t kHourMs = 3'600'000;
-
-store::Version stamp(store::Store& store) {
-  store::Write write;
-  write.key = "key";
-  return commit_one(store, write).version;
-}
 
 /// Of what may be written before the time is known.
 store::Version stamp_note(Engine& engine) {
@@ -43,22 +35,8 @@ bool takes_writes(Engine& engine) {
   return in_turn(store, [&] { return store.commit(batch); }).has_value();
 }
 
-store::Version stamp(Engine& engine) {
-  store::Store store = engine.open_store();
-  return stamp(store);
-}
-
 std::uint64_t ceiling_of(const Engine& engine) {
   return store::Ring::open(log_of(engine)).value().read_hlc_ceiling().value();
-}
-
-/// As a replicator says it: the wall clock, or `ms` beside it.
-void set_clock(Engine& engine, std::int64_t ms) {
-  engine.state().append.clock_offset.store(store::hlc_of_us(wall_minus_boot_us() + ms * 1'000));
-}
-
-std::int64_t ms_ahead(std::uint64_t hlc) {
-  return static_cast<std::int64_t>(hlc >> store::kHlcCounterBits) - static_cast<std::int64_t>(wall_ms());
 }
 
 }  // namespace
@@ -76,11 +54,6 @@ class ClockTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_machines_clock_is_not_asked);
   CPPUNIT_TEST(who_acknowledges_at_once_knows_the_time_first);
   CPPUNIT_TEST(crashes_do_not_make_it_run_away);
-  CPPUNIT_TEST(what_is_no_clock_takes_nobody_along);
-  CPPUNIT_TEST(until_the_time_is_known_the_machines_clock_bounds);
-  CPPUNIT_TEST(nothing_is_taken_from_beyond_the_end_of_time);
-  CPPUNIT_TEST(what_speaks_of_a_record_that_failed_is_not_noted);
-  CPPUNIT_TEST(at_the_end_of_time_nothing_is_stamped);
   CPPUNIT_TEST(a_damaged_ceiling_is_told);
   CPPUNIT_TEST_SUITE_END();
 
@@ -277,108 +250,6 @@ class ClockTest : public CppUnit::TestFixture {
                      8'000 + i * 250);
       engine.kill();
     }
-  }
-
-  /// Neither as the version of another node's record, nor as what is to be stamped above.
-  void what_is_no_clock_takes_nobody_along() {
-    Engine engine;
-    engine.start();
-    set_clock(engine, 0);
-    store::Store store = engine.open_store();
-    for (const std::uint64_t origin : {std::uint64_t{7}, std::uint64_t{0}}) {
-      store::Write write;
-      write.key = "key";
-      write.version = {store::largest_believable_hlc(engine.state().append) + (1ULL << 40U), origin};
-      const store::WriteResult result = commit_one(store, write);
-      CPPUNIT_ASSERT(result.outcome == store::WriteResult::Outcome::kFailed);
-      CPPUNIT_ASSERT(ms_ahead(stamp(store).hlc) < kHourMs);
-    }
-  }
-
-  /// It is the best guess then, and others' records come in before the time is chosen.
-  void until_the_time_is_known_the_machines_clock_bounds() {
-    constexpr std::int64_t kSixtyYears = 60LL * 365 * 24 * kHourMs;
-    Engine engine;
-    engine.clock_known = false;
-    set_machine_clock(kSixtyYears);
-    engine.start();
-    store::Store store = engine.open_store();
-    store::Write write;
-    write.key = "key";
-    write.version = {wall_ms() << store::kHlcCounterBits, 7};
-    CPPUNIT_ASSERT(commit_one(store, write).outcome == store::WriteResult::Outcome::kDone);
-  }
-
-  /// However late it is.
-  void nothing_is_taken_from_beyond_the_end_of_time() {
-    Engine engine;
-    engine.start();
-    const std::uint64_t late = store::kEndOfTime - (1ULL << 40U);
-    engine.state().append.clock_offset.store(static_cast<std::int64_t>(late - boot_hlc()));
-    store::Store store = engine.open_store();
-    for (const bool beyond : {true, false}) {
-      store::Write write;
-      write.key = "key";
-      write.version = {store::kEndOfTime - (beyond ? 0 : 1), 7};
-      const auto expected =
-          beyond ? store::WriteResult::Outcome::kFailed : store::WriteResult::Outcome::kDone;
-      CPPUNIT_ASSERT(commit_one(store, write).outcome == expected);
-    }
-  }
-
-  void what_speaks_of_a_record_that_failed_is_not_noted() {
-    Engine engine;
-    engine.start();
-    set_clock(engine, 0);
-    store::Store store = engine.open_store();
-    store::Batch batch;
-    const auto add_note = [&](std::string_view name) {
-      store::Write note;
-      note.operation = store::Operation::kNote;
-      note.key = name;
-      note.value = "held";
-      batch.add(note);
-    };
-    add_note("before");
-    store::Write write;
-    write.key = "key";
-    write.version = {store::largest_believable_hlc(engine.state().append) + (1ULL << 40U), 7};
-    batch.add(write);
-    write.key = "other";
-    write.version = {1ULL << 40U, 7};
-    batch.add(write);
-    add_note("behind");
-    commit_all(store, batch);
-    using Outcome = store::WriteResult::Outcome;
-    CPPUNIT_ASSERT(batch.result(0).outcome == Outcome::kDone && batch.result(1).outcome == Outcome::kFailed);
-    CPPUNIT_ASSERT(batch.result(2).outcome == Outcome::kDone && batch.result(3).outcome == Outcome::kFailed);
-    const auto noted = [&](std::string_view name) {
-      return in_turn(store, [&] { return std::string(store.note(name).value().value); });
-    };
-    CPPUNIT_ASSERT_EQUAL(std::string("held"), noted("before"));
-    CPPUNIT_ASSERT_EQUAL(std::string(), noted("behind"));
-    batch.clear();
-    add_note("behind");  // what the batch was filled with before is over
-    commit_all(store, batch);
-    CPPUNIT_ASSERT_EQUAL(std::string("held"), noted("behind"));
-  }
-
-  void at_the_end_of_time_nothing_is_stamped() {
-    Engine engine;
-    engine.start();
-    store::Store store = engine.open_store();
-    (void)stamp(store);
-    engine.state().append.last_hlc.store(store::kEndOfTime - 2);
-    engine.state().append.hlc_ceiling.store(store::next_hlc_ceiling(0, store::kEndOfTime - 2));
-    CPPUNIT_ASSERT_EQUAL(store::kEndOfTime - 1, stamp(store).hlc);
-    store::Batch batch;
-    store::Write write;
-    write.key = "key";
-    batch.add(write);
-    const Status refused = in_turn(store, [&] { return store.commit(batch); });
-    CPPUNIT_ASSERT(!refused);
-    CPPUNIT_ASSERT_MESSAGE(refused.error().message,
-                           refused.error().message.find("9999-12-31") != std::string::npos);
   }
 
   void a_damaged_ceiling_is_told() {

@@ -11,6 +11,7 @@
 #include <iostream>
 #include <thread>
 
+#include "common/core/fault_point.h"
 #include "tests/store/faulty_disk.h"
 #include "tests/store/recovery_support.h"
 #include "tests/support/seed.h"
@@ -35,6 +36,7 @@ class DiskFullTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(DiskFullTest);
   CPPUNIT_TEST(at_every_allocation);
   CPPUNIT_TEST(deletes_are_taken_while_the_log_has_room);
+  CPPUNIT_TEST(a_recount_does_not_wait_for_room);
   CPPUNIT_TEST(a_start_says_how_much_room_it_needs);
   CPPUNIT_TEST(the_lock_file_has_no_holes);
   CPPUNIT_TEST_SUITE_END();
@@ -104,7 +106,10 @@ class DiskFullTest : public CppUnit::TestFixture {
   }
 
  public:
-  void tearDown() override { set_full(false); }
+  void tearDown() override {
+    set_full(false);
+    fault_plan().disarm();
+  }
 
   void at_every_allocation() {
     bool started = false;
@@ -135,6 +140,28 @@ class DiskFullTest : public CppUnit::TestFixture {
     }
     set_full(false);
     eventually("there is room", [&] { return engine.state().base_full.load() == 0; });
+  }
+
+  /// What it looks at is not written over, which may be what fills the disk.
+  void a_recount_does_not_wait_for_room() {
+    Engine engine(16 * kRingBytes);
+    engine.start();
+    fill(engine, 1, 20, kLargeBytes);
+    engine.checkpoint_now();
+    set_full(true);
+    fill(engine, 21, 30, kLargeBytes);
+    engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
+    eventually("the checkpointer noticed", [&] { return engine.state().base_full.load() != 0; });
+    fault_plan().arm("recount.counted", FaultPlan::Action::kStop);
+    engine.state().recount_after.store(engine.state().marks.checkpoint.load());
+    eventually("all is counted", [] { return fault_plan().acted.load() == 1; });
+    fault_plan().disarm();
+    engine.resume_checkpointer();
+    CPPUNIT_ASSERT(engine.state().recount_after.load() != 0 && engine.state().base_full.load() != 0);
+    set_full(false);
+    eventually("it is on disk", [&] { return engine.state().recount_after.load() == 0; });
+    engine.checkpoint_now();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{30}, engine.state().totals.keys.load());
   }
 
   /// What a node lived with keeps it from coming back, but for a word of what to do.

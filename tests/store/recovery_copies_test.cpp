@@ -1,5 +1,6 @@
-// Goal: files that do not belong together, or are not there, are never started on silently.
-// Method: logs and bases are taken away, swapped, put back from earlier lives, and damaged in their headers.
+// Goal: a log that does not belong to the base, or is not there, is never started on silently.
+// Method: logs are taken away, swapped, put back from earlier lives, and damaged in their headers. The other
+// way round: recovery_base_test.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -17,10 +18,8 @@ using namespace recovery_support;
 class RecoveryCopiesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RecoveryCopiesTest);
   CPPUNIT_TEST(missing_log);
-  CPPUNIT_TEST(missing_base);
   CPPUNIT_TEST(damaged_header);
   CPPUNIT_TEST(log_of_a_newer_format);
-  CPPUNIT_TEST(empty_base);
   CPPUNIT_TEST(what_was_left_unfinished_goes);
   CPPUNIT_TEST(log_of_another_node);
   CPPUNIT_TEST(older_log_of_an_earlier_start);
@@ -31,45 +30,7 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(log_that_cannot_be_read);
   CPPUNIT_TEST(damage_in_front_of_the_base_is_no_older_log);
   CPPUNIT_TEST(nothing_beyond_the_base_is_no_older_log);
-  CPPUNIT_TEST(older_base_that_the_ring_still_follows);
-  CPPUNIT_TEST(older_base_after_laps_of_the_ring);
-  CPPUNIT_TEST(older_base_tells_how_far_the_log_goes);
-  CPPUNIT_TEST(older_base_of_an_earlier_start);
-  CPPUNIT_TEST(older_base_than_the_ring);
-  CPPUNIT_TEST(missing_base_and_damaged_header);
-  CPPUNIT_TEST(orderly_end_that_is_not_there);
   CPPUNIT_TEST_SUITE_END();
-
-  /// Starts with -accept-loss; LSNs must go on above `highest`.
-  static void accept_loss(Engine& engine, store::Lsn highest) {
-    engine.config.accept_loss = true;
-    engine.start();
-    engine.config.accept_loss = false;
-    CPPUNIT_ASSERT(engine.state().marks.tail.load() > highest);
-    fill(engine, 900, 903);
-    engine.kill();
-    engine.start();
-    assert_holds(engine, 900, 903);
-  }
-
-  /// Refused in these words; with -accept-loss keys 1 to `last` are there, and LSNs go on above `highest`.
-  static void assert_lost(Engine& engine, const std::string& saying, store::Lsn highest, std::uint64_t last) {
-    assert_refused(engine, saying);
-    accept_loss(engine, highest);
-    assert_holds(engine, 1, last);
-    assert_absent(engine, last + 1);
-  }
-
-  /// Data that fills the ring `laps` times.
-  static store::Lsn lap(Engine& engine, unsigned laps) {
-    store::Store store = engine.open_store();
-    const std::string value(200'000, 'v');
-    const store::Lsn end = engine.state().marks.tail.load() + laps * engine.config.log_bytes;
-    for (unsigned i = 0; engine.state().marks.tail.load() < end; ++i)
-      put(store, "lap " + std::to_string(i % 50), value);
-    engine.wait_durable(engine.state().marks.tail.load());
-    return engine.state().marks.tail.load();
-  }
 
  public:
   void missing_log() {
@@ -83,17 +44,6 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!std::filesystem::exists(log_of(engine)));
     accept_loss(engine, end);
     assert_holds(engine, 1, 5);
-  }
-
-  void missing_base() {
-    Engine engine;
-    engine.start();
-    fill(engine, 1, 5);
-    engine.stop();
-    std::filesystem::remove(base_of(engine));
-    assert_refused(engine, "base.mdb) is missing");
-    engine.config.accept_loss = true;
-    assert_refused(engine, "base.mdb) is missing");
   }
 
   void damaged_header() {
@@ -127,24 +77,6 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     overwrite(log_of(engine), 0, sound);
     engine.start();
     assert_holds(engine, 1, 5);
-  }
-
-  /// No birth leaves one; so it is damage, with a log beside it and without.
-  void empty_base() {
-    Engine engine;
-    engine.start();
-    fill(engine, 1, 5);
-    engine.stop();
-    std::filesystem::resize_file(base_of(engine), 0);
-    for (const bool with_log : {true, false}) {
-      if (!with_log) std::filesystem::remove(log_of(engine));
-      for (const bool accept : {false, true}) {
-        engine.config.accept_loss = accept;
-        assert_refused(engine, "base.mdb: truncated: it is empty");
-        CPPUNIT_ASSERT_EQUAL(std::uintmax_t{0}, std::filesystem::file_size(base_of(engine)));
-      }
-      CPPUNIT_ASSERT_EQUAL(with_log, std::filesystem::exists(log_of(engine)));
-    }
   }
 
   /// By a start that was cut short and is not repeated. It may be larger than all the rest.
@@ -334,114 +266,6 @@ class RecoveryCopiesTest : public CppUnit::TestFixture {
     log.put_back();
     engine.start();
     assert_holds(engine, 1, 5);
-  }
-
-  /// The log holds all that the older base lacks: nothing is lost, and nobody need know.
-  void older_base_that_the_ring_still_follows() {
-    Engine engine;
-    engine.start();
-    fill(engine, 1, 5);
-    engine.checkpoint_now();
-    const Kept base = keep_base(engine);
-    fill(engine, 6, 9);
-    engine.checkpoint_now();
-    engine.kill();
-    base.put_back();
-    engine.start();
-    assert_holds(engine, 1, 9);
-  }
-
-  void older_base_after_laps_of_the_ring() {
-    for (const unsigned laps : {1U, 2U, 3U}) {
-      Engine engine;
-      engine.start();
-      fill(engine, 1, 5);
-      engine.checkpoint_now();
-      const Kept base = keep_base(engine);
-      const store::Lsn end = lap(engine, laps);
-      engine.kill();
-      base.put_back();
-      const bool all_overwritten = laps > 1;  // no record follows the base's that is not of a later lap
-      CPPUNIT_ASSERT_EQUAL(all_overwritten, refusal(engine).find("follow, of keys") == std::string::npos);
-      assert_lost(engine, "the log is damaged in what was acknowledged", end, 5);
-    }
-  }
-
-  /// Further than what lies last in the ring.
-  void older_base_tells_how_far_the_log_goes() {
-    Engine engine(1 << 20);
-    engine.start();
-    fill(engine, 1, 5);
-    engine.checkpoint_now();
-    const Kept base = keep_base(engine);
-    const store::Lsn durable = fill(engine, 6, 11, 200'000);
-    fill(engine, 12, 12, 200'000);
-    engine.kill();
-    base.put_back();
-    assert_refused(engine, " to " + std::to_string(durable));
-  }
-
-  void older_base_of_an_earlier_start() {
-    Engine engine;
-    engine.start();
-    fill(engine, 1, 5);
-    engine.stop();
-    const Kept base(base_of(engine));
-    engine.start();
-    const store::Lsn end = lap(engine, 4);
-    engine.stop();
-    base.put_back();
-    assert_lost(engine, "copies of different times", end, 5);
-  }
-
-  void older_base_than_the_ring() {
-    Engine engine;
-    engine.start();
-    fill(engine, 1, 5);
-    engine.stop();
-    const Kept base(base_of(engine));
-    engine.config.log_bytes *= 2;  // a new ring, which begins where the base stands
-    engine.start();
-    const store::Lsn end = fill(engine, 6, 9);
-    engine.kill();
-    engine.start();
-    fill(engine, 10, 12);
-    engine.config.log_bytes /= 2;
-    engine.kill();
-    engine.start();
-    engine.kill();
-    base.put_back();
-    assert_lost(engine, "the base is older than the beginning of the log", end, 5);
-  }
-
-  void missing_base_and_damaged_header() {
-    Engine engine;
-    engine.start();
-    fill(engine, 1, 5);
-    engine.stop();
-    std::filesystem::remove(base_of(engine));
-    for (const bool damaged : {false, true}) {
-      if (damaged) flip_bit(log_of(engine), 33);
-      for (const bool accept : {false, true}) {
-        engine.config.accept_loss = accept;
-        assert_refused(engine, "base.mdb) is missing");
-        CPPUNIT_ASSERT(!std::filesystem::exists(base_of(engine)));
-      }
-    }
-  }
-
-  void orderly_end_that_is_not_there() {
-    Engine engine;
-    engine.start();
-    fill(engine, 1, 5);
-    engine.checkpoint_now();
-    const Kept base = keep_base(engine);
-    const store::Lsn damaged = engine.state().marks.tail.load() + 20;
-    const store::Lsn end = fill(engine, 6, 9);
-    engine.stop();
-    base.put_back();
-    flip_bit(log_of(engine), offset_of(damaged, engine.config.log_bytes));
-    assert_lost(engine, "stopped in order, but its end is not there", end, 5);
   }
 };
 

@@ -115,4 +115,35 @@ inline void flip_bit(const std::string& path, off_t offset) {
   overwrite(path, offset, byte);
 }
 
+/// Starts with -accept-loss; LSNs must go on above `highest`.
+inline void accept_loss(Engine& engine, store::Lsn highest) {
+  engine.config.accept_loss = true;
+  engine.start();
+  engine.config.accept_loss = false;
+  CPPUNIT_ASSERT(engine.state().marks.tail.load() > highest);
+  fill(engine, 900, 903);
+  engine.kill();
+  engine.start();
+  assert_holds(engine, 900, 903);
+}
+
+/// Refused in these words; with -accept-loss keys 1 to `last` are there, and LSNs go on above `highest`.
+inline void assert_lost(Engine& engine, const std::string& saying, store::Lsn highest, std::uint64_t last) {
+  assert_refused(engine, saying);
+  accept_loss(engine, highest);
+  assert_holds(engine, 1, last);
+  assert_absent(engine, last + 1);
+}
+
+/// Data that fills the ring `laps` times.
+inline store::Lsn lap(Engine& engine, unsigned laps) {
+  store::Store store = engine.open_store();
+  const std::string value(200'000, 'v');
+  const store::Lsn end = engine.state().marks.tail.load() + laps * engine.config.log_bytes;
+  for (unsigned i = 0; engine.state().marks.tail.load() < end; ++i)
+    put(store, "lap " + std::to_string(i % 50), value);
+  engine.wait_durable(engine.state().marks.tail.load());
+  return engine.state().marks.tail.load();
+}
+
 }  // namespace minivault::test::recovery_support

@@ -8,7 +8,8 @@
 #include <csignal>
 
 #include "common/core/fault_point.h"
-#include "common/store/base.h"
+#include "common/store/base_format.h"
+#include "tests/store/base_support.h"
 #include "tests/store/engine.h"
 #include "tests/support/wait.h"
 
@@ -46,6 +47,7 @@ class TombstoneTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_grace_is_kept);
   CPPUNIT_TEST(a_long_walk_goes_on_after_a_death);
   CPPUNIT_TEST(a_floor_that_moves_during_a_walk_has_a_walk_of_its_own);
+  CPPUNIT_TEST(a_count_that_is_too_small_does_not_cost_a_walk_its_work);
   CPPUNIT_TEST(what_was_deleted_long_ago_is_not_taken);
   CPPUNIT_TEST(a_floor_that_passes_a_judged_record);
   CPPUNIT_TEST(whoever_is_being_filled_takes_all);
@@ -167,6 +169,24 @@ class TombstoneTest : public CppUnit::TestFixture {
     engine.resume_checkpointer();
     await_tombstones(engine, 0);  // nobody writes, and the floor does not move again
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{25'000}, meta_of(engine).keys);
+  }
+
+  // As damage may leave it: the walk's second step finds none counted that it could take away.
+  void a_count_that_is_too_small_does_not_cost_a_walk_its_work() {
+    Engine engine;
+    const std::uint64_t after = delete_half(engine, 50'000);
+    store::BaseMeta meta = meta_of(engine);
+    meta.keys = 49'995;
+    meta.tombstones = 5;
+    const auto bytes = store::base::encode_meta(meta);
+    store::base_support::raw_put(engine.directory() + "/base.mdb", "meta", "base",
+                                 {bytes.data(), bytes.size()});
+    engine.start();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{5}, engine.state().totals.tombstones.load());
+    set_floor(engine, after + kHour);
+    eventually("all of them are gone", [&] { return engine.state().totals.keys.load() == 25'000; });
+    meta = meta_of(engine);
+    CPPUNIT_ASSERT(meta.tombstones == 0 && meta.keys == 25'000);
   }
 
   void what_was_deleted_long_ago_is_not_taken() {
