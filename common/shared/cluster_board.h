@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "common/shared/beaten_writes.h"
+
 /// What the processes of a node share about the cluster. Part of shared::State; written by the replicator
 /// unless said otherwise, read by workers. A replicator that dies leaves it as it is; its successor goes on
 /// from here.
@@ -79,6 +81,7 @@ struct ClusterBoard {
   /// worker, or have left and their time was up. They win over nothing that was acknowledged since. Only
   /// grows; raised by workers too.
   std::atomic<std::uint64_t> given_up;
+  BeatenWrites beaten;
   /// Slot + 1 of a replicator that sleeps and wants its bell when the tail moves; 0: none. Store, fence,
   /// look, on both sides (LogWriter::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.
   alignas(64) std::atomic<std::uint32_t> replicator_asleep;

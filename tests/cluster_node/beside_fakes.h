@@ -55,8 +55,8 @@ inline void join(Cluster& cluster, FakeNode& first, FakeNode& second) {
   return cluster.health(0)["peers"][0]["last_error"].GetString();
 }
 
-/// Until not even a small record fits in: with the checkpointer stopped, and who would end it for that.
-[[nodiscard]] inline std::vector<pid_t> fill_log(Cluster& cluster) {
+/// More than fits in, with the checkpointer stopped, and who would end it for that.
+[[nodiscard]] inline std::vector<pid_t> overfill_log(Cluster& cluster) {
   std::vector<pid_t> stopped{cluster.node(0).child("checkpointer"), cluster.node(0).supervisor().pid()};
   for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
   RawConnection connection(cluster.port(0));
@@ -65,6 +65,12 @@ inline void join(Cluster& cluster, FakeNode& first, FakeNode& second) {
   std::string small;
   for (int i = 0; i < 40'000; ++i) small += set_frame("small", "v");
   connection.send(small);
+  return stopped;
+}
+
+/// Until not even a small record fits in.
+[[nodiscard]] inline std::vector<pid_t> fill_log(Cluster& cluster) {
+  std::vector<pid_t> stopped = overfill_log(cluster);
   eventually("it is full", [&] { return lines_with(cluster, "the log has no room") > 0; });
   return stopped;
 }

@@ -3,7 +3,9 @@
 // holds.
 
 #include <csignal>
+#include <fstream>
 #include <future>
+#include <thread>
 
 #include "tests/cluster_node/beside_fakes.h"
 
@@ -13,10 +15,12 @@ class ConflictTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ConflictTest);
   CPPUNIT_TEST(a_write_that_came_too_late_is_acknowledged_anew);
   CPPUNIT_TEST(of_two_that_came_too_late_the_later_stays_the_later);
+  CPPUNIT_TEST(a_write_on_a_condition_that_came_too_late_is_not_done);
   CPPUNIT_TEST(what_was_told_when_nobody_was_needed_is_decided);
   CPPUNIT_TEST(a_conflict_is_heard_though_its_answer_was_lost);
   CPPUNIT_TEST(a_replicator_that_dies_leaves_conflicts_undecided);
   CPPUNIT_TEST(a_conflict_of_what_the_ring_lost_is_no_acknowledgement);
+  CPPUNIT_TEST(whoever_is_alone_writes_nothing_anew);
   CPPUNIT_TEST(nothing_is_stamped_above_what_is_no_clock);
   CPPUNIT_TEST_SUITE_END();
 
@@ -60,6 +64,34 @@ class ConflictTest : public CppUnit::TestFixture {
       eventually("each key was written once more",
                  [&] { return cluster.health(0)["restamped"].GetUint() == 2; });
     }
+  }
+
+  // What is held there may have been acknowledged before the condition was judged: the write does not go on
+  // top of it, and neither its client nor anybody else waits for that.
+  void a_write_on_a_condition_that_came_too_late_is_not_done() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "60s"}));
+    cluster.start(0, {{"CLUSTER_NODES", ""}});  // it is complete, and decides conditions by itself
+    other.call(cluster.port(0));
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "k", "v"));
+    const std::string seen = http(cluster.port(0), http_request("GET", "/k")).header("etag");
+    const store::Version held{other.records()[0].version.hlc + (1ULL << 32U), FakeNode::Words().id};
+    other.say([&](FakeNode::Words& words) { words.holds = held; });
+    const auto is_beaten = [&](const std::string& key, const std::string& condition) {
+      const HttpResponse answer =
+          http(cluster.port(0), http_upload("PUT", "/" + key, R"({"value":1})", {condition}));
+      assert_refused(answer, 503);
+      CPPUNIT_ASSERT_MESSAGE(answer.body, answer.body.find("something newer") != std::string::npos);
+      CPPUNIT_ASSERT_EQUAL(key, other.records().back().key);
+      CPPUNIT_ASSERT(other.records().back().version < held);
+    };
+    is_beaten("k", "If-Match: " + seen);
+    is_beaten("new", "If-None-Match: *");
+    CPPUNIT_ASSERT_EQUAL(std::size_t{3}, other.records().size());
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+    assert_done(put(cluster, 0, "k", "w"));
+    eventually("that was written anew", [&] { return cluster.health(0)["restamped"].GetUint() == 1; });
   }
 
   // Its writer was told while the node was alone, before anybody came with something newer: written again,
@@ -135,6 +167,47 @@ class ConflictTest : public CppUnit::TestFixture {
     assert_done(put(cluster, 0, "k", "sent"));
   }
 
+  // A write waits for room to be written anew, and before there is any the other one is forgotten. Then
+  // nobody waits for it, and the replicator must not look after it each millisecond.
+  void whoever_is_alone_writes_nothing_anew() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "60s", "-log", "16"}));
+    cluster.start(0, {{"CLUSTER_NODES", ""}});
+    other.call(cluster.port(0));
+    await_reachable(cluster, 2);
+    other.say([](FakeNode::Words& words) { words.holds_answers = words.conflicts_once = true; });
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "k", "v"); });
+    eventually("it was sent", [&] { return other.batches() == 1; });
+    const std::vector<pid_t> stopped = overfill_log(cluster);
+    const auto tail = [&] { return cluster.health(0)["log"]["tail"].GetUint64(); };
+    eventually("it is full", [&] {
+      const std::uint64_t before = tail();
+      std::this_thread::sleep_for(milliseconds(200));
+      return before > 15 << 20 && tail() == before;
+    });
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    eventually("its conflict is told", [&] { return other.conflicting().origin != 0; });
+    const pid_t replicator = cluster.node(0).child("replicator");
+    eventually("it waits for room", [&] { return wakes_a_second(replicator) > 50; });
+    ::kill(replicator, SIGSTOP);
+    go_on(stopped);
+    // So it finds room and this wish at once: whom it forgets it looks at before what waits.
+    RawConnection writer(cluster.port(0));
+    writer.send(set_frame("room", "there is"));
+    await_value(cluster, 0, "room", "there is");
+    const std::string id = cluster::id_text(FakeNode::Words().id);
+    cluster::Hello hello;
+    hello.dial_back = true;
+    client::Connection wish = connect(cluster, 0);
+    CPPUNIT_ASSERT(wish.sync(cluster::kHello, cluster::encode(hello)).has_value());
+    CPPUNIT_ASSERT_EQUAL(std::string(1, '\0'), wish.sync(cluster::kForget, id).value());
+    std::this_thread::sleep_for(milliseconds(500));  // its next look is due
+    ::kill(replicator, SIGCONT);
+    assert_done(waits.get());
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+    eventually("it sleeps", [&] { return wakes_a_second(replicator) < 50; });
+  }
+
   void nothing_is_stamped_above_what_is_no_clock() {
     FakeNode other;
     Cluster cluster(one_node());
@@ -147,6 +220,22 @@ class ConflictTest : public CppUnit::TestFixture {
     other.say([](FakeNode::Words& words) { words.holds_no_clock = false; });
     await_reachable(cluster, 2);
     assert_done(put(cluster, 0, "k", "w"));
+  }
+
+ private:
+  /// How often a process sleeps.
+  static unsigned wakes_a_second(pid_t pid) {
+    const auto sleeps = [pid] {
+      std::ifstream stream("/proc/" + std::to_string(pid) + "/status");
+      for (std::string word; stream >> word;) {
+        unsigned count = 0;
+        if (word == "voluntary_ctxt_switches:" && stream >> count) return count;
+      }
+      throw std::runtime_error("no voluntary_ctxt_switches");
+    };
+    const unsigned before = sleeps();
+    std::this_thread::sleep_for(milliseconds(500));
+    return 2 * (sleeps() - before);
   }
 };
 

@@ -8,8 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "common/core/clock.h"
 #include "replicator/restamps.h"
 #include "tests/store/engine.h"
+#include "tests/support/wait.h"
 
 namespace minivault::test {
 
@@ -53,6 +55,20 @@ class RestampsFixture : public CppUnit::TestFixture {
     test::remove(*store_, key);
     return last();
   }
+  /// As a client's write on a condition.
+  store::Change swap(std::string_view key, const store::Version& expected, std::string_view value) {
+    store::Write write;
+    write.key = key;
+    write.value = value;
+    write.flags = store::kFlagConditional;
+    write.condition = store::Condition::kVersionIs;
+    write.expected = expected;
+    CPPUNIT_ASSERT(test::commit_one(*store_, write).outcome == store::WriteResult::Outcome::kDone);
+    return last();
+  }
+  bool is_beaten(const store::Change& record) {
+    return shared::is_beaten(engine_->state().cluster.beaten, record.end);
+  }
   /// Another node's record comes here that is newer than this one.
   store::Version beat(std::string_view key, const store::Change& record) {
     store::Write theirs;
@@ -78,6 +94,12 @@ class RestampsFixture : public CppUnit::TestFixture {
       restamps_->retry(told);
       return 0;
     });
+  }
+  /// Until writes are not slowed down for what was written before.
+  void await_room() {
+    engine_->checkpoint_now();
+    const auto& paced_until_ns = engine_->state().append.paced_until_ns;
+    eventually("there is room", [&] { return paced_until_ns.load() <= monotonic_ns(); });
   }
   /// As a checkpointer that is behind does.
   void hold_writes(bool hold) { engine_->state().append.paced_until_ns.store(hold ? ~std::uint64_t{0} : 0); }

@@ -18,6 +18,8 @@ class RestampsTest : public test::RestampsFixture {
   CPPUNIT_TEST(what_this_node_wrote_in_its_place_is_no_conflict);
   CPPUNIT_TEST(what_another_node_wrote_here_does_not_protect_it);
   CPPUNIT_TEST(deletes_too);
+  CPPUNIT_TEST(what_was_written_on_a_condition_stays_beaten);
+  CPPUNIT_TEST(what_was_told_is_not_beaten);
   CPPUNIT_TEST(what_others_brought_back_stays_what_it_was);
   CPPUNIT_TEST_SUITE_END();
 
@@ -142,6 +144,27 @@ class RestampsTest : public test::RestampsFixture {
     conflict(erased, {erased.version.hlc + 5, 9}, 0);
     CPPUNIT_ASSERT(version_of("k") > erased.version);
     CPPUNIT_ASSERT(!test::value_of(*store_, "k"));
+  }
+
+  // What is held there was not there when the condition was judged.
+  void what_was_written_on_a_condition_stays_beaten() {
+    const store::Change before = put("k", "before");
+    const store::Change written = swap("k", before.version, "mine");
+    conflict(written, {written.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") == written.version);
+    CPPUNIT_ASSERT(is_beaten(written) && !is_beaten(before));
+    CPPUNIT_ASSERT_EQUAL(written.end, cap(written.end));  // nobody else waits for it
+    conflict(written, {written.version.hlc + 7, 8}, 0);   // by another one
+    CPPUNIT_ASSERT_EQUAL(written.end, last().end);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, engine_->state().cluster.restamped.load());
+    CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));  // it is true of this log alone
+  }
+
+  void what_was_told_is_not_beaten() {
+    const store::Change before = put("k", "before");
+    const store::Change written = swap("k", before.version, "mine");
+    conflict(written, {written.version.hlc + 5, 9}, written.end);
+    CPPUNIT_ASSERT(!is_beaten(written));
   }
 
   // Forgotten here, pushed by whoever had it: no client waits for that, and what is newer was written later.
