@@ -147,7 +147,8 @@ void Peer::tick(Link& link, std::uint64_t now_ms) {
   // What is in flight may be one large record on a narrow line: it is answered when all of it has arrived.
   const std::uint64_t stream_patience = kStreamSilenceMs + in_flight_bytes_ / kSlowestBytesAMs;
   const std::uint64_t patience = &link == &stream_ && link.greeted ? stream_patience : kSilenceMs;
-  if (!waits) link.since_ms = now_ms;
+  // Nor is a name silent while some of its addresses have not been tried.
+  if (!waits || link.line.dials_on()) link.since_ms = now_ms;
   if (now_ms < link.since_ms + patience) return;
   const bool of_pulse = &link == &pulse_;
   end(link, now_ms, "it is silent");
