@@ -28,6 +28,7 @@ class CallsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_over_is_no_error);
   CPPUNIT_TEST(a_debt_that_found_no_room_is_noted_later);
   CPPUNIT_TEST(a_repair_says_for_whom_it_is);
+  CPPUNIT_TEST(a_repair_finds_its_own_node_under_any_name);
   CPPUNIT_TEST(who_is_removed_hangs_up_both_lines);
   CPPUNIT_TEST(no_more_are_called_than_workers_allow);
   CPPUNIT_TEST(large_records_are_bounded_and_delay_no_heartbeat);
@@ -115,6 +116,16 @@ class CallsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(shown.out, shown.out.find("  owed  ") != std::string::npos);
     const Finished status = run({minivault_binary(), "status", address});
     CPPUNIT_ASSERT_MESSAGE(status.out, status.out.find("  1 owed  ") != std::string::npos);
+  }
+
+  // The name is wrong and the port any that is free: it listens where it listens.
+  void a_repair_finds_its_own_node_under_any_name() {
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "3s", "-public-url", "127.0.0.1:1"}));
+    start_beside(cluster, other);
+    other.say([](FakeNode::Words& words) { words.drops_ghosts = true; });
+    assert_done(put(cluster, 0, "k", "v"));
+    eventually("a repair is asked for", [&] { return other.repairs() > 0; });
   }
 
   void who_is_removed_hangs_up_both_lines() {
