@@ -165,7 +165,7 @@ Result<cluster::Position> SyncSession::position_in(Client& client, cluster::Node
 Result<cluster::MemberSet> SyncSession::members(Client& client) {
   const Result<std::string_view> value = note(client, cluster::kMembersNote);
   if (!value) return tl::unexpected(value.error());
-  return value->empty() ? cluster::MemberSet{} : cluster::MemberSet::decode(*value);
+  return cluster::decode_members(*value);
 }
 
 /// Published replicators read status FF as "wrong key": a refusal is an answer like others.
