@@ -16,6 +16,8 @@ namespace {
 
 /// While the member set is not agreed on, and writes wait for what peers say of it.
 constexpr std::uint64_t kChangingPulseMs = 50;
+/// What is for people is asked more seldom.
+constexpr std::uint64_t kDebtMs = 1'000;
 constexpr std::uint64_t kSilenceMs = 2'000;
 /// A stream whose peer pulses may be slow: its disk is, or a large record arrives.
 constexpr std::uint64_t kStreamSilenceMs = 15'000;
@@ -68,6 +70,7 @@ Peer::~Peer() {
   place_->connections.store(0, std::memory_order_relaxed);
   place_->epoch.store(0, std::memory_order_release);
   place_->counts.store(0, std::memory_order_relaxed);
+  place_->lacks.store(0, std::memory_order_relaxed);
 }
 
 bool Peer::has_same_members() const {
@@ -129,6 +132,10 @@ void Peer::tick(std::uint64_t now_ms) {
       send(pulse_, Kind::kHello, cluster::kHello, cluster::encode(services_->home.hello()));
     }
     if (!unanswered) send(pulse_, Kind::kPulse, cluster::kPulse, cluster::encode(services_->home.pulse()));
+  }
+  if (pulse_.greeted && now_ms >= next_debt_ms_) {
+    next_debt_ms_ = now_ms + kDebtMs;
+    send(pulse_, Kind::kDebt, cluster::kDebt, {});
   }
   show_state();
 }

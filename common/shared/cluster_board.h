@@ -50,6 +50,7 @@ struct PeerPlace {
   std::atomic<std::uint32_t> connections;
   std::atomic<std::uint32_t> counts;  ///< 1: its acknowledgements count for a quorum now
   std::atomic<std::uint32_t> owed;    ///< 1: this node lacks something of its stream until they have repaired
+  std::atomic<std::uint32_t> lacks;   ///< 1: so does it of this node's, by its last word
   std::atomic<std::uint64_t> bytes_sent, records_sent, errors, repairs, repaired_keys;
   std::atomic<std::uint64_t> away_ms;  ///< for how long the stable floor has waited for it; see Absences
   std::atomic<std::uint32_t> texts;

@@ -32,6 +32,7 @@ class OwedTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_ghost_during_a_repair_is_owed_anew);
   CPPUNIT_TEST(before_all_is_paid_nobody_vouches);
   CPPUNIT_TEST(who_vouches_anew_says_so_though_nothing_is_written);
+  CPPUNIT_TEST(whoever_owes_a_repair_says_so_too);
   CPPUNIT_TEST(a_complete_member_that_is_away_is_waited_for);
   CPPUNIT_TEST_SUITE_END();
 
@@ -106,6 +107,29 @@ class OwedTest : public CppUnit::TestFixture {
     }
     eventually("it vouches anew", [&] { return first.vouched() > before; });
     CPPUNIT_ASSERT_EQUAL(1U, first.batches());
+  }
+
+  // By the word of the one that lacks something; of a build that does not know the question nothing is told.
+  void whoever_owes_a_repair_says_so_too() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.knows_no_debts = words.lacks = true; });
+    Cluster cluster(one_node());
+    join(cluster, {&other});
+    assert_done(put(cluster, 0, "k", "v"));
+    const auto lacks = [&] { return cluster.health(0)["peers"][0]["lacks_repair"].GetBool(); };
+    const unsigned refused = other.debts();
+    eventually("it was asked", [&] { return other.debts() > refused + 1; });
+    CPPUNIT_ASSERT(!lacks());
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["peers"][0]["errors"].GetUint());
+    other.say([](FakeNode::Words& words) { words.knows_no_debts = false; });
+    eventually("it is told", lacks);
+    const std::string address = cluster.node(0).address();
+    const Finished shown = run({minivault_binary(), "cluster", address});
+    CPPUNIT_ASSERT_MESSAGE(shown.out, shown.out.find("  lacks   ") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(shown.out,
+                           shown.out.find("1 of its peers may lack writes of its own") != std::string::npos);
+    other.say([](FakeNode::Words& words) { words.lacks = false; });
+    eventually("it is over", [&] { return !lacks(); });
   }
 
   // Who is there is a newborn like the node itself. The other one said that it is complete before it went:
