@@ -111,8 +111,7 @@ std::vector<cluster::Held> Home::held() const {
 Status Home::refresh() {
   const Result<std::string> note = read(cluster::kMembersNote);
   if (!note) return tl::unexpected(note.error());
-  if (note->empty()) return {};
-  const Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
+  const Result<cluster::MemberSet> stored = cluster::decode_members(*note);
   if (!stored) return tl::unexpected(stored.error());
   if (members_.merge(*stored)) publish();
   return {};

@@ -47,6 +47,8 @@ class Line {
   [[nodiscard]] std::size_t backlog() const { return connection_ ? connection_->output().backlog() : 0; }
   /// More was received than one run() takes up, or could be sent than one flush() does.
   [[nodiscard]] bool has_more() const;
+  /// It dials, and not yet the last of the addresses that the name has.
+  [[nodiscard]] bool dials_on() const { return dialer_ && dialer_->has_other_places(); }
   /// An address is being looked up: no event will tell of its end.
   [[nodiscard]] bool waits_for_name() const { return dialer_ && dialer_->waits_for_name(); }
 

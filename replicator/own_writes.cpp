@@ -5,7 +5,10 @@ namespace minivault::replicator {
 Result<Lsn> OwnWrites::last_since(Lsn end, std::string_view key) {
   if (Status looked = look(end); !looked) return tl::unexpected(looked.error());
   const auto last = last_.find(key);
-  return last != last_.end() && last->second > end ? last->second : 0;
+  if (last == last_.end() || last->second <= end) return 0;
+  if (!beaten_ends_.contains(last->second)) return last->second;
+  begin_at(shared::kNoLsn);  // what was before it is in the log alone
+  return fail(Code::kUnavailable, "not now");
 }
 
 void OwnWrites::begin_at(Lsn from) {
@@ -40,6 +43,7 @@ Status OwnWrites::look(Lsn from) {
 
 void OwnWrites::forget(Lsn told) {
   again_.erase(again_.begin(), again_.lower_bound(told));
+  beaten_ends_.erase(beaten_ends_.begin(), beaten_ends_.upper_bound(told));
   if (told < forget_at_) return;
   if (told >= to_) return begin_at(shared::kNoLsn);
   std::erase_if(last_, [told](const auto& each) { return each.second <= told; });

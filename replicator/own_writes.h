@@ -25,6 +25,8 @@ class OwnWrites {
   /// The record there is one that this node wrote before, under a new version: not a write of its own.
   void note_again(Lsn lsn) { again_.insert(lsn); }
   [[nodiscard]] bool is_again(Lsn lsn) const { return again_.contains(lsn); }
+  /// The record there was beaten for good: it stands for no other write.
+  void note_beaten(Lsn lsn, Lsn end) { again_.insert(lsn), beaten_ends_.insert(end); }
 
   /// One question looks at about so much of the log: a ring of some GB takes longer than a turn may.
   static constexpr std::uint64_t kLookBytes = 4 << 20;
@@ -43,6 +45,7 @@ class OwnWrites {
   store::Store* store_;
   cluster::NodeId id_;
   std::set<Lsn> again_;
+  std::set<Lsn> beaten_ends_;
   std::map<std::string, Lsn, std::less<>> last_;  ///< by key: the end of what lies in [from_, to_)
   Lsn from_ = shared::kNoLsn;                     ///< kNoLsn: wherever it is asked from next
   Lsn to_ = shared::kNoLsn;

@@ -16,6 +16,8 @@ namespace {
 
 /// While the member set is not agreed on, and writes wait for what peers say of it.
 constexpr std::uint64_t kChangingPulseMs = 50;
+/// What is for people is asked more seldom.
+constexpr std::uint64_t kDebtMs = 1'000;
 constexpr std::uint64_t kSilenceMs = 2'000;
 /// A stream whose peer pulses may be slow: its disk is, or a large record arrives.
 constexpr std::uint64_t kStreamSilenceMs = 15'000;
@@ -68,6 +70,7 @@ Peer::~Peer() {
   place_->connections.store(0, std::memory_order_relaxed);
   place_->epoch.store(0, std::memory_order_release);
   place_->counts.store(0, std::memory_order_relaxed);
+  place_->lacks.store(0, std::memory_order_relaxed);
 }
 
 bool Peer::has_same_members() const {
@@ -130,6 +133,10 @@ void Peer::tick(std::uint64_t now_ms) {
     }
     if (!unanswered) send(pulse_, Kind::kPulse, cluster::kPulse, cluster::encode(services_->home.pulse()));
   }
+  if (pulse_.greeted && now_ms >= next_debt_ms_) {
+    next_debt_ms_ = now_ms + kDebtMs;
+    send(pulse_, Kind::kDebt, cluster::kDebt, {});
+  }
   show_state();
 }
 
@@ -147,7 +154,8 @@ void Peer::tick(Link& link, std::uint64_t now_ms) {
   // What is in flight may be one large record on a narrow line: it is answered when all of it has arrived.
   const std::uint64_t stream_patience = kStreamSilenceMs + in_flight_bytes_ / kSlowestBytesAMs;
   const std::uint64_t patience = &link == &stream_ && link.greeted ? stream_patience : kSilenceMs;
-  if (!waits) link.since_ms = now_ms;
+  // Nor is a name silent while some of its addresses have not been tried.
+  if (!waits || link.line.dials_on()) link.since_ms = now_ms;
   if (now_ms < link.since_ms + patience) return;
   const bool of_pulse = &link == &pulse_;
   end(link, now_ms, "it is silent");

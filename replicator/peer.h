@@ -128,7 +128,7 @@ class Peer {
   void show_repairing(bool repairing);
 
  private:
-  enum class Kind : std::uint8_t { kAuth, kHello, kPulse, kBatch };
+  enum class Kind : std::uint8_t { kAuth, kHello, kPulse, kDebt, kBatch };
   struct Expected {
     Kind kind;
     std::uint64_t sent_us;
@@ -160,6 +160,7 @@ class Peer {
   // What is answered (peer_answers.cpp).
   [[nodiscard]] Status answered(Link& link, std::string_view message, std::uint64_t now_ms);
   [[nodiscard]] Status hello_answered(Link& link, std::string_view message, const Expected& asked);
+  [[nodiscard]] Status debt_answered(std::string_view message);
   [[nodiscard]] Status pulse_answered(std::string_view message, const Expected& asked);
   [[nodiscard]] Status refusal(cluster::Reply reply, const Error& error);
   void heard_clock(std::uint64_t clock_us, std::uint64_t sent_us);
@@ -198,6 +199,7 @@ class Peer {
   std::int64_t clock_us_ = 0;
   std::uint64_t distance_us_ = 0;  ///< the shortest round trip lately; 0: not measured
   std::uint64_t next_pulse_ms_ = 0;
+  std::uint64_t next_debt_ms_ = 0;
 
   // The stream.
   StreamPatience patience_;

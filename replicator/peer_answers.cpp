@@ -25,6 +25,8 @@ Status Peer::answered(Link& link, std::string_view message, std::uint64_t now_ms
       return hello_answered(link, message, asked);
     case Kind::kPulse:
       return pulse_answered(message, asked);
+    case Kind::kDebt:
+      return debt_answered(message);
     case Kind::kBatch:
       return batch_answered(message);
   }
@@ -54,6 +56,7 @@ Status Peer::hello_answered(Link& link, std::string_view message, const Expected
         place_->acked.store(0, std::memory_order_relaxed);
       }
       digest_ = backed_digest_ = agreed_digest_ = agreed_version_ = 0;
+      place_->lacks.store(0, std::memory_order_relaxed);
     }
     id_ = hello->id;
     epoch_ = hello->epoch;
@@ -108,6 +111,15 @@ Status Peer::pulse_answered(std::string_view message, const Expected& asked) {
   backed_digest_ = pulse->backs ? digest_ : 0;
   agreed_digest_ = pulse->agreed ? digest_ : 0;
   agreed_version_ = pulse->agreed_version;
+  return {};
+}
+
+/// Whoever does not know the question refuses it, and is asked again: it may be another build by then.
+Status Peer::debt_answered(std::string_view message) {
+  cluster::Reply reply = cluster::Reply::kOk;
+  const Result<bool> owed = cluster::decode_debt_reply(message, reply);
+  if (!owed && owed.error().code == Code::kCorrupt) return tl::unexpected(owed.error());
+  place_->lacks.store(owed && *owed ? 1 : 0, std::memory_order_relaxed);
   return {};
 }
 

@@ -100,6 +100,7 @@ bool Peer::has_window() const {
 void Peer::fill(std::uint64_t now_ms, bool last_words) {
   may_have_more_ = false;
   if (!streaming_) return;
+  vouched_ = vouched_ && services_->home.vouches();  // what is taken back has to be told anew
   const std::uint64_t sent_us = now_us();
   for (std::size_t queued = 0; has_window(); ++queued) {
     if (queued == kParcelsAFill) {

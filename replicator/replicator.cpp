@@ -23,7 +23,6 @@ constexpr std::uint64_t kLastWordsMs = 800;
 
 /// Where repairs find this node.
 client::Address own_address(const Config& config) {
-  if (config.port == 0) return client::parse_address(config.public_url).value_or(client::Address{});
   const bool any = config.bind == "0.0.0.0" || config.bind == "::";
   return {any ? "127.0.0.1" : config.bind, config.port};
 }

@@ -56,7 +56,10 @@ void Replicator::publish_quorum() {
     if (peer->is_streaming()) ++reachable;
   }
   board_->reachable.store(reachable, std::memory_order_relaxed);
-  if (needed == 0 || needed == shared::kNotYetKnown) return;
+  if (needed == 0 || needed == shared::kNotYetKnown) {
+    (void)restamps_.cap(0, home_.told());  // what waits to be written again and was told waits no longer
+    return;
+  }
   const Lsn quorum = restamps_.cap(quorum_of(std::move(acked), needed), home_.told());
   if (quorum <= board_->quorum.load(std::memory_order_relaxed)) return;
   shared::raise(board_->quorum, quorum);

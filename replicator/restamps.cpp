@@ -14,6 +14,7 @@ void Restamps::conflict(const store::Change& record, const store::Version& held,
   // What this node had forgotten and others brought back was answered long ago: whatever is newer was later.
   if ((record.flags & store::kFlagReturned) != 0) return;
   if (record.end <= told || own_.is_again(record.lsn)) return;
+  if ((record.flags & store::kFlagConditional) != 0) return give_up(record);
   const auto [place, is_new] = writes_.try_emplace(record.lsn);
   Write& write = place->second;
   if (!is_new && (held.hlc <= write.above_hlc || (held.origin == id_ && held.hlc <= write.hlc))) return;
@@ -24,12 +25,32 @@ void Restamps::conflict(const store::Change& record, const store::Version& held,
   // Behind what waits: that is asked for first, and not all of the log is looked through in one turn.
   const Record its{record.operation, record.flags, record.key, record.value};
   if (waiting_ == 0 && write_again(write, its)) return;
+  await(write, its);
+}
+
+void Restamps::await(Write& write, const Record& record) {
   write.waits = true;
   write.operation = record.operation;
   write.flags = record.flags;
   write.key = record.key;
   write.value = record.value;
   ++waiting_;
+}
+
+/// What was to be acknowledged with it is on its own again.
+void Restamps::give_up(const store::Change& record) {
+  shared::note_beaten(store_->region().state().cluster.beaten, record.end);
+  own_.note_beaten(record.lsn, record.end);
+  for (auto& [lsn, write] : writes_) {
+    if (write.until != record.end) continue;
+    write.until = shared::kNoLsn;
+    const auto visit = [this, &write = write](const store::Change& its) {
+      await(write, {its.operation, its.flags, its.key, its.value});
+      return false;
+    };
+    // Where the ring has lost it, its outcome stays unknown.
+    (void)store_->read_changes(lsn, 1, visit);
+  }
 }
 
 void Restamps::retry(Lsn told) {

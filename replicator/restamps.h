@@ -26,6 +26,10 @@ namespace minivault::replicator {
 ///
 /// Of two writes of this node to one key only the later goes out again, and stands for both: under new
 /// versions the earlier would be the newer one, and the clients of one connection would see them turn round.
+///
+/// A write on a condition does not go out again: its condition was judged without what the peer holds, which
+/// may have been acknowledged before it began. It stays beaten, stands for nobody, holds no quorum, and its
+/// client is told that its outcome is unknown (common/shared/beaten_writes.h).
 class Restamps {
  public:
   Restamps(store::Store& store, cluster::NodeId id) : store_(&store), id_(id), own_(store, id) {}
@@ -63,6 +67,8 @@ class Restamps {
 
   /// False: not now.
   [[nodiscard]] bool write_again(Write& write, const Record& record);
+  void await(Write& write, const Record& record);
+  void give_up(const store::Change& record);
 
   store::Store* store_;
   cluster::NodeId id_;

@@ -12,14 +12,17 @@
 namespace minivault::supervisor {
 
 void take_over_sockets(Config& config, const Listeners& listeners) {
+  const std::string as_configured = "localhost:" + std::to_string(config.port);
   if (listeners.both.was_passed) {
-    const std::string as_configured = "localhost:" + std::to_string(config.port);
     config.port = listeners.both.port;
     config.bind = listeners.both.host;
-    if (config.public_url == as_configured) config.public_url = "localhost:" + std::to_string(config.port);
     config.description += "# port, bind: a socket that was passed, " + config.bind + " port " +
                           std::to_string(config.port) + "\n";
+  } else if (config.port == 0) {
+    config.port = listeners.both.port;
+    config.description += "# port: any that is free, now " + std::to_string(config.port) + "\n";
   }
+  if (config.public_url == as_configured) config.public_url = "localhost:" + std::to_string(config.port);
   if (listeners.http.was_passed) {
     config.http_port = listeners.http.port;
     config.description += "# http: a socket that was passed, port " + std::to_string(config.http_port) + "\n";

@@ -6,7 +6,8 @@
 /// Where the node can be reached, and by whom.
 namespace minivault::supervisor {
 
-/// Sockets that were passed count more than what the configuration says of them: it is changed accordingly.
+/// Sockets that were passed count more than what the configuration says of them, and so does the port that
+/// the kernel chose for -port 0: it is changed accordingly.
 void take_over_sockets(Config& config, const Listeners& listeners);
 
 /// Says so in the log where other machines reach the node and nothing asks them for a key.

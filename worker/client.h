@@ -50,6 +50,7 @@ struct QuorumWait {
   std::uint64_t lsn;  ///< what must have reached enough nodes
   std::uint64_t deadline_ms;
   shared::Op op;
+  std::uint64_t conditional_end = 0;  ///< of a write on a condition, its own end; else 0
 };
 
 /// What only an HTTP client needs.
@@ -67,6 +68,7 @@ struct HttpState {
   shared::Told told = shared::Told::kOk;  ///< what its client is told
   int success_status = 200;               ///< of a write under way
   int refused_status = 409;               ///< … whose condition does not hold
+  bool is_conditional = false;            ///< it is on a condition
   bool awaits_quorum = false;             ///< the write is done here and its answer waits for other nodes,
   std::uint64_t answer_after = 0;         ///< and then for this
 };

@@ -73,6 +73,7 @@ Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
   entry.set("bytes_sent", read(peer.bytes_sent));
   entry.set("records_sent", read(peer.records_sent));
   entry.set("repair_owed", read(peer.owed) != 0);
+  entry.set("lacks_repair", read(peer.lacks) != 0);
   entry.set("repairs", read(peer.repairs));
   entry.set("repaired_keys", read(peer.repaired_keys));
   entry.set("away_ms", read(peer.away_ms));

@@ -40,7 +40,7 @@ class HttpSession {
   [[nodiscard]] Progress read_past(Client& client, std::uint64_t size);
 
   // Writes, and what becomes of them (http_writes.cpp).
-  [[nodiscard]] Progress put(Client& client, const store::Write& write);
+  [[nodiscard]] Progress put(Client& client, store::Write write);
   [[nodiscard]] bool set_condition(Client& client, store::Write& write);
 
   // Other requests (http_requests.cpp).

@@ -36,7 +36,7 @@ bool HttpSession::set_condition(Client& client, store::Write& write) {
   return true;
 }
 
-Progress HttpSession::put(Client& client, const store::Write& write) {
+Progress HttpSession::put(Client& client, store::Write write) {
   if (services_->quorum.forbids_writes()) {
     fail(client, 503, "another live node has this node's id; nothing was written (minivault new-id)");
     return finish(client);
@@ -58,6 +58,8 @@ Progress HttpSession::put(Client& client, const store::Write& write) {
   }
   if (!services_->writes.has_room()) return Progress::kAwaitRoom;
   client.peer_read.reset();
+  client.http->is_conditional = write.condition != store::Condition::kNone;
+  if (client.http->is_conditional) write.flags |= store::kFlagConditional;
   services_->writes.add(client, write);
   return Progress::kAwaitWrites;
 }
@@ -69,7 +71,8 @@ void HttpSession::write_settled(Client& client, const WriteOutcome& outcome) {
   if (outcome.outcome == Outcome::kDone && services_->quorum.is_needed()) {
     http.awaits_quorum = true;
     http.answer_after = outcome.answer_after;
-    return services_->quorum.park(client, 0, outcome.end, outcome.since_ms, http.op);
+    const shared::Lsn conditional_end = http.is_conditional ? outcome.own_end : 0;
+    return services_->quorum.park(client, 0, outcome.end, outcome.since_ms, http.op, conditional_end);
   }
   if (outcome.outcome != Outcome::kFailed) services_->hold(client, outcome.answer_after);
   if (outcome.outcome == Outcome::kDone) {
@@ -90,7 +93,7 @@ void HttpSession::quorum_settled(Client& client, const QuorumWait& wait, bool re
     services_->hold(client, http.answer_after);
     protocol::append_success(services_->scratch, http.success_status, http.form);
   } else {
-    fail(client, 503, services_->quorum.unknown_outcome(wait.lsn));
+    fail(client, 503, services_->quorum.unknown_outcome(wait));
     http.told = shared::Told::kUnknown;
   }
   (void)finish(client);

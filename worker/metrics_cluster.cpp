@@ -78,6 +78,9 @@ void add_peers(Exposition& page, const std::vector<Peer>& peers, shared::Lsn tai
   add_family(page, peers, "minivault_peer_repair_owed", kGauge,
              "1: this node lacks something until it has repaired with the peer.",
              [](const PeerPlace& place) { return std::uint64_t{read(place.owed)}; });
+  add_family(page, peers, "minivault_peer_lacks_repair", kGauge,
+             "1: the peer lacks something of this node's until the two have repaired.",
+             [](const PeerPlace& place) { return std::uint64_t{read(place.lacks)}; });
   add_family(page, peers, "minivault_peer_repairs_total", kCounter, "Repairs with the peer.",
              [](const PeerPlace& place) { return read(place.repairs); });
   add_family(page, peers, "minivault_peer_repaired_keys_total", kCounter, "Keys that repairs exchanged.",

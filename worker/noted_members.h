@@ -11,7 +11,7 @@ namespace minivault::worker {
 [[nodiscard]] inline Result<cluster::MemberSet> noted_members(store::Store& store) {
   const Result<store::Found> note = store.note(cluster::kMembersNote);
   if (!note) return tl::unexpected(note.error());
-  return note->value.empty() ? cluster::MemberSet{} : cluster::MemberSet::decode(note->value);
+  return cluster::decode_members(note->value);
 }
 
 }  // namespace minivault::worker

@@ -7,12 +7,12 @@
 namespace minivault::worker {
 
 void Quorum::park(Client& client, std::size_t answer_bytes, shared::Lsn end, std::uint64_t since_ms,
-                  shared::Op op) {
+                  shared::Op op, shared::Lsn conditional_end) {
   net::OutputBuffer& output = client.connection.output();
   const std::uint64_t place = output.end_place();
   std::vector<QuorumWait>& waits = client.quorum_waits;
   if (!waits.empty() && waits.back().lsn == end && waits.back().answers_end == place &&
-      waits.back().op == op) {
+      waits.back().op == op && waits.back().conditional_end == 0 && conditional_end == 0) {
     waits.back().answers_end += answer_bytes;
     return;
   }
@@ -20,7 +20,7 @@ void Quorum::park(Client& client, std::size_t answer_bytes, shared::Lsn end, std
     output.set_gate(place);
     line_.push_back(client);
   }
-  waits.push_back({place, place + answer_bytes, end, since_ms + timeout_ms(), op});
+  waits.push_back({place, place + answer_bytes, end, since_ms + timeout_ms(), op, conditional_end});
   expect(waits.back());
 }
 
@@ -34,6 +34,11 @@ shared::Lsn Quorum::reached() const {
   if (needed == 0) return shared::kNoLsn;
   if (needed == shared::kNotYetKnown) return 0;
   return board_->quorum.load(std::memory_order_acquire);
+}
+
+/// After the mark was read that its end is at or below.
+bool Quorum::is_beaten(const QuorumWait& wait) const {
+  return wait.conditional_end != 0 && shared::is_beaten(board_->beaten, wait.conditional_end);
 }
 
 void Quorum::settle() {
@@ -60,7 +65,7 @@ void Quorum::settle(Client& client, shared::Lsn reached, std::uint64_t now_ms) {
   for (auto wait = waits.begin(); wait != end; ++wait) {
     const bool missed = given_up(*wait);
     if (missed) shared::raise(board_->given_up, wait->lsn);
-    settled_(client, *wait, !missed);
+    settled_(client, *wait, !missed && !is_beaten(*wait));
   }
   waits.erase(waits.begin(), end);
   if (waits.empty()) {
@@ -83,7 +88,11 @@ bool Quorum::ring_when_reached() const {
   return false;
 }
 
-std::string Quorum::unknown_outcome(shared::Lsn end) const {
+std::string Quorum::unknown_outcome(const QuorumWait& wait) const {
+  if (is_beaten(wait)) {
+    return "another node holds something newer than this write, which its condition was judged without; "
+           "the write may still take effect";
+  }
   const std::uint32_t needed = board_->needed.load(std::memory_order_relaxed);
   const std::string waited = "quorum not reached within " + std::to_string(timeout_ms()) + " ms: ";
   const std::string fate = "; the write may still take effect";
@@ -92,7 +101,7 @@ std::string Quorum::unknown_outcome(shared::Lsn end) const {
   for (const shared::PeerPlace& peer : board_->peers) {
     if (peer.state.load(std::memory_order_relaxed) == shared::PeerState::kNone) continue;
     const bool counts = peer.counts.load(std::memory_order_relaxed) != 0;
-    if (counts && peer.acked.load(std::memory_order_relaxed) >= end) ++have;
+    if (counts && peer.acked.load(std::memory_order_relaxed) >= wait.lsn) ++have;
   }
   return waited + std::to_string(have) + " of the " + std::to_string(needed + 1) + " nodes needed have it" +
          fate;

@@ -42,8 +42,9 @@ class Quorum {
   }
 
   /// The next `answer_bytes` of the client's output wait for everything below `end`, written in a turn that
-  /// began at `since_ms`; all of them by the same operation.
-  void park(Client& client, std::size_t answer_bytes, shared::Lsn end, std::uint64_t since_ms, shared::Op op);
+  /// began at `since_ms`; all of them by the same operation. `conditional_end`: QuorumWait's.
+  void park(Client& client, std::size_t answer_bytes, shared::Lsn end, std::uint64_t since_ms, shared::Op op,
+            shared::Lsn conditional_end = 0);
   /// Settles the waits that are over. To be called every turn; costs nothing where nobody waits.
   void settle();
 
@@ -54,8 +55,8 @@ class Quorum {
   [[nodiscard]] bool ring_when_reached() const;
   [[nodiscard]] std::uint64_t next_deadline_ms() const { return next_deadline_ms_; }
 
-  /// For the client: what is known of a write whose time is up.
-  [[nodiscard]] std::string unknown_outcome(shared::Lsn end) const;
+  /// For the client: what is known of a write whose time is up, or that was beaten.
+  [[nodiscard]] std::string unknown_outcome(const QuorumWait& wait) const;
   [[nodiscard]] std::uint64_t timeout_ms() const {
     return static_cast<std::uint64_t>(config_->write_timeout.count());
   }
@@ -63,6 +64,7 @@ class Quorum {
  private:
   void settle(Client& client, shared::Lsn reached, std::uint64_t now_ms);
   void expect(const QuorumWait& wait);
+  [[nodiscard]] bool is_beaten(const QuorumWait& wait) const;
 
   const Config* config_;
   shared::Region* region_;

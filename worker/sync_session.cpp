@@ -53,6 +53,8 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
     }
   } else if (request.key == cluster::kRead) {
     read(client, message);
+  } else if (request.key == cluster::kDebt) {
+    debt(client);
   } else if (request.key == cluster::kCompare) {
     return compare(client);
   } else if (request.key == cluster::kRepair) {
@@ -99,6 +101,12 @@ void SyncSession::read(Client& client, std::string_view key) {
   answer.version = found->version;
   answer.value = found->value;
   reply(client, cluster::encode(answer));
+}
+
+void SyncSession::debt(Client& client) {
+  const Result<std::string_view> owed = note(client, cluster::debt_note(client.sync->id));
+  if (!owed) return refuse(client, Reply::kCannotWrite, owed.error().message);
+  reply(client, cluster::encode_debt_reply(!owed->empty()));
 }
 
 /// The rest of the conversation is the comparison, which a process of its own has with the peer.
@@ -165,7 +173,7 @@ Result<cluster::Position> SyncSession::position_in(Client& client, cluster::Node
 Result<cluster::MemberSet> SyncSession::members(Client& client) {
   const Result<std::string_view> value = note(client, cluster::kMembersNote);
   if (!value) return tl::unexpected(value.error());
-  return value->empty() ? cluster::MemberSet{} : cluster::MemberSet::decode(*value);
+  return cluster::decode_members(*value);
 }
 
 /// Published replicators read status FF as "wrong key": a refusal is an answer like others.

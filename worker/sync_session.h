@@ -66,6 +66,7 @@ class SyncSession {
 
  private:
   void read(Client& client, std::string_view key);
+  void debt(Client& client);
   [[nodiscard]] Progress compare(Client& client);
   void repair(Client& client);
   [[nodiscard]] bool has_heard_of(Client& client, cluster::NodeId id);

@@ -77,7 +77,8 @@ void WriteQueue::tell(const Error* error, std::uint64_t now_ms) {
                                "what is stored under this key is damaged: see the node's log"};
     const bool alone = outcome == store::WriteResult::Outcome::kFailed && error == nullptr;
     const Error* const why = alone ? &damaged : error;
-    settled_(client, {outcome, answer_after, end, now_ms, why, part.told - first, operation});
+    settled_(client, {outcome, answer_after, end, part.batch.result(part.told - 1).end, now_ms, why,
+                      part.told - first, operation});
   }
   part.done.durable_at = std::max(part.done.durable_at, answer_after);
   part.done.quorum_at = std::max(part.done.quorum_at, end);
@@ -122,7 +123,7 @@ void WriteQueue::give_up(std::uint64_t now_ms) {
     const store::Operation operation = part.batch.operation(part.told);
     Client& client = *part.clients[part.told++];
     --client.pending_writes;
-    settled_(client, {store::WriteResult::Outcome::kFailed, 0, 0, now_ms, &error, 1, operation});
+    settled_(client, {store::WriteResult::Outcome::kFailed, 0, 0, 0, now_ms, &error, 1, operation});
   }
   blocked_ = false;
 }

@@ -19,6 +19,7 @@ struct WriteOutcome {
   store::WriteResult::Outcome outcome;
   shared::Lsn answer_after;  ///< as in store::WriteResult
   shared::Lsn end;           ///< what a quorum must have; kDone only
+  shared::Lsn own_end;       ///< where the last of them ends itself; kDone only
   std::uint64_t since_ms;    ///< when the turn that wrote it began
   const Error* error;        ///< kFailed only
   std::size_t count;         ///< of writes in a row that became the same; over HTTP 1

@@ -48,6 +48,12 @@ void show_standing(const rapidjson::Value& health) {
     std::printf(
         "it may lack writes that others acknowledged until it has repaired with %" PRIu64 " of them\n", owed);
   }
+  const auto peers = health["peers"].GetArray();
+  const auto lacking = std::count_if(
+      peers.Begin(), peers.End(), [](const rapidjson::Value& peer) { return is_true(peer, "lacks_repair"); });
+  if (lacking > 0) {
+    std::printf("%td of its peers may lack writes of its own until they have repaired with it\n", lacking);
+  }
 }
 
 void show_row(const std::string& address, const std::string& id, const std::string& state,
@@ -59,10 +65,12 @@ void show_row(const std::string& address, const std::string& id, const std::stri
 
 void show_peer(const rapidjson::Value& peer, const std::string& id) {
   const std::string state = text_of(peer, "state");
-  const bool owes = is_true(peer, "repair_owed");
+  const bool owed = is_true(peer, "repair_owed");
+  const bool lacks = is_true(peer, "lacks_repair");
+  const char* const repair = owed && lacks ? "both" : owed ? "owed" : lacks ? "lacks" : "";
   // What went wrong before all was well again is for the log.
   show_row(text_of(peer, "address"), id, state, std::to_string(number_of(peer, "lag_bytes")),
-           std::to_string(number_of(peer, "lag_ms")), owes ? "owed" : "",
+           std::to_string(number_of(peer, "lag_ms")), repair,
            state == "streaming" ? "" : text_of(peer, "last_error"));
 }
 

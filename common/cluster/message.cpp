@@ -177,6 +177,13 @@ std::string encode(const ReadReply& message) {
   return out;
 }
 
+std::string encode_debt_reply(bool owed) {
+  std::string out;
+  wire::put_fixed(out, kOk);
+  wire::put_fixed(out, static_cast<std::uint8_t>(owed));
+  return out;
+}
+
 std::string encode_refusal(Reply reply, std::string_view text) {
   std::string out;
   wire::put_fixed(out, static_cast<std::uint8_t>(reply));
@@ -257,6 +264,14 @@ Result<PulseReply> decode_pulse_reply(std::string_view bytes, Reply& refusal) {
   }
   if (!reader.done()) return damaged("answer to pulse", kCutOff);
   return message;
+}
+
+Result<bool> decode_debt_reply(std::string_view bytes, Reply& refusal) {
+  wire::Reader reader(bytes);
+  if (Status ok = take_reply(reader, refusal, "answer to debt"); !ok) return tl::unexpected(ok.error());
+  bool owed = false;
+  if (!take_flag(reader, owed) || !reader.done()) return damaged("answer to debt", "neither yes nor no");
+  return owed;
 }
 
 Result<BatchReply> decode_batch_reply(std::string_view bytes, Reply& refusal) {

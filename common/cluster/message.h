@@ -27,6 +27,9 @@ inline constexpr std::string_view kPulse = "pulse";
 inline constexpr std::string_view kRead = "read";
 inline constexpr std::string_view kPush = "push";
 inline constexpr std::string_view kCompare = "compare";
+/// Bare: whether the answerer lacks something of the caller's stream until the two have repaired. For people;
+/// whoever does not know this kind refuses it, and goes on.
+inline constexpr std::string_view kDebt = "debt";
 // From people (`minivault repair`, `minivault cluster forget`); the answer says that it will be done.
 inline constexpr std::string_view kRepair = "repair";
 inline constexpr std::string_view kForget = "forget";  ///< id_text() of whom
@@ -146,6 +149,7 @@ struct ReadReply {
 [[nodiscard]] std::string encode(const PulseReply& message);
 [[nodiscard]] std::string encode(const BatchReply& message);
 [[nodiscard]] std::string encode(const ReadReply& message);
+[[nodiscard]] std::string encode_debt_reply(bool owed);
 [[nodiscard]] std::string encode_refusal(Reply reply, std::string_view text);
 
 /// A hello of another protocol version has nothing but `version`.
@@ -158,6 +162,7 @@ struct ReadReply {
 [[nodiscard]] Result<PulseReply> decode_pulse_reply(std::string_view bytes, Reply& refusal);
 [[nodiscard]] Result<BatchReply> decode_batch_reply(std::string_view bytes, Reply& refusal);
 [[nodiscard]] Result<ReadReply> decode_read_reply(std::string_view bytes, Reply& refusal);
+[[nodiscard]] Result<bool> decode_debt_reply(std::string_view bytes, Reply& refusal);
 
 /// Writes a batch, or the records of a push, record by record. Versions are kept as differences to the record
 /// before, so a record of 100 bytes costs about 6 more.

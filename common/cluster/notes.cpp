@@ -84,6 +84,10 @@ std::string debt_note(NodeId peer) {
   return "debt/" + id_text(peer);
 }
 
+Result<MemberSet> decode_members(std::string_view note) {
+  return note.empty() ? MemberSet{} : MemberSet::decode(note);
+}
+
 store::Write note_write(std::string_view name, std::string_view value) {
   store::Write write;
   write.operation = store::Operation::kNote;

@@ -66,6 +66,8 @@ inline constexpr std::string_view kSettledNote = "settled";  ///< Settled
 inline constexpr std::string_view kAwayNote = "away";        ///< Away
 [[nodiscard]] std::string position_note(NodeId origin);
 [[nodiscard]] std::string debt_note(NodeId peer);
+/// The note `members`; nobody where nothing is noted yet. Error: kCorrupt.
+[[nodiscard]] Result<MemberSet> decode_members(std::string_view note);
 /// As one write of a batch; refers to both.
 [[nodiscard]] store::Write note_write(std::string_view name, std::string_view value);
 

@@ -35,6 +35,8 @@ class Dialer {
   [[nodiscard]] Result<UniqueFd> run(std::uint64_t now_ms);
   /// No event will tell when the name is known.
   [[nodiscard]] bool waits_for_name() const { return lookup_.has_value(); }
+  /// Other addresses are left: that nobody has taken the call yet says nothing.
+  [[nodiscard]] bool has_other_places() const { return !places_.empty(); }
   /// When run() has something to do that the poller will not tell.
   [[nodiscard]] std::uint64_t next_look_ms(std::uint64_t now_ms) const;
 

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "common/shared/beaten_writes.h"
+
 /// What the processes of a node share about the cluster. Part of shared::State; written by the replicator
 /// unless said otherwise, read by workers. A replicator that dies leaves it as it is; its successor goes on
 /// from here.
@@ -48,6 +50,7 @@ struct PeerPlace {
   std::atomic<std::uint32_t> connections;
   std::atomic<std::uint32_t> counts;  ///< 1: its acknowledgements count for a quorum now
   std::atomic<std::uint32_t> owed;    ///< 1: this node lacks something of its stream until they have repaired
+  std::atomic<std::uint32_t> lacks;   ///< 1: so does it of this node's, by its last word
   std::atomic<std::uint64_t> bytes_sent, records_sent, errors, repairs, repaired_keys;
   std::atomic<std::uint64_t> away_ms;  ///< for how long the stable floor has waited for it; see Absences
   std::atomic<std::uint32_t> texts;
@@ -79,6 +82,7 @@ struct ClusterBoard {
   /// worker, or have left and their time was up. They win over nothing that was acknowledged since. Only
   /// grows; raised by workers too.
   std::atomic<std::uint64_t> given_up;
+  BeatenWrites beaten;
   /// Slot + 1 of a replicator that sleeps and wants its bell when the tail moves; 0: none. Store, fence,
   /// look, on both sides (LogWriter::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.
   alignas(64) std::atomic<std::uint32_t> replicator_asleep;

@@ -21,5 +21,9 @@ inline constexpr std::uint8_t kFlagJson = 1;  ///< the value is the text of one 
 /// Of this node's own id, but not stamped at this place of the log: this node had forgotten it, others
 /// brought it back. No client waits for it. Of the log alone; the value's own flags are the others.
 inline constexpr std::uint8_t kFlagReturned = 2;
+/// A client wrote it on a condition, which held here: beaten by what another node holds it is not written
+/// again. Of this node's log alone.
+inline constexpr std::uint8_t kFlagConditional = 4;
+inline constexpr std::uint8_t kFlagsOfLog = kFlagReturned | kFlagConditional;
 
 }  // namespace minivault::store

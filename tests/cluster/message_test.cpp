@@ -128,6 +128,14 @@ class MessageTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(read_out && read_out->state == ReadReply::State::kPresent && read_out->complete);
     CPPUNIT_ASSERT(read_out->flags == 1 && read_out->value == "value" && read_out->members_digest == 21);
     CPPUNIT_ASSERT((read_out->version == store::Version{10, 11}));
+
+    for (const bool owed : {false, true}) {
+      const std::string debt = encode_debt_reply(owed);
+      CPPUNIT_ASSERT_EQUAL(owed, decode_debt_reply(debt, refusal).value());
+      CPPUNIT_ASSERT(!decode_debt_reply(debt + '\0', refusal) &&
+                     !decode_debt_reply(debt.substr(0, 1), refusal));
+    }
+    CPPUNIT_ASSERT(!decode_debt_reply(std::string("\0\2", 2), refusal));
   }
 
   void a_refusal_is_an_error_with_its_text() {
@@ -210,6 +218,8 @@ class MessageTest : public CppUnit::TestFixture {
            [&](std::string_view b) { return decode_batch_reply(b, refusal).has_value(); });
     attack(encode(read_reply()),
            [&](std::string_view b) { return decode_read_reply(b, refusal).has_value(); });
+    attack(encode_debt_reply(true),
+           [&](std::string_view b) { return decode_debt_reply(b, refusal).has_value(); });
   }
 };
 

@@ -124,6 +124,7 @@ void FakeNode::serve(int fd) {
 std::string FakeNode::answer(std::string_view kind, std::string_view message, bool& is_nameless) {
   if (kind == cluster::kHello) return hello(message, is_nameless);
   if (kind == cluster::kPulse) return pulse();
+  if (kind == cluster::kDebt) return debt();
   if (kind == cluster::kBatch) return batch(message);
   if (kind == cluster::kCompare && is_nameless) ++nameless_repairs_;
   return compare(kind, message);
@@ -181,6 +182,14 @@ std::string FakeNode::pulse() {
     reply.held.back().position.hlc = words_.holds_up_to;
   }
   return cluster::encode(reply);
+}
+
+std::string FakeNode::debt() {
+  const std::lock_guard lock(mutex_);
+  ++debts_;
+  if (words_.knows_no_debts)
+    return cluster::encode_refusal(cluster::Reply::kMalformed, "unknown kind of message");
+  return cluster::encode_debt_reply(words_.lacks);
 }
 
 std::string FakeNode::batch(std::string_view message) {

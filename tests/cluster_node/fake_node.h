@@ -35,6 +35,8 @@ class FakeNode {
     bool holds_no_clock = false;  ///< the first record of each batch is older than what no clock says
     bool holds_answers = false;   ///< of batches with records
     bool drops_ghosts = false;    ///< the first record of each batch
+    bool lacks = false;           ///< something of the caller's, until they have repaired
+    bool knows_no_debts = false;  ///< nor what one is
     bool complete = true;
     bool compares = false;            ///< as a node that holds nothing; else it is busy
     bool holds_comparisons = false;   ///< each at its beginning
@@ -69,6 +71,7 @@ class FakeNode {
 
   [[nodiscard]] unsigned hellos() const { return hellos_; }
   [[nodiscard]] unsigned pulses() const { return pulses_; }
+  [[nodiscard]] unsigned debts() const { return debts_; }      ///< that were asked after
   [[nodiscard]] unsigned repairs() const { return repairs_; }  ///< that were asked for
   /// … by whoever did not say who it is, and since when, as the hello of its stream did.
   [[nodiscard]] unsigned nameless_repairs() const { return nameless_repairs_; }
@@ -93,6 +96,7 @@ class FakeNode {
   [[nodiscard]] std::string answer(std::string_view kind, std::string_view message, bool& is_nameless);
   [[nodiscard]] std::string hello(std::string_view message, bool& is_nameless);
   [[nodiscard]] std::string pulse();
+  [[nodiscard]] std::string debt();
   [[nodiscard]] std::string batch(std::string_view message);
   [[nodiscard]] std::string compare(std::string_view kind, std::string_view message);
   [[nodiscard]] std::uint64_t digest() const;
@@ -102,6 +106,7 @@ class FakeNode {
   LoopbackListener listener_;
   std::atomic<unsigned> hellos_ = 0;
   std::atomic<unsigned> pulses_ = 0;
+  std::atomic<unsigned> debts_ = 0;
   std::atomic<unsigned> batches_ = 0;
   std::atomic<unsigned> repairs_ = 0;
   std::atomic<unsigned> nameless_repairs_ = 0;

@@ -31,6 +31,8 @@ class OwedTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(OwedTest);
   CPPUNIT_TEST(a_ghost_during_a_repair_is_owed_anew);
   CPPUNIT_TEST(before_all_is_paid_nobody_vouches);
+  CPPUNIT_TEST(who_vouches_anew_says_so_though_nothing_is_written);
+  CPPUNIT_TEST(whoever_owes_a_repair_says_so_too);
   CPPUNIT_TEST(a_complete_member_that_is_away_is_waited_for);
   CPPUNIT_TEST_SUITE_END();
 
@@ -78,6 +80,56 @@ class OwedTest : public CppUnit::TestFixture {
     }
     second.say([](FakeNode::Words& words) { words.compares = true; });
     eventually("it vouches", [&] { return first.vouched() != 0; });
+  }
+
+  // What it has forgotten it hears from one of them when that one comes back, and the stream to the other
+  // goes on.
+  void who_vouches_anew_says_so_though_nothing_is_written() {
+    FakeNode first;
+    FakeNode second;
+    second.say([](FakeNode::Words& words) { words.id += 1; });
+    Cluster cluster(one_node());
+    join(cluster, {&first, &second});
+    assert_done(put(cluster, 0, "k", "v"));
+    eventually("it vouches, and has nothing more to say",
+               [&] { return first.batches() == 1 && first.vouched() != 0 && second.vouched() != 0; });
+    const std::uint64_t before = first.vouched();
+    second.say([](FakeNode::Words& words) { words.has_removed_caller = true; });
+    cluster.await_reachable(0, 2);
+    second.say([](FakeNode::Words& words) {
+      words.has_removed_caller = false;
+      words.knows_more = true;
+    });
+    eventually("it has forgotten something", [&] { return !cluster.health(0)["complete"].GetBool(); });
+    second.say([](FakeNode::Words& words) { words.knows_more = false; });
+    for (FakeNode* other : {&first, &second}) {
+      other->say([](FakeNode::Words& words) { words.compares = true; });
+    }
+    eventually("it vouches anew", [&] { return first.vouched() > before; });
+    CPPUNIT_ASSERT_EQUAL(1U, first.batches());
+  }
+
+  // By the word of the one that lacks something; of a build that does not know the question nothing is told.
+  void whoever_owes_a_repair_says_so_too() {
+    FakeNode other;
+    other.say([](FakeNode::Words& words) { words.knows_no_debts = words.lacks = true; });
+    Cluster cluster(one_node());
+    join(cluster, {&other});
+    assert_done(put(cluster, 0, "k", "v"));
+    const auto lacks = [&] { return cluster.health(0)["peers"][0]["lacks_repair"].GetBool(); };
+    const unsigned refused = other.debts();
+    eventually("it was asked", [&] { return other.debts() > refused + 1; });
+    CPPUNIT_ASSERT(!lacks());
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["peers"][0]["errors"].GetUint());
+    other.say([](FakeNode::Words& words) { words.knows_no_debts = false; });
+    eventually("it is told", lacks);
+    const std::string address = cluster.node(0).address();
+    const Finished shown = run({minivault_binary(), "cluster", address});
+    CPPUNIT_ASSERT_MESSAGE(shown.out, shown.out.find("  lacks   ") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(shown.out,
+                           shown.out.find("1 of its peers may lack writes of its own") != std::string::npos);
+    other.say([](FakeNode::Words& words) { words.lacks = false; });
+    eventually("it is over", [&] { return !lacks(); });
   }
 
   // Who is there is a newborn like the node itself. The other one said that it is complete before it went:

@@ -46,6 +46,7 @@ void check_replies(std::string_view input) {
   (void)decode_pulse_reply(input, refusal);
   (void)decode_batch_reply(input, refusal);
   (void)decode_read_reply(input, refusal);
+  (void)decode_debt_reply(input, refusal);
   (void)decode_ranges(input);
   (void)decode_items(input);
   (void)decode_bucket_sums(input);

@@ -83,6 +83,7 @@ class CompletenessTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(filled({complete(kBlank), kBlank}));
     CPPUNIT_ASSERT(!filled({complete(kBlank), away(kBlank)}, true));
     CPPUNIT_ASSERT(!filled({complete(kBlank), unpaid(kBlank)}, true));
+    CPPUNIT_ASSERT(!filled({complete(kBlank)}, true));  // the third is a member, and not called
   }
 
   // What it holds those who are there may not have, however long it takes to come back.

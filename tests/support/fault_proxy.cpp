@@ -31,25 +31,8 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-UniqueFd listen_somewhere() {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const sockaddr_in address = loopback(0);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(fd.get(), SOMAXCONN) != 0) {
-    throw std::runtime_error("the proxy cannot listen");
-  }
-  return fd;
-}
-
 std::uint16_t port_of(const sockaddr_in& address) {
   return ntohs(address.sin_port);
-}
-
-std::uint16_t own_port(int fd) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  return port_of(address);
 }
 
 void close_with_reset(UniqueFd& fd) {
@@ -115,9 +98,8 @@ struct FaultProxy::PollSet {
 
 FaultProxy::FaultProxy(unsigned links, Chooser chooser)
     : chooser_(std::move(chooser)),
-      listener_(listen_somewhere()),
+      listener_(listen_on_loopback(SOCK_NONBLOCK)),
       bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      port_(own_port(listener_.get())),
       links_(links) {
   thread_ = std::jthread([this] { run(); });
 }
@@ -215,7 +197,7 @@ void FaultProxy::run() {
 FaultProxy::PollSet FaultProxy::poll_set() const {
   PollSet set;
   set.add(bell_.get(), POLLIN);
-  set.add(listener_.get(), POLLIN);
+  set.add(listener_.fd.get(), POLLIN);
   for (const auto& connection : connections_) {
     const LinkState& link = links_[connection->link];
     short events[kWays] = {0, 0};
@@ -261,7 +243,7 @@ void FaultProxy::accept_all() {
   for (;;) {
     sockaddr_in address{};
     socklen_t size = sizeof address;
-    UniqueFd caller(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size,
+    UniqueFd caller(::accept4(listener_.fd.get(), reinterpret_cast<sockaddr*>(&address), &size,
                               SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!caller) return;
     send_at_once(caller);

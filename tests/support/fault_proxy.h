@@ -12,6 +12,7 @@
 
 #include "common/core/unique_fd.h"
 #include "tests/support/fault_proxy_pipe.h"
+#include "tests/support/loopback_listener.h"
 
 namespace minivault::test {
 
@@ -32,8 +33,8 @@ class FaultProxy {
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::uint16_t port() const { return listener_.port; }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
 
   /// Where new connections lead; 0: nowhere, they are refused.
   void forward_to(std::uint16_t port);
@@ -78,9 +79,8 @@ class FaultProxy {
   void wake() const;
 
   const Chooser chooser_;
-  const UniqueFd listener_;
+  const LoopbackListener listener_;
   const UniqueFd bell_;
-  std::uint16_t port_ = 0;
 
   mutable std::mutex mutex_;
   bool stopping_ = false;  ///< guarded by mutex_, as all below

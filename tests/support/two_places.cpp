@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <stdexcept>
+#include <string>
 
 namespace {
 
@@ -18,17 +19,23 @@ using GetAddrInfo = int (*)(const char*, const char*, const addrinfo*, addrinfo*
 /// piece by piece.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {
   static const auto real = reinterpret_cast<GetAddrInfo>(::dlsym(RTLD_NEXT, "getaddrinfo"));
-  if (node == nullptr || std::string(node) != minivault::test::kNameOfTwo)
-    return real(node, service, hints, found);
+  const std::string name = node == nullptr ? "" : node;
+  const int elsewhere = name == minivault::test::kNameOfTwo    ? 1
+                        : name == minivault::test::kNameOfMany ? minivault::test::kTimesElsewhere
+                                                               : 0;
+  if (elsewhere == 0) return real(node, service, hints, found);
   if (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0) return EAI_NONAME;
-  addrinfo* second = nullptr;
-  if (const int error = real("127.0.0.1", service, hints, &second); error != 0) return error;
-  const int error = real(minivault::test::kElsewhere, service, hints, found);
-  if (error == 0) {
-    (*found)->ai_next = second;
-  } else {
-    ::freeaddrinfo(second);
+  addrinfo* list = nullptr;
+  int error = real("127.0.0.1", service, hints, &list);
+  for (int i = 0; error == 0 && i < elsewhere; ++i) {
+    addrinfo* first = nullptr;
+    error = real(minivault::test::kElsewhere, service, hints, &first);
+    if (error != 0) continue;
+    first->ai_next = list;
+    list = first;
   }
+  *found = list;
+  if (error != 0 && list != nullptr) ::freeaddrinfo(list);
   return error;
 }
 

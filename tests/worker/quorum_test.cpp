@@ -54,6 +54,8 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_was_given_up_is_not_told_done);
   CPPUNIT_TEST(http_says_how_many_have_it);
   CPPUNIT_TEST(http_goes_on_in_order);
+  CPPUNIT_TEST(what_was_beaten_is_not_told_done);
+  CPPUNIT_TEST(of_what_is_forgotten_nothing_is_told_done);
   CPPUNIT_TEST(what_was_refused_does_not_wait);
   CPPUNIT_TEST(the_disk_is_waited_for_too);
   CPPUNIT_TEST(a_taken_id_takes_no_writes);
@@ -210,6 +212,43 @@ class QuorumTest : public CppUnit::TestFixture {
     assert_done(receive_http(client));
     assert_data(receive_http(client), "1");
     assert_refused(receive_http(client), 404);
+  }
+
+  // Another node's newer record was there before enough others had it.
+  void what_was_beaten_is_not_told_done() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_needed(1);
+    for (const bool on_a_condition : {true, false}) {
+      RawConnection client(node.port());
+      const std::string condition = on_a_condition ? "If-None-Match: *" : "X-None: *";
+      const shared::Lsn end = write(node, client, http_upload("PUT", "/k", R"({"value":1})", {condition}));
+      shared::note_beaten(node.board().beaten, end);
+      node.set_quorum(end);
+      const HttpResponse answer = receive_http(client);
+      if (!on_a_condition) {
+        assert_done(answer);
+        continue;
+      }
+      assert_refused(answer, 503,
+                     "another node holds something newer than this write, which its condition was judged "
+                     "without; the write may still take effect");
+      const shared::Lsn later = write(node, client, http_request("DELETE", "/k", {"If-Match: *"}));
+      node.set_quorum(later);
+      assert_done(receive_http(client));
+    }
+  }
+
+  void of_what_is_forgotten_nothing_is_told_done() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_needed(1);
+    RawConnection client(node.port());
+    const shared::Lsn end = write(node, client, http_upload("POST", "/k", R"({"value":1})"));
+    for (unsigned i = 0; i <= shared::BeatenWrites::kPlaces; ++i) {
+      shared::note_beaten(node.board().beaten, end + 8 * (i + 1));
+    }
+    CPPUNIT_ASSERT_EQUAL(end + 8, node.board().beaten.forgotten.load());
+    node.set_quorum(end);
+    assert_refused(receive_http(client), 503);
   }
 
   void what_was_refused_does_not_wait() {

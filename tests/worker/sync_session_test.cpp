@@ -37,6 +37,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(nothing_goes_before_hello);
   CPPUNIT_TEST(the_key_is_needed_in_every_mode);
   CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
+  CPPUNIT_TEST(a_debt_is_told_to_whoever_it_is_with);
   CPPUNIT_TEST(what_is_malformed_is_named_and_does_nothing);
   CPPUNIT_TEST(a_pulse_tells_what_is_held);
   CPPUNIT_TEST(whoever_is_being_filled_compares_without_a_floor);
@@ -215,12 +216,29 @@ class SyncSessionTest : public CppUnit::TestFixture {
   void nothing_goes_before_hello() {
     const BoardNode node;
     FakePeer peer(node.port());
-    for (const auto kind : {cluster::kBatch, cluster::kPush, cluster::kPulse, cluster::kRead,
+    for (const auto kind : {cluster::kBatch, cluster::kPush, cluster::kPulse, cluster::kRead, cluster::kDebt,
                             cluster::kCompare, std::string_view("stream")}) {
       assert_reply(Reply::kSayHelloFirst, peer.ask(kind, "x"));
     }
     (void)peer.hello();
     assert_reply(Reply::kMalformed, peer.ask("stream", "x"));
+  }
+
+  void a_debt_is_told_to_whoever_it_is_with() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    const auto owed = [&] {
+      cluster::Reply refusal = cluster::Reply::kOk;
+      return cluster::decode_debt_reply(peer.ask(cluster::kDebt, ""), refusal).value();
+    };
+    CPPUNIT_ASSERT(!owed());
+    node.write_note(cluster::debt_note(peer.id() + 1), "1");
+    CPPUNIT_ASSERT(!owed());
+    node.write_note(cluster::debt_note(peer.id()), "1");
+    CPPUNIT_ASSERT(owed());
+    node.write_note(cluster::debt_note(peer.id()), "");  // paid
+    CPPUNIT_ASSERT(!owed());
   }
 
   void the_key_is_needed_in_every_mode() {
