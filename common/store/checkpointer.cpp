@@ -6,6 +6,7 @@
 #include "common/core/log.h"
 #include "common/store/append_lock.h"
 #include "common/store/base_opening.h"
+#include "common/store/wake.h"
 
 namespace minivault::store {
 namespace {
@@ -108,6 +109,8 @@ void Checkpointer::mend_after_deaths() {
   if (deaths == deaths_seen_) return;
   deaths_seen_ = deaths;
   { const AppendGuard mends_what_a_dead_holder_left(state_, ring_, index_, slot_); }
+  // Where nothing was left to mend too: the dead one may have moved the tail, and nobody else would ring.
+  wake_sleepers(region_);
   if (Result<unsigned> reaped = base_.reap_readers(); !reaped) {
     log_line(LogLevel::kWarning, "reader_check_failed", {{"error", reaped.error().message}});
   }

@@ -8,6 +8,7 @@
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/node_clock.h"
+#include "common/store/wake.h"
 
 namespace minivault::store {
 namespace {
@@ -46,7 +47,8 @@ Status LogWriter::commit(Batch& batch) {
       return judged;
     }
     const Stop stop = append_some(batch);
-    wake_sleepers();
+    MV_FAULT_POINT("append.before_wake");
+    wake_sleepers(region_);
     if (stop == Stop::kFailed) {
       settle_failed(batch);
       return fail(Code::kUnavailable, "this node takes no writes: an earlier write of its log failed");

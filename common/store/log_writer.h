@@ -75,7 +75,6 @@ class LogWriter {
   [[nodiscard]] Status write_and_publish(Batch& batch, Lsn end);
   void settle_failed(Batch& batch);
   void note_unsynced();
-  void wake_sleepers();
   void ask_for_sync();
   [[nodiscard]] bool answers_wait() const;
   [[nodiscard]] bool is_paced(const Batch& batch) const;

@@ -1,9 +1,7 @@
 #include "tests/store/engine.h"
 
-#include <linux/futex.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include "common/core/log.h"
 #include "common/store/checkpointer.h"
 #include "common/store/node_clock.h"
+#include "common/store/wake.h"
 #include "tests/support/processes.h"
 #include "tests/support/wait.h"
 
@@ -87,10 +86,8 @@ void Engine::tell_the_time() {
   eventually("the clock's next seconds are on disk", [&] {
     if (append.hlc_ceiling.load() > store::node_clock(append)) return true;
     if (state().failure.load() != shared::Failure::kNone) return true;
-    shared::SyncerBell& bell = state().bell;
-    bell.sync_requested.store(1);
-    bell.rings.fetch_add(1);
-    ::syscall(SYS_futex, &bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+    state().bell.sync_requested.store(1);
+    store::ring_syncer(state().bell);
     return false;
   });
 }
