@@ -116,11 +116,19 @@ void Checkpointer::mend_after_deaths() {
   }
 }
 
+/// Only what is on disk may enter the base. Where all writes wait for that, the syncer brings it there
+/// without being asked, and a checkpoint goes as far as it has come; else the checkpoint asks.
+Lsn Checkpointer::within_reach() const {
+  const bool syncs_are_on_their_way = sync_.kind == SyncMode::Kind::kAlways;
+  return (syncs_are_on_their_way ? state_.marks.durable : state_.marks.tail).load(std::memory_order_acquire);
+}
+
 bool Checkpointer::checkpoint_is_due(std::uint64_t now_ms) const {
   if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return false;
   const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_relaxed);
+  // While a sync takes its time there is nothing to do, however much is wanted: the syncer rings.
+  if (within_reach() <= checkpoint) return false;
   const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);
-  if (tail == checkpoint) return false;
   return tail - checkpoint > Checkpoint::due_bytes(ring_) || now_ms >= last_run_ms_ + kLongestBacklogMs ||
          checkpoint < state_.checkpoint_wanted.load(std::memory_order_acquire) || somebody_waits();
 }
@@ -136,12 +144,8 @@ bool Checkpointer::somebody_waits() const {
 }
 
 Status Checkpointer::checkpoint() {
-  Lsn until = state_.marks.durable.load(std::memory_order_acquire);
-  // Only what is on disk may enter the base; where nobody waits for syncs, this asks for one.
-  if (sync_.kind != SyncMode::Kind::kAlways) {
-    until = state_.marks.tail.load(std::memory_order_acquire);
-    if (Status synced = syncer_.sync_to(until); !synced) return synced;
-  }
+  const Lsn until = within_reach();
+  if (Status synced = syncer_.sync_to(until); !synced) return synced;
   Result<Lsn> done = checkpoint_.run(until);
   if (!done) return tl::unexpected(done.error());
   last_run_ms_ = monotonic_ms();

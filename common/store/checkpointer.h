@@ -32,6 +32,7 @@ class Checkpointer {
                Ring syncers_ring);
 
   void mend_after_deaths();
+  [[nodiscard]] Lsn within_reach() const;
   [[nodiscard]] bool checkpoint_is_due(std::uint64_t now_ms) const;
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] Status checkpoint();

@@ -125,10 +125,13 @@ void Syncer::publish(Lsn end) {
   nudge_checkpointer(end);
 }
 
-/// It looks at the backlog by itself now and then; a fast log should not have to wait for that.
+/// It looks at the backlog by itself now and then; a fast log should not have to wait for that, nor who waits
+/// for a checkpoint that waits for this sync.
 void Syncer::nudge_checkpointer(Lsn tail) const {
-  const Lsn backlog = tail - state_.marks.checkpoint.load(std::memory_order_relaxed);
-  if (backlog > Checkpoint::due_bytes(ring_)) region_.ring(slot_);
+  const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_relaxed);
+  const bool is_awaited = checkpoint < state_.checkpoint_wanted.load(std::memory_order_relaxed) ||
+                          state_.append.waiting.load(std::memory_order_relaxed) != 0;
+  if (is_awaited || tail - checkpoint > Checkpoint::due_bytes(ring_)) region_.ring(slot_);
 }
 
 bool Syncer::asked() const {

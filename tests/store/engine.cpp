@@ -28,7 +28,7 @@ constexpr int kRefused = 3;
 
 std::atomic<int> terminate_asked{0};  // the signal may come to the syncer's thread
 
-int checkpointer_main(shared::Region& region, const Config& config) {
+int checkpointer_main(shared::Region& region, const Config& config, Engine::Rounds& rounds) {
   struct sigaction action {};
   action.sa_handler = [](int) { terminate_asked = 1; };
   ::sigaction(SIGTERM, &action, nullptr);
@@ -40,7 +40,11 @@ int checkpointer_main(shared::Region& region, const Config& config) {
   region.slot(Engine::kCheckpointerSlot).state.store(shared::ChildState::kReady);
   while (terminate_asked == 0) {
     pollfd bell{region.bell(Engine::kCheckpointerSlot), POLLIN, 0};
-    if (::poll(&bell, 1, (*checkpointer)->tick()) > 0) region.silence(Engine::kCheckpointerSlot);
+    rounds.begun.fetch_add(1);
+    rounds.pause_ms.store((*checkpointer)->tick());
+    if (::poll(&bell, 1, rounds.pause_ms.load()) <= 0) continue;
+    region.silence(Engine::kCheckpointerSlot);
+    rounds.rung.fetch_add(1);
   }
   return (*checkpointer)->stop() ? 0 : 1;
 }
@@ -124,7 +128,7 @@ void Engine::fork_checkpointer() {
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "checkpointer");
-  ::_exit(checkpointer_main(*region_, config));
+  ::_exit(checkpointer_main(*region_, config, *rounds_));
 }
 
 void Engine::stop() {
