@@ -65,6 +65,7 @@ Status LogWriter::commit(Batch& batch) {
           Code::kNoSpace,
           "no version can be given yet: the node's clock is not known, or its next seconds are not on disk");
     }
+    if (stop == Stop::kNotItsTurn) return fail(Code::kNoSpace, "others wait for room in the log before this");
     if (stop != Stop::kNoRoom) continue;
     if (state_.base_full.load(std::memory_order_acquire) != 0) {
       cancel_wait();
@@ -112,7 +113,7 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
   if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return Stop::kFailed;
   if (others_wait_before_me()) {
     take_ticket();
-    return Stop::kNoRoom;
+    return Stop::kNotItsTurn;
   }
   forget_plan();
   Lsn next = state_.marks.tail.load(std::memory_order_relaxed);
