@@ -15,7 +15,7 @@ namespace {
 // that it touches, so few large ones cost a fraction of many small ones.
 constexpr std::uint64_t kLongestBacklogMs = 5'000;
 constexpr std::uint64_t kLookMs = 500;
-constexpr std::uint64_t kRetryMs = 1'000;  // after a full disk
+constexpr std::uint64_t kRetryMs = 1'000;  // after a full disk, or a lack of memory
 
 /// For a checkpointer that follows a dead one, before it syncs. The dead one may have been told of a failed
 /// sync and died before it could tell the others; the kernel tells each error once, then takes the pages for
@@ -160,6 +160,10 @@ void Checkpointer::report(const Status& done) {
     if (state_.base_full.exchange(1) == 0) {
       log_line(LogLevel::kError, "disk_full", {{"error", done.error().message}});
     }
+    retry_at_ms_ = monotonic_ms() + kRetryMs;
+  } else if (done.error().code == Code::kUnavailable) {
+    // A lack of memory. No commit was tried, so the base is what it was, and the log keeps the rest.
+    log_line(LogLevel::kError, "checkpoint_put_off", {{"error", done.error().message}});
     retry_at_ms_ = monotonic_ms() + kRetryMs;
   } else {
     shared::Failure none = shared::Failure::kNone;
