@@ -167,7 +167,7 @@ int Replicator::sleep_ms() {
   return next_ms <= now_ms ? 0 : static_cast<int>(next_ms - now_ms);
 }
 
-/// ENGINE.md rule 7: say that we sleep, full fence, look once more. Partner: LogWriter::wake_sleepers.
+/// ENGINE.md rule 7: say that we sleep, full fence, look once more. Partner: store::wake_sleepers.
 bool Replicator::may_sleep() {
   const bool hungry =
       std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer->is_hungry(); });

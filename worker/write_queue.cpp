@@ -38,11 +38,12 @@ void WriteQueue::commit(std::uint64_t now_ms) {
     if (committing_.done.asked_ns == 0) committing_.done.asked_ns = monotonic_ns();
     const Status committed = store_->commit(committing_.batch);
     committing_.done.stored_ns = monotonic_ns();
+    // For now: where the disk is full and the log is too, the store says that nothing can be waited for.
     const bool no_room = !committed && committed.error().code == Code::kNoSpace;
     tell(committed || no_room ? nullptr : &committed.error(), now_ms);
     blocked_ = no_room;
     if (no_room) {
-      if (!out_of_patience(now_ms)) return;
+      if (now_ms - committing_.since_ms < timeout_ms_) return;
       give_up(now_ms);
     }
     Meter::Commit& done = committing_.done;
@@ -99,11 +100,6 @@ void WriteQueue::note_done(Part& part, std::size_t first, std::size_t end) {
     part.done.value_bytes = value_bytes;
     if (logs(LogLevel::kDebug)) part.done.key = key;
   }
-}
-
-bool WriteQueue::out_of_patience(std::uint64_t now_ms) const {
-  const bool disk_full = store_->region().state().base_full.load(std::memory_order_relaxed) != 0;
-  return disk_full || now_ms - committing_.since_ms >= timeout_ms_;
 }
 
 void WriteQueue::give_up(std::uint64_t now_ms) {

@@ -81,7 +81,6 @@ class WriteQueue {
   void tell(const Error* error, std::uint64_t now_ms);
   void note_done(Part& part, std::size_t first, std::size_t end);
   void give_up(std::uint64_t now_ms);
-  [[nodiscard]] bool out_of_patience(std::uint64_t now_ms) const;
 
   store::Store* store_;
   Meter* meter_;

@@ -84,7 +84,7 @@ struct ClusterBoard {
   std::atomic<std::uint64_t> given_up;
   BeatenWrites beaten;
   /// Slot + 1 of a replicator that sleeps and wants its bell when the tail moves; 0: none. Store, fence,
-  /// look, on both sides (LogWriter::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.
+  /// look, on both sides (store::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.
   alignas(64) std::atomic<std::uint32_t> replicator_asleep;
   std::atomic<std::uint64_t> epoch;  ///< of this start of the node; 0: not yet drawn
   std::atomic<std::uint64_t> previous_epoch;

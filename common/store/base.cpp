@@ -1,9 +1,11 @@
 #include "common/store/base.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 
 #include "common/core/assert.h"
+#include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/base_impl.h"
 
@@ -76,7 +78,8 @@ Result<Base::Transaction> Base::begin() {
     return fail(Code::kIo, "the base failed to sync: only a restart tells what is on disk");
   }
   MDB_txn* begun = nullptr;
-  const int begin_code = ::mdb_txn_begin(environment->get(), nullptr, 0, &begun);
+  const bool told_to_fail = MV_FAULT_FAILS("base.begin");
+  const int begin_code = told_to_fail ? ENOMEM : ::mdb_txn_begin(environment->get(), nullptr, 0, &begun);
   if (begin_code != 0) return environment->failure("beginning to write", begin_code);
   auto impl = std::make_unique<Transaction::Impl>();
   environment->writing = true;

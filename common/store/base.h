@@ -156,7 +156,7 @@ class Base {
     ~Transaction();
     /// Puts the record unless the base holds a newer version of the key (then nothing happens); counts keys
     /// and tombstones. A delete with `keep_tombstone` false removes the key instead. Sorted keys are fastest.
-    /// Errors: kNoSpace (disk or map full), kCorrupt (hash collision), kIo.
+    /// Errors: kNoSpace (disk or map full), kUnavailable (no memory), kCorrupt (hash collision), kIo.
     [[nodiscard]] Status apply(std::string_view key, const BaseRecord& record, bool keep_tombstone);
     /// Notes live in a table of their own; the newer version wins.
     [[nodiscard]] Status apply_note(std::string_view name, const BaseRecord& record);

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <string>
 
 #include "common/core/assert.h"
+#include "common/core/fault_point.h"
 #include "common/core/key_text.h"
 #include "common/core/log.h"
 #include "common/store/base_format.h"
@@ -207,7 +209,8 @@ Status Base::Transaction::commit() {
     impl_->end();
     return impl_->state;
   }
-  const int code = ::mdb_txn_commit(impl_->transaction.release());
+  int code = ::mdb_txn_commit(impl_->transaction.release());
+  if (MV_FAULT_FAILS("base.commit")) code = ENOMEM;
   environment.writing = false;
   if (code == 0) {
     environment.changed += impl_->changed;
@@ -221,6 +224,8 @@ Status Base::Transaction::commit() {
   } else {
     ::mdb_txn_abort(probe);
   }
+  // A lack of memory may be what the sync tells of pages that it lost.
+  if (failed.value().code == Code::kUnavailable) failed.value().code = Code::kIo;
   environment.failed_to_sync = failed.value().code == Code::kIo;
   return failed;
 }

@@ -6,6 +6,7 @@
 #include "common/core/log.h"
 #include "common/store/append_lock.h"
 #include "common/store/base_opening.h"
+#include "common/store/wake.h"
 
 namespace minivault::store {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 // that it touches, so few large ones cost a fraction of many small ones.
 constexpr std::uint64_t kLongestBacklogMs = 5'000;
 constexpr std::uint64_t kLookMs = 500;
-constexpr std::uint64_t kRetryMs = 1'000;  // after a full disk
+constexpr std::uint64_t kRetryMs = 1'000;  // after a full disk, or a lack of memory
 
 /// For a checkpointer that follows a dead one, before it syncs. The dead one may have been told of a failed
 /// sync and died before it could tell the others; the kernel tells each error once, then takes the pages for
@@ -119,16 +120,26 @@ void Checkpointer::mend_after_deaths() {
   if (deaths == deaths_seen_) return;
   deaths_seen_ = deaths;
   { const AppendGuard mends_what_a_dead_holder_left(state_, ring_, index_, slot_); }
+  // Where nothing was left to mend too: the dead one may have moved the tail, and nobody else would ring.
+  wake_sleepers(region_);
   if (Result<unsigned> reaped = base_.reap_readers(); !reaped) {
     log_line(LogLevel::kWarning, "reader_check_failed", {{"error", reaped.error().message}});
   }
 }
 
+/// Only what is on disk may enter the base. Where all writes wait for that, the syncer brings it there
+/// without being asked, and a checkpoint goes as far as it has come; else the checkpoint asks.
+Lsn Checkpointer::within_reach() const {
+  const bool syncs_are_on_their_way = sync_.kind == SyncMode::Kind::kAlways;
+  return (syncs_are_on_their_way ? state_.marks.durable : state_.marks.tail).load(std::memory_order_acquire);
+}
+
 bool Checkpointer::checkpoint_is_due(std::uint64_t now_ms) const {
   if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return false;
   const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_relaxed);
+  // While a sync takes its time there is nothing to do, however much is wanted: the syncer rings.
+  if (within_reach() <= checkpoint) return false;
   const Lsn tail = state_.marks.tail.load(std::memory_order_acquire);
-  if (tail == checkpoint) return false;
   return tail - checkpoint > Checkpoint::due_bytes(ring_) || now_ms >= last_run_ms_ + kLongestBacklogMs ||
          checkpoint < state_.checkpoint_wanted.load(std::memory_order_acquire) || somebody_waits();
 }
@@ -144,12 +155,8 @@ bool Checkpointer::somebody_waits() const {
 }
 
 Status Checkpointer::checkpoint() {
-  Lsn until = state_.marks.durable.load(std::memory_order_acquire);
-  // Only what is on disk may enter the base; where nobody waits for syncs, this asks for one.
-  if (sync_.kind != SyncMode::Kind::kAlways) {
-    until = state_.marks.tail.load(std::memory_order_acquire);
-    if (Status synced = syncer_.sync_to(until); !synced) return synced;
-  }
+  const Lsn until = within_reach();
+  if (Status synced = syncer_.sync_to(until); !synced) return synced;
   Result<Lsn> done = checkpoint_.run(until);
   if (!done) return tl::unexpected(done.error());
   last_run_ms_ = monotonic_ms();
@@ -164,6 +171,10 @@ void Checkpointer::report(const Status& done) {
     if (state_.base_full.exchange(1) == 0) {
       log_line(LogLevel::kError, "disk_full", {{"error", done.error().message}});
     }
+    retry_at_ms_ = monotonic_ms() + kRetryMs;
+  } else if (done.error().code == Code::kUnavailable) {
+    // A lack of memory. No commit was tried, so the base is what it was, and the log keeps the rest.
+    log_line(LogLevel::kError, "checkpoint_put_off", {{"error", done.error().message}});
     retry_at_ms_ = monotonic_ms() + kRetryMs;
   } else {
     shared::Failure none = shared::Failure::kNone;

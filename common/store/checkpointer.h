@@ -35,6 +35,7 @@ class Checkpointer {
   void mend_after_deaths();
   void sweep(std::uint64_t now_ms);
   [[nodiscard]] bool recount(std::uint64_t now_ms);
+  [[nodiscard]] Lsn within_reach() const;
   [[nodiscard]] bool checkpoint_is_due(std::uint64_t now_ms) const;
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] Status checkpoint();

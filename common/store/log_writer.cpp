@@ -8,6 +8,7 @@
 #include "common/core/fault_point.h"
 #include "common/core/log.h"
 #include "common/store/node_clock.h"
+#include "common/store/wake.h"
 
 namespace minivault::store {
 namespace {
@@ -46,7 +47,8 @@ Status LogWriter::commit(Batch& batch) {
       return judged;
     }
     const Stop stop = append_some(batch);
-    wake_sleepers();
+    MV_FAULT_POINT("append.before_wake");
+    wake_sleepers(region_);
     if (stop == Stop::kFailed) {
       settle_failed(batch);
       return fail(Code::kUnavailable, "this node takes no writes: an earlier write of its log failed");
@@ -63,6 +65,7 @@ Status LogWriter::commit(Batch& batch) {
           Code::kNoSpace,
           "no version can be given yet: the node's clock is not known, or its next seconds are not on disk");
     }
+    if (stop == Stop::kNotItsTurn) return fail(Code::kNoSpace, "others wait for room in the log before this");
     if (stop != Stop::kNoRoom) continue;
     if (state_.base_full.load(std::memory_order_acquire) != 0) {
       cancel_wait();
@@ -110,7 +113,7 @@ LogWriter::Stop LogWriter::append_some(Batch& batch) {
   if (state_.failure.load(std::memory_order_acquire) != shared::Failure::kNone) return Stop::kFailed;
   if (others_wait_before_me()) {
     take_ticket();
-    return Stop::kNoRoom;
+    return Stop::kNotItsTurn;
   }
   forget_plan();
   Lsn next = state_.marks.tail.load(std::memory_order_relaxed);

@@ -35,7 +35,7 @@ class LogWriter {
     std::uint16_t before;  ///< the next of its chain: 1 + its place in the plan; 0: none
   };
   /// Why planning stopped before the end of the batch.
-  enum class Stop { kAtEnd, kChunkFull, kNeedsJudgement, kNoRoom, kNoVersion, kFailed };
+  enum class Stop { kAtEnd, kChunkFull, kNeedsJudgement, kNotItsTurn, kNoRoom, kNoVersion, kFailed };
   /// What becomes of an entry with a condition; unknown: the base has to be asked (again).
   enum class Verdict { kHolds, kRefused, kUnknown };
   /// The newest record of a key as seen under the lock.
@@ -75,7 +75,6 @@ class LogWriter {
   [[nodiscard]] Status write_and_publish(Batch& batch, Lsn end);
   void settle_failed(Batch& batch);
   void note_unsynced();
-  void wake_sleepers();
   void ask_for_sync();
   [[nodiscard]] bool answers_wait() const;
   [[nodiscard]] bool is_paced(const Batch& batch) const;

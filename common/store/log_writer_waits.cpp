@@ -1,15 +1,12 @@
-// For what a LogWriter waits, and whom it wakes: room in the ring and its turn to have it, the pace of the
-// checkpointer, the disk.
-
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+// For what a LogWriter waits: room in the ring and its turn to have it, the pace of the checkpointer, the
+// disk.
 
 #include <algorithm>
 
 #include "common/core/clock.h"
 #include "common/store/log_writer.h"
 #include "common/store/pace.h"
+#include "common/store/wake.h"
 
 namespace minivault::store {
 namespace {
@@ -123,28 +120,10 @@ bool LogWriter::answers_wait() const {
   return oldest != 0 && monotonic_ns() - oldest > interval_ns;
 }
 
-/// Rule 7: tail, full fence, look whether the syncer or the replicator sleeps. Partners: Syncer::sleep and
-/// Replicator::may_sleep store, fence, look at the tail. What others wrote wakes the replicator too: it only
-/// passes over that, but a small ring would have gone round before it looked by itself.
-void LogWriter::wake_sleepers() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  std::atomic<std::uint32_t>& replicator = state_.cluster.replicator_asleep;
-  if (replicator.load(std::memory_order_relaxed) != 0) {
-    if (const std::uint32_t slot = replicator.exchange(0, std::memory_order_relaxed); slot != 0) {
-      region_.ring(slot - 1);
-    }
-  }
-  shared::SyncerBell& bell = state_.bell;
-  if (bell.asleep.load(std::memory_order_relaxed) == 0) return;
-  bell.rings.fetch_add(1, std::memory_order_release);
-  ::syscall(SYS_futex, &bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
-}
-
 /// The syncer looks at the request after it looked at the rings (partner: Syncer::sleep).
 void LogWriter::ask_for_sync() {
   state_.bell.sync_requested.store(1, std::memory_order_seq_cst);
-  state_.bell.rings.fetch_add(1, std::memory_order_release);
-  ::syscall(SYS_futex, &state_.bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+  ring_syncer(state_.bell);
 }
 
 }  // namespace minivault::store

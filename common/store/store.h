@@ -76,7 +76,8 @@ class Store {
   /// OK: all are settled.
   /// kNoSpace: some are not; call again when the slot's bell rings or after a millisecond. To give up, clear
   /// the batch: what is not settled never happened. cancel_wait() must follow. kUnavailable, kIo: the node
-  /// takes no writes (see failure()); every unsettled write is now kFailed.
+  /// takes no writes (see failure()), or the log has no room and the disk none for a checkpoint; every
+  /// unsettled write is now kFailed.
   [[nodiscard]] Status commit(Batch& batch);
   /// Leaves the queue for room.
   void cancel_wait();

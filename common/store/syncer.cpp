@@ -11,6 +11,7 @@
 #include "common/store/checkpoint.h"
 #include "common/store/node_clock.h"
 #include "common/store/version.h"
+#include "common/store/wake.h"
 
 namespace minivault::store {
 namespace {
@@ -28,7 +29,7 @@ Syncer::Syncer(shared::Region& region, unsigned slot, Ring ring, const SyncMode&
 
 Syncer::~Syncer() {
   stopping_.store(true, std::memory_order_seq_cst);
-  ring();
+  ring_syncer(state_.bell);
   thread_.join();
 }
 
@@ -38,7 +39,7 @@ Status Syncer::sync_to(Lsn end) {
       return fail(Code::kIo, "the log cannot be synced");
     }
     state_.bell.sync_requested.store(1, std::memory_order_seq_cst);
-    ring();
+    ring_syncer(state_.bell);
     std::unique_lock lock(mutex_);
     published_.wait_for(lock, std::chrono::milliseconds(20));
   }
@@ -124,10 +125,13 @@ void Syncer::publish(Lsn end) {
   nudge_checkpointer(end);
 }
 
-/// It looks at the backlog by itself now and then; a fast log should not have to wait for that.
+/// It looks at the backlog by itself now and then; a fast log should not have to wait for that, nor who waits
+/// for a checkpoint that waits for this sync.
 void Syncer::nudge_checkpointer(Lsn tail) const {
-  const Lsn backlog = tail - state_.marks.checkpoint.load(std::memory_order_relaxed);
-  if (backlog > Checkpoint::due_bytes(ring_)) region_.ring(slot_);
+  const Lsn checkpoint = state_.marks.checkpoint.load(std::memory_order_relaxed);
+  const bool is_awaited = checkpoint < state_.checkpoint_wanted.load(std::memory_order_relaxed) ||
+                          state_.append.waiting.load(std::memory_order_relaxed) != 0;
+  if (is_awaited || tail - checkpoint > Checkpoint::due_bytes(ring_)) region_.ring(slot_);
 }
 
 bool Syncer::asked() const {
@@ -163,7 +167,7 @@ void Syncer::sleep(std::uint64_t timeout_ms) {
   const std::uint32_t rings = bell.rings.load(std::memory_order_acquire);
   const bool until_rung = timeout_ms == 0;
   if (until_rung) {
-    // Rule 7: say that we sleep, full fence, look once more. Partner: LogWriter::wake_sleepers.
+    // Rule 7: say that we sleep, full fence, look once more. Partner: wake_sleepers().
     bell.asleep.store(1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (state_.marks.tail.load(std::memory_order_relaxed) >
@@ -178,11 +182,6 @@ void Syncer::sleep(std::uint64_t timeout_ms) {
     ::syscall(SYS_futex, &bell.rings, FUTEX_WAIT, rings, until_rung ? nullptr : &timeout, nullptr, 0);
   }
   bell.asleep.store(0, std::memory_order_relaxed);
-}
-
-void Syncer::ring() {
-  state_.bell.rings.fetch_add(1, std::memory_order_release);
-  ::syscall(SYS_futex, &state_.bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
 /// Without a sync in sight, dirty pages are sent to the disk early, so that the sync before a checkpoint is

@@ -38,7 +38,6 @@ class Syncer {
   void wait_for_work();
   /// Sleeps until rung, or `timeout_ms` passes; 0: no limit.
   void sleep(std::uint64_t timeout_ms);
-  void ring();
   void write_back(Lsn tail);
   void nudge_checkpointer(Lsn tail) const;
   [[nodiscard]] bool asked() const;

@@ -1,6 +1,7 @@
 // Goal: a node that cannot do all its work says so, refuses what it cannot do and goes on with the rest: a
 // disk that is full, a disk that fails, no checkpointer. Method: a tmpfs of a few MB in a mount namespace of
-// the test's own; a library in front of libc whose syncs fail when told; SIGKILL faster than the restarts.
+// the test's own; a library in front of libc whose syncs fail, and whose writes kill, when told; SIGKILL
+// faster than the restarts.
 
 #include <cppunit/extensions/HelperMacros.h>
 #include <sched.h>
@@ -61,6 +62,7 @@ class FailureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(FailureTest);
   CPPUNIT_TEST(a_full_disk_refuses_writes_until_there_is_room);
   CPPUNIT_TEST(a_failed_sync_ends_writing_until_a_restart);
+  CPPUNIT_TEST(what_a_dead_worker_wrote_is_answered_without_another_write);
   CPPUNIT_TEST(without_a_checkpointer_it_is_unhealthy);
   CPPUNIT_TEST(a_limit_on_file_sizes_is_named);
   CPPUNIT_TEST(damage_is_refused_until_the_loss_is_accepted);
@@ -136,6 +138,23 @@ class FailureTest : public CppUnit::TestFixture {
     const std::string changed = after.exchange(get_frame("changed"), 6);
     CPPUNIT_ASSERT(changed == value_answer("1") || changed == value_answer("2"));
     CPPUNIT_ASSERT(after.exchange(set_frame("new", "1"), 5) == kOk);
+  }
+
+  /// The worker dies with its record in the log, and nobody writes after it.
+  void what_a_dead_worker_wrote_is_answered_without_another_write() {
+    const TemporaryDirectory directory;
+    const std::string fatal = directory.file("fatal");
+    const Node node({.environment = {{"LD_PRELOAD", failing_disk()}, {"FATAL_WRITE_FILE", fatal}}});
+    RawConnection writer(node.port());
+    CPPUNIT_ASSERT(writer.exchange(set_frame("key", "sound write"), 5) == kOk);
+    (void)directory.write("fatal", "");
+    writer.send(set_frame("key", "fatal write"));
+    CPPUNIT_ASSERT_EQUAL(std::string(), writer.receive_until_close());
+    CPPUNIT_ASSERT(!std::filesystem::exists(fatal));
+    eventually("it is read as it is in the log", [&] {
+      RawConnection reader(node.port());
+      return reader.exchange(get_frame("key"), 16) == value_answer("fatal write");
+    });
   }
 
   void without_a_checkpointer_it_is_unhealthy() {

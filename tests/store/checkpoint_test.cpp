@@ -17,6 +17,7 @@
 #include "common/store/checkpoint.h"
 #include "common/store/recount.h"
 #include "tests/store/engine.h"
+#include "tests/support/wait.h"
 
 namespace minivault::test {
 
@@ -30,10 +31,38 @@ class CheckpointTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_tombstone_that_the_floor_has_passed_does_not_get_in);
   CPPUNIT_TEST(no_recount_before_the_base_says_what_was_forgotten);
   CPPUNIT_TEST(checkpoints_between_the_steps_of_a_recount);
+  CPPUNIT_TEST(a_lack_of_memory_passes);
+  CPPUNIT_TEST(a_lack_of_memory_in_a_commit_is_final);
   CPPUNIT_TEST_SUITE_END();
 
  public:
   void tearDown() override { fault_plan().disarm(); }
+
+  void a_lack_of_memory_passes() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    fault_plan().arm("base.begin", FaultPlan::Action::kFail);
+    put(store, "key", "1");
+    engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
+    eventually("it was tried again", [] { return fault_plan().acted.load() >= 2; });
+    CPPUNIT_ASSERT_EQUAL(shared::Failure::kNone, store.failure());
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, engine.state().base_full.load());
+    put(store, "key", "2");
+    fault_plan().disarm();
+    engine.wait_checkpoint(engine.state().marks.tail.load());
+  }
+
+  /// It may be what a failed sync says.
+  void a_lack_of_memory_in_a_commit_is_final() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    fault_plan().arm("base.commit", FaultPlan::Action::kFail);
+    put(store, "key", "1");
+    engine.region().ask_for_checkpoint(engine.state().marks.tail.load());
+    eventually("the failure is known", [&] { return store.failure() == shared::Failure::kBaseSync; });
+  }
 
   void keys_written_once_and_keys_written_again() {
     constexpr int kKeys = 4'000;

@@ -11,6 +11,7 @@
 #include <iostream>
 #include <thread>
 
+#include "common/core/clock.h"
 #include "common/core/fault_point.h"
 #include "tests/store/faulty_disk.h"
 #include "tests/store/recovery_support.h"
@@ -37,6 +38,7 @@ class DiskFullTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(at_every_allocation);
   CPPUNIT_TEST(deletes_are_taken_while_the_log_has_room);
   CPPUNIT_TEST(a_recount_does_not_wait_for_room);
+  CPPUNIT_TEST(who_waits_behind_another_is_not_refused_for_it);
   CPPUNIT_TEST(a_start_says_how_much_room_it_needs);
   CPPUNIT_TEST(the_lock_file_has_no_holes);
   CPPUNIT_TEST_SUITE_END();
@@ -162,6 +164,33 @@ class DiskFullTest : public CppUnit::TestFixture {
     eventually("it is on disk", [&] { return engine.state().recount_after.load() == 0; });
     engine.checkpoint_now();
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{30}, engine.state().totals.keys.load());
+  }
+
+  /// The one before may have no room for a large value; a delete may have.
+  void who_waits_behind_another_is_not_refused_for_it() {
+    constexpr unsigned kOther = 3;
+    Engine engine;
+    engine.start();
+    engine.state().slots_used.store(kOther + 1);
+    store::Store store = engine.open_store();
+    engine.suspend_checkpointer();
+    engine.state().base_full.store(1);
+    shared::ChildSlot& other = engine.region().slot(kOther);
+    other.space_asked_ms.store(monotonic_ms() + 600'000);
+    other.space_ticket.store(engine.state().append.next_ticket.fetch_add(1) + 1);
+    engine.state().append.waiting.fetch_add(1);
+    store::Batch batch;
+    store::Write write;
+    write.operation = store::Operation::kDelete;
+    write.key = "key";
+    batch.add(write);
+    const Status waits = in_turn(store, [&] { return store.commit(batch); });
+    CPPUNIT_ASSERT(!waits && waits.error().code == Code::kNoSpace);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, batch.settled());
+    other.space_ticket.store(0);
+    CPPUNIT_ASSERT(in_turn(store, [&] { return store.commit(batch); }).has_value());
+    engine.state().base_full.store(0);
+    engine.resume_checkpointer();
   }
 
   /// What a node lived with keeps it from coming back, but for a word of what to do.

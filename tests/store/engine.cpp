@@ -1,9 +1,7 @@
 #include "tests/store/engine.h"
 
-#include <linux/futex.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include "common/core/log.h"
 #include "common/store/checkpointer.h"
 #include "common/store/node_clock.h"
+#include "common/store/wake.h"
 #include "tests/support/processes.h"
 #include "tests/support/wait.h"
 
@@ -29,7 +28,7 @@ constexpr int kRefused = 3;
 
 std::atomic<int> terminate_asked{0};  // the signal may come to the syncer's thread
 
-int checkpointer_main(shared::Region& region, const Config& config) {
+int checkpointer_main(shared::Region& region, const Config& config, Engine::Rounds& rounds) {
   struct sigaction action {};
   action.sa_handler = [](int) { terminate_asked = 1; };
   ::sigaction(SIGTERM, &action, nullptr);
@@ -41,7 +40,11 @@ int checkpointer_main(shared::Region& region, const Config& config) {
   region.slot(Engine::kCheckpointerSlot).state.store(shared::ChildState::kReady);
   while (terminate_asked == 0) {
     pollfd bell{region.bell(Engine::kCheckpointerSlot), POLLIN, 0};
-    if (::poll(&bell, 1, (*checkpointer)->tick()) > 0) region.silence(Engine::kCheckpointerSlot);
+    rounds.begun.fetch_add(1);
+    rounds.pause_ms.store((*checkpointer)->tick());
+    if (::poll(&bell, 1, rounds.pause_ms.load()) <= 0) continue;
+    region.silence(Engine::kCheckpointerSlot);
+    rounds.rung.fetch_add(1);
   }
   return (*checkpointer)->stop() ? 0 : 1;
 }
@@ -87,10 +90,8 @@ void Engine::tell_the_time() {
   eventually("the clock's next seconds are on disk", [&] {
     if (append.hlc_ceiling.load() > store::node_clock(append)) return true;
     if (state().failure.load() != shared::Failure::kNone) return true;
-    shared::SyncerBell& bell = state().bell;
-    bell.sync_requested.store(1);
-    bell.rings.fetch_add(1);
-    ::syscall(SYS_futex, &bell.rings, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+    state().bell.sync_requested.store(1);
+    store::ring_syncer(state().bell);
     return false;
   });
 }
@@ -127,7 +128,7 @@ void Engine::fork_checkpointer() {
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "checkpointer");
-  ::_exit(checkpointer_main(*region_, config));
+  ::_exit(checkpointer_main(*region_, config, *rounds_));
 }
 
 void Engine::stop() {

@@ -2,6 +2,8 @@
 
 #include <sys/types.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -9,6 +11,7 @@
 
 #include "common/shared/region.h"
 #include "common/store/store.h"
+#include "tests/store/shared_object.h"
 #include "tests/support/temporary_directory.h"
 
 namespace minivault::test {
@@ -57,6 +60,14 @@ class Engine {
   /// The exit status of the last checkpointer that ended by itself.
   [[nodiscard]] int exit_status() const { return exit_status_; }
 
+  /// What the checkpointers did between two waits.
+  struct Rounds {
+    std::atomic<std::uint64_t> begun{0};
+    std::atomic<std::uint64_t> rung{0};  ///< waits that the bell ended
+    std::atomic<int> pause_ms{0};        ///< how long the last one that ended may wait
+  };
+  [[nodiscard]] const Rounds& rounds() const { return *rounds_; }
+
   /// A Store of this process in a slot of its own.
   [[nodiscard]] store::Store open_store(unsigned slot = 1);
   /// Forks a process that opens a Store in `slot` and ends with what `work` returns.
@@ -80,6 +91,7 @@ class Engine {
   void end_children();
 
   TemporaryDirectory directory_;
+  SharedObject<Rounds> rounds_;
   std::optional<shared::Region> region_;
   std::vector<Child> children_;
   pid_t checkpointer_ = 0;

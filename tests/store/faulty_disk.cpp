@@ -101,6 +101,14 @@ ssize_t record_write(int fd, std::uint64_t offset, std::span<const iovec> pieces
   return written;
 }
 
+void wait_while_held() {
+  DiskFaults& faults = control().faults;
+  if (faults.hold_syncs.load() == 0) return;
+  faults.held_syncs.fetch_add(1);
+  while (faults.hold_syncs.load() != 0) ::usleep(1'000);
+  faults.held_syncs.fetch_sub(1);
+}
+
 int sync_file(int fd, long call) {
   DiskFaults& faults = control().faults;
   int error = faults.sync_error.load();
@@ -329,6 +337,7 @@ ssize_t write(int fd, const void* bytes, std::size_t size) {
 
 int fdatasync(int fd) {
   minivault::test::disk_faults().last_data_sync_fd.store(fd);
+  minivault::test::wait_while_held();
   return minivault::test::sync_file(fd, SYS_fdatasync);
 }
 int fsync(int fd) {

@@ -25,6 +25,10 @@ struct DiskFaults {
   std::atomic<std::uint32_t> full{0};
   /// Counted down by whatever needs a new block; `full` when it reaches 0. -1: never.
   std::atomic<std::int64_t> blocks_until_full{-1};
+  /// 1: every fdatasync waits …
+  std::atomic<std::uint32_t> hold_syncs{0};
+  /// … so many now.
+  std::atomic<std::uint32_t> held_syncs{0};
   /// Each fdatasync of a recorded log takes so long, up to twice as long.
   std::atomic<std::uint32_t> log_sync_us{0};
   /// Kills the process between a synchronous write (O_DSYNC) of a recorded file and its sync, once counted

@@ -134,6 +134,8 @@ class KillTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(KillTest);
   CPPUNIT_TEST(every_point_is_walked);
   CPPUNIT_TEST(writer_dies_at_each_point);
+  CPPUNIT_TEST(last_writer_dies_and_its_records_become_durable);
+  CPPUNIT_TEST(replicator_is_woken_for_a_dead_writer);
   CPPUNIT_TEST(writer_dies_with_a_judgement);
   CPPUNIT_TEST(mender_dies_too);
   CPPUNIT_TEST(what_is_torn_is_not_mended);
@@ -147,13 +149,14 @@ class KillTest : public CppUnit::TestFixture {
     std::int64_t count;
     bool takes_effect;  ///< the whole batch, or nothing of it
   };
-  static constexpr std::array<Point, 7> kAppend{{{"append.locked", 1, false},
+  static constexpr std::array<Point, 8> kAppend{{{"append.locked", 1, false},
                                                  {"append.before_bytes", 1, false},
                                                  {"append.before_slots", 1, true},
                                                  {"append.between_slots", 1, true},
                                                  {"append.between_slots", kKeys, true},
                                                  {"append.before_tail", 1, true},
-                                                 {"append.after_tail", 1, true}}};
+                                                 {"append.after_tail", 1, true},
+                                                 {"append.before_wake", 1, true}}};
 
   static constexpr std::array<Point, 3> kMend{{{"mend.between_slot_and_tail", 1, true},
                                                {"mend.between_slot_and_tail", 3, true},
@@ -226,6 +229,39 @@ class KillTest : public CppUnit::TestFixture {
     store::Store store = engine.open_store();
     assert_all(store, expected);
     CPPUNIT_ASSERT_EQUAL(number, number_of(value_of(store, "other").value()));
+  }
+
+  /// The syncer sleeps until it is rung, and nobody comes after the dead one who would.
+  void last_writer_dies_and_its_records_become_durable() {
+    constexpr store::Lsn kBatch = kKeys * store::record_bytes(5, 500);
+    Engine engine;
+    engine.start();
+    std::uint64_t number = 0;
+    for (const Point& point : kAppend) {
+      if (!point.takes_effect) continue;
+      eventually("the syncer sleeps", [&] { return engine.state().bell.asleep.load() == 1; });
+      const store::Lsn before = engine.state().marks.tail.load();
+      write_and_die(engine, point.name, point.count, ++number);
+      eventually(std::string("durable after ") + point.name,
+                 [&] { return engine.state().marks.durable.load() == before + kBatch; });
+      store::Store store = engine.open_store();
+      assert_all(store, number);
+      CPPUNIT_ASSERT_EQUAL(store::Lsn{0},
+                           in_turn(store, [&] { return store.get(key_of(0)).value().answer_after; }));
+    }
+  }
+
+  /// The bells at a death ring before its records are mended: the replicator finds nothing, and sleeps on.
+  void replicator_is_woken_for_a_dead_writer() {
+    constexpr unsigned kReplicatorSlot = 3;
+    Engine engine;
+    engine.start();
+    engine.suspend_checkpointer();
+    write_and_die(engine, "append.before_slots", 1, 1);
+    engine.region().silence(kReplicatorSlot);
+    engine.state().cluster.replicator_asleep.store(kReplicatorSlot + 1);
+    engine.resume_checkpointer();
+    CPPUNIT_ASSERT(rings(engine, kReplicatorSlot));
   }
 
   /// Before it takes the lock: nobody has to mend anything, and its place among those who wait is free.

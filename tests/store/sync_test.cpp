@@ -1,6 +1,6 @@
 // Goal: each -sync mode says of each answer exactly how long it has to wait; after a failed sync or write
 // nothing is acknowledged until the node was started again. Method: the checkpointer, and the syncer in it,
-// is stopped, killed and made to fail at stop points.
+// is stopped, killed and made to fail at stop points; a sync is held.
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -9,6 +9,7 @@
 
 #include "common/core/fault_point.h"
 #include "tests/store/engine.h"
+#include "tests/store/faulty_disk.h"
 #include "tests/support/wait.h"
 
 namespace minivault::test {
@@ -37,13 +38,17 @@ class SyncTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(none);
   CPPUNIT_TEST(failed_sync_is_final);
   CPPUNIT_TEST(who_waits_for_a_sync_is_told_that_it_failed);
+  CPPUNIT_TEST(a_checkpoint_that_waits_for_a_sync_rests);
   CPPUNIT_TEST(failed_write_is_final);
   CPPUNIT_TEST(failed_write_of_a_successor_is_final);
   CPPUNIT_TEST(every_record_wakes_the_replicator);
   CPPUNIT_TEST_SUITE_END();
 
  public:
-  void tearDown() override { fault_plan().disarm(); }
+  void tearDown() override {
+    fault_plan().disarm();
+    disk_faults().hold_syncs.store(0);
+  }
 
   void every_record_wakes_the_replicator() {
     constexpr unsigned kReplicatorSlot = 2;
@@ -191,6 +196,28 @@ class SyncTest : public CppUnit::TestFixture {
     }
     engine.stop();
     CPPUNIT_ASSERT(engine.exit_status() != 0);
+  }
+
+  /// However much it is wanted; and goes on as soon as the sync is done.
+  void a_checkpoint_that_waits_for_a_sync_rests() {
+    Engine engine;
+    engine.start();
+    store::Store store = engine.open_store();
+    write_one(store, "key", "1");
+    engine.checkpoint_now();
+    engine.state().append.hlc_ceiling.store(store::kEndOfTime);  // else a write may wait for a sync itself
+    disk_faults().hold_syncs.store(1);
+    const store::Lsn end = write_one(store, "key", "2").end;
+    eventually("the sync is under way", [] { return disk_faults().held_syncs.load() == 1; });
+    const std::uint64_t before = engine.rounds().begun.load();
+    engine.region().ask_for_checkpoint(end);
+    eventually("the checkpointer has looked", [&] { return engine.rounds().begun.load() >= before + 3; });
+    eventually("it rests", [&] { return engine.rounds().pause_ms.load() > 10; });
+    CPPUNIT_ASSERT(store.durable() < end);
+    const std::uint64_t rung = engine.rounds().rung.load();
+    disk_faults().hold_syncs.store(0);
+    eventually("it is rung", [&] { return engine.rounds().rung.load() > rung; });
+    eventually("the base is up to date", [&] { return engine.state().marks.checkpoint.load() == end; });
   }
 
   void failed_write_is_final() {
