@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x3130474F4C564D4DULL;  // "MMVLOG01" as bytes
 constexpr std::uint32_t kFormat = 1;
+constexpr std::uint64_t kLargestRing = 1ULL << 40;  // far above the largest -log
+constexpr std::uint64_t kPage = 4096;               // rings are mapped, so they are whole pages
 
 std::uint64_t checksum_of(const RingHeader& header) {
   return XXH3_64bits(&header, offsetof(RingHeader, checksum));
@@ -97,9 +99,17 @@ Result<RingHeader> read_header(int fd, const std::string& path) {
   if (header.checksum != checksum_of(header)) return fail(Code::kCorrupt, path + ": the header is damaged");
   struct stat info {};
   if (::fstat(fd, &info) != 0) return fail_errno("cannot read the size of " + path, errno);
+  const auto file_bytes = static_cast<std::uint64_t>(info.st_size);
+  // The checksum has no key: whoever wrote the header may have written any size.
+  const bool is_size =
+      header.ring_bytes != 0 && header.ring_bytes % kPage == 0 && header.ring_bytes <= kLargestRing;
+  if (!is_size) {
+    return fail(Code::kCorrupt,
+                path + ": the header is damaged: a ring of " + std::to_string(header.ring_bytes) + " bytes");
+  }
   const std::uint64_t expected = Ring::kHeaderBytes + header.ring_bytes;
-  if (static_cast<std::uint64_t>(info.st_size) != expected) {
-    return fail(Code::kCorrupt, path + " has " + std::to_string(info.st_size) + " bytes, its header says " +
+  if (file_bytes != expected) {
+    return fail(Code::kCorrupt, path + " has " + std::to_string(file_bytes) + " bytes, its header says " +
                                     std::to_string(expected));
   }
   return header;

@@ -15,6 +15,7 @@
 #include "tests/archive/support.h"
 #include "tests/support/base_pages.h"
 #include "tests/support/http.h"
+#include "tests/support/log_header.h"
 #include "tests/support/seed.h"
 #include "tests/support/wait.h"
 
@@ -40,6 +41,7 @@ class CheckTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_flipped_anything_in_the_base);
   CPPUNIT_TEST(test_files_that_do_not_belong_together);
   CPPUNIT_TEST(test_what_is_no_file);
+  CPPUNIT_TEST(test_a_log_of_a_size_that_none_has);
   CPPUNIT_TEST(test_births_are_no_refusals);
   CPPUNIT_TEST_SUITE_END();
 
@@ -434,6 +436,22 @@ class CheckTest : public CppUnit::TestFixture {
     fs::remove(node.data() + "/changes.log");
     fs::create_symlink("/not/mounted/changes.log", node.data() + "/changes.log");
     assert_fails(check(node.data()), 1, "is a link to what is not there");
+  }
+
+  /// The header's checksum has no key, so it says nothing about sense.
+  void test_a_log_of_a_size_that_none_has() {
+    Node node;
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const std::string path = node.data() + "/changes.log";
+    for (const std::uint64_t bytes : {0, 4'095}) {
+      put_ring_bytes(path, bytes);
+      fs::resize_file(path, store::Ring::kHeaderBytes + bytes);
+      const std::string saying = "the header is damaged: a ring of " + std::to_string(bytes) + " bytes";
+      assert_fails(check(node.data()), 1, "problem: the log's header is damaged");
+      assert_fails(check(node.data()), 1, saying);
+      assert_fails(command({"dump", node.data()}), 1, saying);
+      assert_fails(run(node.command()), 3, saying);
+    }
   }
 
   /// A first start that found no room for its log has made its base, and the next one goes on from there.
