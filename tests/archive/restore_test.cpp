@@ -120,8 +120,22 @@ class RestoreTest : public CppUnit::TestFixture {
     assert_fails(limited({"restore", file, target}), 1, "base.mdb");
     CPPUNIT_ASSERT(!fs::exists(target));
     must_do({"restore", file, target});
-    assert_fails(run({"/bin/bash", "-c", "exec \"$@\" >/dev/full", "bash", minivault_binary(), "dump", file}),
-                 1, "standard output cannot be written");
+    const auto onto_a_full_disk = [](std::vector<std::string> words) {
+      words.insert(words.begin(), {"/bin/bash", "-c", "exec \"$@\" >/dev/full", "bash", minivault_binary()});
+      return run(words);
+    };
+    const std::string saying = "minivault: standard output cannot be written";
+    const Finished dumped = onto_a_full_disk({"dump", file});
+    assert_fails(dumped, 1, saying);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(dumped.err, std::ptrdiff_t{1},
+                                 std::count(dumped.err.begin(), dumped.err.end(), '\n'));
+    // What fits the buffers is written at the very end.
+    const std::string few = node.directory().file("few");
+    const Node empty;
+    must_do({"load", empty.address()}, "{\"key\":\"k\",\"value\":\"v\"}\n");
+    must_do({"backup", empty.address(), few});
+    assert_fails(onto_a_full_disk({"dump", few}), 1, saying + ": No space left on device");
+    assert_fails(onto_a_full_disk({"check", target}), 1, saying + ": No space left on device");
   }
 
   void test_load_refuses_what_is_wrong() {
