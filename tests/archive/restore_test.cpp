@@ -147,9 +147,16 @@ class RestoreTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("v"), connect(node).get("k").value());
     const std::string bad_json = "{\"key\":\"k\",\"value\":\"[1\",\"json\":true}\n";
     assert_fails(command({"load", node.address(), "-auth", "secret"}, bad_json), 1,
-                 "key \"k\": invalid json");
+                 "line 1: \"value\" is not JSON");
+    const std::string two = "{\"key\":\"k\",\"value\":\"1,\\\"value\\\":2\",\"json\":true}\n";
+    assert_fails(command({"load", node.address(), "-auth", "secret"}, two), 1,
+                 "line 1: \"value\" is not JSON");
     const std::string large = "{\"key\":\"k\",\"value\":\"" + std::string(5 << 20, 'v') + "\"}\n";
     assert_fails(command({"load", node.address(), "-auth", "secret"}, large), 1, "too large");
+    // Without an end: it stops where no line of this node's can go on.
+    const Finished endless = run({"/bin/bash", "-c", "exec \"$@\" < <(tr '\\0' x </dev/zero)", "bash",
+                                  minivault_binary(), "load", node.address(), "-auth", "secret"});
+    assert_fails(endless, 1, "line 1: longer than 2");  // 6 times 4 MB, the largest value, and its key's
     assert_fails(command({"load", node.data()}, line), 1, "for a directory there is restore");
     CPPUNIT_ASSERT_EQUAL(std::string("v"), connect(node).get("k").value());
   }
