@@ -60,6 +60,7 @@ class SmallDisk {
 class FailureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(FailureTest);
   CPPUNIT_TEST(a_full_disk_refuses_writes_until_there_is_room);
+  CPPUNIT_TEST(a_full_disk_of_the_log_alone_is_named);
   CPPUNIT_TEST(a_failed_sync_ends_writing_until_a_restart);
   CPPUNIT_TEST(without_a_checkpointer_it_is_unhealthy);
   CPPUNIT_TEST(a_limit_on_file_sizes_is_named);
@@ -103,6 +104,28 @@ class FailureTest : public CppUnit::TestFixture {
     eventually("it is healthy again", [&] { return status_in(look(node)) == "healthy"; });
     CPPUNIT_ASSERT(connection.exchange(get_frame(key_of(stored - 1)), 5 + value.size()) ==
                    value_answer(value));
+  }
+
+  /// Where `changes.log` is a link to it. The data directory's own disk has room.
+  void a_full_disk_of_the_log_alone_is_named() {
+    const SmallDisk disk("size=30m");
+    if (!disk.mounted()) {
+      std::cerr << "skipped, no right to mount\n";
+      return;
+    }
+    Node node;
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const std::string log = node.data() + "/changes.log";
+    std::filesystem::copy_file(log, disk.path() + "/the.log");
+    std::filesystem::remove(log);
+    std::filesystem::create_symlink(disk.path() + "/the.log", log);
+    node.options().flags = {"-log", "64MB"};
+    const Finished refused = run(node.command());
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.err, 3, refused.status);
+    CPPUNIT_ASSERT_MESSAGE(refused.err, refused.err.find("make about 66 MB of room in " + disk.path() +
+                                                         " and start again") != std::string::npos);
+    disk.grow("size=200m");
+    node.start();
   }
 
   void a_failed_sync_ends_writing_until_a_restart() {
