@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/core/fault_point.h"
+#include "common/core/file_system.h"
 #include "common/core/random.h"
 
 namespace minivault::store {
@@ -57,14 +58,6 @@ Status prewrite(int fd, std::uint64_t bytes, const std::string& path) {
     if (Status ok = write_all(fd, zeros.data(), piece, Ring::kHeaderBytes + done, path); !ok) return ok;
   }
   if (::fsync(fd) != 0) return fail_errno("cannot sync " + path, errno);
-  return {};
-}
-
-Status sync_directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash);
-  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return fail_errno("cannot sync " + directory, errno);
   return {};
 }
 
@@ -201,7 +194,7 @@ Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint
   MV_FAULT_POINT("ring.before_rename");
   const std::string target = target_of(path);
   if (::rename(fresh.c_str(), target.c_str()) != 0) return fail_errno("cannot rename " + fresh, errno);
-  return sync_directory_of(target);
+  return sync_directory(std::filesystem::path(target).parent_path());
 }
 
 void Ring::remove_unfinished(const std::string& path) {

@@ -62,6 +62,7 @@ class FailureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_full_disk_refuses_writes_until_there_is_room);
   CPPUNIT_TEST(a_full_disk_of_the_log_alone_is_named);
   CPPUNIT_TEST(a_failed_sync_ends_writing_until_a_restart);
+  CPPUNIT_TEST(no_directory_is_used_whose_name_cannot_be_synced);
   CPPUNIT_TEST(without_a_checkpointer_it_is_unhealthy);
   CPPUNIT_TEST(a_limit_on_file_sizes_is_named);
   CPPUNIT_TEST(damage_is_refused_until_the_loss_is_accepted);
@@ -159,6 +160,32 @@ class FailureTest : public CppUnit::TestFixture {
     const std::string changed = after.exchange(get_frame("changed"), 6);
     CPPUNIT_ASSERT(changed == value_answer("1") || changed == value_answer("2"));
     CPPUNIT_ASSERT(after.exchange(set_frame("new", "1"), 5) == kOk);
+  }
+
+  /// Else the power could take all that was put into it, however well that was synced.
+  void no_directory_is_used_whose_name_cannot_be_synced() {
+    const TemporaryDirectory directory;
+    const std::string backup = directory.file("backup");
+    {
+      const Node node;
+      const Finished done = run({minivault_binary(), "backup", node.address(), backup});
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    }
+    const Environment broken{{"LD_PRELOAD", failing_disk()},
+                             {"FAILING_DISK_FILE", directory.write("broken", "")}};
+    const std::string data = directory.file("data");
+    for (const bool is_new : {true, false}) {
+      if (!is_new) std::filesystem::create_directories(data);
+      for (const std::vector<std::string>& command :
+           {std::vector<std::string>{minivault_binary(), "restore", backup, data},
+            {minivault_binary(), "-config", "", "-bind", "127.0.0.1", "-port", "0", "-data", data}}) {
+        const Finished refused = run(command, "", broken);
+        CPPUNIT_ASSERT(refused.status != 0);
+        CPPUNIT_ASSERT_MESSAGE(refused.err,
+                               refused.err.find("cannot sync " + data + "/..: ") != std::string::npos);
+        CPPUNIT_ASSERT(!std::filesystem::exists(data + "/base.mdb"));
+      }
+    }
   }
 
   void without_a_checkpointer_it_is_unhealthy() {
