@@ -227,7 +227,8 @@ class RingTest : public CppUnit::TestFixture {
           ~std::uint64_t{0} - 4'095, ~std::uint64_t{0} - 4'095 + 2'000, std::uint64_t{1} << 63U}) {
       put_ring_bytes(path_, ring);
       const std::uint64_t as_it_says = ring + 4'096;
-      std::filesystem::resize_file(path_, as_it_says < 1ULL << 40U ? as_it_says : kBytes);
+      const bool fits = as_it_says >= sizeof(RingHeader) && as_it_says < 1ULL << 40U;
+      std::filesystem::resize_file(path_, fits ? as_it_says : kBytes);
       refused("the header is damaged: a ring of " + std::to_string(ring) + " bytes");
       refused("the header is damaged", Code::kCorrupt, Ring::Access::kRead);
     }
