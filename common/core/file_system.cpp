@@ -107,6 +107,7 @@ Status sync_name_of(const std::string& directory) {
   struct stat inside {};
   struct stat outside {};
   if (::stat(directory.c_str(), &inside) != 0 || ::stat(above.c_str(), &outside) != 0) {
+    if (errno == EACCES) return {};  // who may not enter it is told so by what comes next
     return fail_errno("cannot look at " + directory, errno);
   }
   if (inside.st_dev != outside.st_dev || ::access(above.c_str(), R_OK) != 0) return {};
