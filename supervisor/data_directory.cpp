@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/core/clock.h"
+#include "common/core/file_system.h"
 #include "common/process/lock_file.h"
 
 namespace minivault::supervisor {
@@ -69,8 +70,11 @@ tl::unexpected<Error> refuse(const std::string& what, const std::string& directo
 }
 
 Status make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return refuse("cannot make the data directory " + path, path, errno);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return refuse("cannot make the data directory " + path, path, errno);
+  }
+  // Also where it was there: who made it may have died before this, or be no node.
+  return sync_name_of(path);
 }
 
 Status lock(const UniqueFd& fd, const std::string& path, std::chrono::milliseconds patience) {
@@ -98,6 +102,9 @@ Status prepare_for(const User& user, const std::string& path) {
   }
   std::error_code unreadable;
   const bool is_empty = fs::is_empty("/proc/self/fd/" + std::to_string(directory.get()), unreadable);
+  if (is_new) {  // whom it is given to may not be let into the one above
+    if (Status named = sync_name_of(path); !named) return named;
+  }
   if (facts.st_uid != 0 || user.uid == 0 || !(is_new || (is_empty && !unreadable))) return {};
   if (::fchown(directory.get(), user.uid, user.gid) == 0) return {};
   return fail_errno("cannot give the data directory " + path + " to " + user.name, errno);

@@ -86,10 +86,11 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
-void check_log(const store::Scene& scene, Report& report) {
+void check_log(const Directory& directory, Report& report) {
+  const store::Scene& scene = directory.scene();
   if (!scene.ring) {
-    report.problem(scene.log_problem);
-    return;
+    if (store::is_birth(directory.verdict())) return report.say("log", "none yet");
+    return report.problem(scene.log_problem);
   }
   const store::RingHeader& header = scene.ring->header();
   report.say("log", megabytes(header.ring_bytes) + ", store " + hex(header.store_id) + ", began at LSN " +
@@ -172,6 +173,10 @@ void check_base(const store::Base& base, const store::BaseMeta& meta, Report& re
 }
 
 void check_start(const Directory& directory, Report& report) {
+  if (store::is_birth(directory.verdict())) {
+    return report.say("start",
+                      std::string("the birth of an empty node (") + directory.verdict().reason + ")");
+  }
   if (Status whole = directory.holds_all(); !whole) {
     report.say("start", "refused");
     return report.problem(whole.error().message);
@@ -201,7 +206,7 @@ int run_check(const Arguments& arguments) {
     report.problem(directory.error().message);
     return report.end();
   }
-  check_log(directory->scene(), report);
+  check_log(*directory, report);
   check_base(directory->base(), directory->scene().meta, report);
   check_start(*directory, report);
   return report.end();

@@ -35,6 +35,10 @@ Directory::Directory(UniqueFd claim, store::Base base, store::Scene scene)
 
 Status Directory::holds_all() const {
   if (verdict_.decision == store::Decision::kReplay) return {};
+  if (store::is_birth(verdict_)) {
+    return fail(Code::kUnavailable, std::string("no node has lived here yet (") + verdict_.reason +
+                                        "): there is nothing to read");
+  }
   return fail(Code::kCorrupt, store::describe_refusal(scene_, verdict_));
 }
 

@@ -26,7 +26,8 @@ class Directory {
   /// As a backup has it. REQUIRES: holds_all().
   [[nodiscard]] archive::Header header() const;
 
-  /// Whether a start would find all that was acknowledged. Errors: kCorrupt, saying what is wrong.
+  /// Whether a start would find all that was acknowledged. Errors: kCorrupt, saying what is wrong;
+  /// kUnavailable (a start would be a birth: there is nothing).
   [[nodiscard]] Status holds_all() const;
 
   /// Every record: the base's, with what the log has beyond it, in the base's order; then the notes. The

@@ -13,6 +13,8 @@
 namespace minivault::admin {
 namespace {
 
+constexpr std::size_t kLargestKey = 65'535;
+
 tl::unexpected<Error> wrong(std::string what) {
   return fail(Code::kInvalidArgument, std::move(what));
 }
@@ -56,6 +58,18 @@ Result<std::string> bytes_of(const rapidjson::Value& object, const char* name) {
   return wrong(std::string("\"") + name + "\" is neither a string nor {\"base64\":\"...\"}");
 }
 
+/// Of two members of one name the parser takes the first, a node that is sent them the last.
+Status refuse_twice(const rapidjson::Value& object) {
+  for (const std::string_view name : {"key", "value", "json", "version"}) {
+    std::size_t found = 0;
+    for (const auto& member : object.GetObject()) {
+      found += std::string_view(member.name.GetString(), member.name.GetStringLength()) == name ? 1U : 0U;
+    }
+    if (found > 1) return wrong("\"" + std::string(name) + "\" is there " + std::to_string(found) + " times");
+  }
+  return {};
+}
+
 }  // namespace
 
 void append_dump_line(std::string& out, const archive::Record& record) {
@@ -71,20 +85,30 @@ void append_dump_line(std::string& out, const archive::Record& record) {
   out += version;
 }
 
+std::uint64_t longest_dump_line(std::uint64_t largest_value) {
+  constexpr std::uint64_t kMostOfAByte = 6;  // \u0000
+  constexpr std::uint64_t kAround = 1'024;   // names, version, white space
+  return kMostOfAByte * (kLargestKey + largest_value) + kAround;
+}
+
 Result<DumpLine> parse_dump_line(std::string_view line) {
   rapidjson::Document document;
   document.Parse<rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag>(line.data(),
                                                                                          line.size());
   if (document.HasParseError() || !document.IsObject()) return wrong("not a JSON object");
+  if (Status once = refuse_twice(document); !once) return tl::unexpected(once.error());
   Result<std::string> key = bytes_of(document, "key");
   if (!key) return tl::unexpected(key.error());
-  if (key->empty() || key->size() > 65'535)
+  if (key->empty() || key->size() > kLargestKey)
     return wrong("a key of " + std::to_string(key->size()) + " bytes");
   Result<std::string> value = bytes_of(document, "value");
   if (!value) return tl::unexpected(value.error());
   const bool has_json = document.HasMember("json");
   if (has_json && !document["json"].IsBool()) return wrong("\"json\" is neither true nor false");
-  return DumpLine{std::move(*key), std::move(*value), has_json && document["json"].GetBool()};
+  const bool is_json = has_json && document["json"].GetBool();
+  // It becomes a part of what is sent, where `1,"more":2` would be two.
+  if (is_json && !protocol::is_json(*value)) return wrong("\"value\" is not JSON, which \"json\" says it is");
+  return DumpLine{std::move(*key), std::move(*value), is_json};
 }
 
 }  // namespace minivault::admin

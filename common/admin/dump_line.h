@@ -21,7 +21,10 @@ struct DumpLine {
   std::string value;
   bool is_json = false;
 };
-/// Errors: kInvalidArgument, saying what is wrong.
+/// The most bytes that append_dump_line() makes, the newline not counted, of values up to that size.
+[[nodiscard]] std::uint64_t longest_dump_line(std::uint64_t largest_value);
+/// Errors: kInvalidArgument, saying what is wrong: also a member that is there twice, and a value marked as
+/// JSON that is none.
 [[nodiscard]] Result<DumpLine> parse_dump_line(std::string_view line);
 
 }  // namespace minivault::admin

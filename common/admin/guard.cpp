@@ -31,6 +31,21 @@ struct Place {
 /// The page that parent and child share. Set once, before the fork.
 Place* place = nullptr;
 
+/// The status, unless some of what was printed did not get out: whatever the work came to, it is not known
+/// then.
+int end_of_output(int status) {
+  errno = 0;
+  std::cout.flush();
+  const bool is_out = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (is_out && std::cout) return status;
+  // Who noticed has said so.
+  if (status == 0 || !is_out) {
+    std::fprintf(stderr, "minivault: standard output cannot be written%s%s\n", errno == 0 ? "" : ": ",
+                 errno == 0 ? "" : std::strerror(errno));
+  }
+  return status == 0 ? 1 : status;
+}
+
 int work_in_child(const std::function<int()>& work, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) return 1;
@@ -39,9 +54,7 @@ int work_in_child(const std::function<int()>& work, pid_t parent) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   try {
-    const int status = work();
-    std::cout.flush();
-    return std::fflush(stdout) == 0 && std::cout ? status : 1;
+    return end_of_output(work());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "minivault: %s\n", error.what());
     return 1;

@@ -6,10 +6,13 @@
 #include <cstdio>
 #include <deque>
 #include <iostream>
+#include <limits>
 #include <thread>
 
 #include "common/admin/commands.h"
 #include "common/admin/dump_line.h"
+#include "common/admin/line_reader.h"
+#include "common/admin/node_health.h"
 #include "common/admin/progress.h"
 #include "common/client/http_client.h"
 #include "common/core/key_text.h"
@@ -87,25 +90,36 @@ std::uint64_t input_bytes() {
   return static_cast<std::uint64_t>(facts.st_size);
 }
 
-Status load_lines(Loader& loader) {
+/// What was right before it is loaded all the same.
+Status refuse_line(Loader& loader, std::uint64_t number, const Error& error) {
+  if (Status rest = loader.finish(); !rest) return rest;
+  return fail(error.code, "line " + std::to_string(number) + ": " + error.message);
+}
+
+/// No record of this node is a longer line. One that does not tell takes what its protocol can tell.
+std::uint64_t longest_line(const Arguments& arguments) {
+  std::uint64_t largest = 0;
+  if (const auto health = health_at(arguments, arguments.operands[0]); health && health->HasMember("log"))
+    largest = number_of((*health)["log"], "largest_value");
+  return longest_dump_line(largest != 0 ? largest : std::numeric_limits<std::uint32_t>::max());
+}
+
+Status load_lines(Loader& loader, std::uint64_t longest) {
   Progress progress("load", "bytes", input_bytes());
+  LineReader lines(std::cin, longest);
   std::string text;
   std::uint64_t bytes = 0;
-  for (std::uint64_t number = 1; std::getline(std::cin, text); ++number) {
+  for (std::uint64_t number = 1;; ++number) {
+    const Result<bool> is_there = lines.next(text);
+    if (!is_there) return refuse_line(loader, number, is_there.error());
+    if (!*is_there) return loader.finish();
     bytes += text.size() + 1;
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     Result<DumpLine> line = parse_dump_line(text);
-    // What was right before it is loaded all the same.
-    if (!line) {
-      Status rest = loader.finish();
-      return rest ? fail(line.error().code, "line " + std::to_string(number) + ": " + line.error().message)
-                  : rest;
-    }
+    if (!line) return refuse_line(loader, number, line.error());
     if (Status added = loader.add(std::move(*line)); !added) return added;
     progress.update(bytes);
   }
-  if (std::cin.bad()) return fail(Code::kIo, "standard input cannot be read");
-  return loader.finish();
 }
 
 }  // namespace
@@ -121,7 +135,7 @@ int run_load(const Arguments& arguments) {
   if (!node) return not_done(node.error().message);
   std::ios::sync_with_stdio(false);
   Loader loader(std::move(*node));
-  const Status loaded = load_lines(loader);
+  const Status loaded = load_lines(loader, longest_line(arguments));
   std::fprintf(stderr, "%" PRIu64 " keys loaded\n", loader.loaded());
   return loaded ? kDone : not_done(loaded.error().message);
 }

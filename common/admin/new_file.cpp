@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "common/core/file_system.h"
+
 namespace minivault::admin {
 namespace {
 
@@ -71,12 +73,6 @@ Status NewFile::publish() {
   fd_.reset();
   const std::string directory = std::filesystem::path(path_).parent_path().string();
   return sync_directory(directory.empty() ? "." : directory);
-}
-
-Status sync_directory(const std::string& directory) {
-  const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened || ::fsync(opened.get()) != 0) return fail_errno("cannot sync " + directory, errno);
-  return {};
 }
 
 }  // namespace minivault::admin

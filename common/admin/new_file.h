@@ -33,7 +33,4 @@ class NewFile {
   std::uint64_t size_ = 0;
 };
 
-/// A new name in a directory is on disk only once the directory is.
-[[nodiscard]] Status sync_directory(const std::string& directory);
-
 }  // namespace minivault::admin

@@ -13,6 +13,7 @@
 #include "common/admin/new_file.h"
 #include "common/admin/progress.h"
 #include "common/admin/source.h"
+#include "common/core/file_system.h"
 #include "common/core/random.h"
 #include "common/store/base.h"
 #include "common/store/ring.h"
@@ -70,6 +71,8 @@ Result<NewDirectory> NewDirectory::create(const std::string& path) {
   Result<UniqueFd> claim = claim_to_write(path);
   if (!claim) return tl::unexpected(claim.error());
   directory.claim_ = std::move(*claim);
+  // Whoever made it, perhaps a moment ago: what is restored must not go with its name.
+  if (Status named = sync_name_of(path); !named) return tl::unexpected(named.error());
   if (Status empty = refuse_unless_empty(path); !empty) return tl::unexpected(empty.error());
   std::error_code error;
   fs::remove_all(directory.partial(), error);

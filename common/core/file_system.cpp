@@ -1,14 +1,18 @@
 #include "common/core/file_system.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+
+#include "common/core/unique_fd.h"
 
 namespace minivault {
 namespace {
@@ -90,6 +94,24 @@ Result<FileSystem> file_system_of(const std::string& path) {
   }
   const auto type = static_cast<std::uint32_t>(facts.f_type);
   return classify_file_system(type, type == kFuse ? mount_type_of(place.st_dev) : "");
+}
+
+Status sync_directory(const std::string& directory) {
+  const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened || ::fsync(opened.get()) != 0) return fail_errno("cannot sync " + directory, errno);
+  return {};
+}
+
+Status sync_name_of(const std::string& directory) {
+  const std::string above = directory + "/..";
+  struct stat inside {};
+  struct stat outside {};
+  if (::stat(directory.c_str(), &inside) != 0 || ::stat(above.c_str(), &outside) != 0) {
+    if (errno == EACCES) return {};  // who may not enter it is told so by what comes next
+    return fail_errno("cannot look at " + directory, errno);
+  }
+  if (inside.st_dev != outside.st_dev || ::access(above.c_str(), R_OK) != 0) return {};
+  return sync_directory(above);
 }
 
 Status refuse_network_file_system(const std::string& directory) {

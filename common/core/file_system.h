@@ -28,6 +28,14 @@ struct FileSystem {
 /// Error: kIo.
 [[nodiscard]] Result<FileSystem> file_system_of(const std::string& path);
 
+/// A new name in a directory is on disk only once the directory is. Error: kIo.
+[[nodiscard]] Status sync_directory(const std::string& directory);
+
+/// Puts a directory's own name on disk, in the directory above it: for who made it, or is the first to trust
+/// it with something. Nothing is done for the top of a mount, nor where the one above may not be read. Error:
+/// kIo.
+[[nodiscard]] Status sync_name_of(const std::string& directory);
+
 /// Errors: kUnavailable (it is on one; the reason is for people), kIo.
 [[nodiscard]] Status refuse_network_file_system(const std::string& directory);
 

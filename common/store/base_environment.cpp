@@ -56,13 +56,6 @@ Code code_of(int lmdb_code) {
   }
 }
 
-/// A new name in a directory is on disk only once the directory is.
-Status sync_directory(const std::string& directory) {
-  const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened || ::fsync(opened.get()) != 0) return fail_errno(directory, errno);
-  return {};
-}
-
 /// Readers take their places in a mapping of it: a hole that finds no room on a full disk would kill them.
 /// Before LMDB opens it: LMDB's locks on the file are those of the process, and end when any descriptor of it
 /// is closed.

@@ -80,10 +80,6 @@ Status refuse_half_restored(const Config& config) {
                                   partial + " to begin with an empty node");
 }
 
-bool is_birth(const Verdict& verdict) {
-  return verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
-}
-
 tl::unexpected<Error> refuse(const Scene& scene, const Verdict& verdict, const Config& config) {
   const char* more = scene.evidence.base_born ? "; minivault check tells more" : "";
   return fail(Code::kCorrupt, config.data_directory + ": " + describe_refusal(scene, verdict) + more);

@@ -47,6 +47,11 @@ struct Verdict {
 
 [[nodiscard]] Verdict decide(const Evidence& evidence);
 
+/// Whether no node has lived there yet: nothing was ever acknowledged.
+[[nodiscard]] inline bool is_birth(const Verdict& verdict) {
+  return verdict.decision == Decision::kBirth || verdict.decision == Decision::kFinishBirth;
+}
+
 /// The log as a reader who trusts nothing finds it, from the base's checkpoint on. Changes nothing. Beyond
 /// the end the whole ring is searched only with `search_beyond`, for records of any lap: after an orderly
 /// stop there is nothing to look for.

@@ -1,11 +1,55 @@
 // What a start found, in words for people.
 
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
 #include <algorithm>
+#include <filesystem>
 
 #include "common/core/key_text.h"
 #include "common/store/recovery.h"
 
 namespace minivault::store {
+namespace {
+
+/// What a start needs in one place.
+struct Room {
+  std::string place;
+  std::uint64_t bytes;
+  [[nodiscard]] std::uint64_t with_some_more() const { return ((bytes >> 20) + 2) << 20; }
+  [[nodiscard]] std::string text() const {
+    return "about " + std::to_string(with_some_more() >> 20) + " MB of room in " + place;
+  }
+};
+
+/// Where a new log is made: a link to another disk stays one.
+std::string place_of_log(const Config& config) {
+  std::error_code none;
+  const auto log = std::filesystem::canonical(log_path(config), none);
+  return none ? config.data_directory : log.parent_path().string();
+}
+
+bool on_one_disk(const Room& a, const Room& b) {
+  struct stat first {};
+  struct stat second {};
+  const bool seen = ::stat(a.place.c_str(), &first) == 0 && ::stat(b.place.c_str(), &second) == 0;
+  return !seen || first.st_dev == second.st_dev;
+}
+
+bool has_room(const Room& room) {
+  struct statvfs free {};
+  return ::statvfs(room.place.c_str(), &free) == 0 && free.f_bavail * free.f_frsize >= room.with_some_more();
+}
+
+/// Of two disks, the one that is full: both, where that does not show.
+std::string wanted(const Room& base, const Room& log) {
+  if (log.bytes == 0 || on_one_disk(base, log)) return Room{base.place, base.bytes + log.bytes}.text();
+  if (has_room(base) == has_room(log)) return base.text() + " and " + log.text();
+  return has_room(base) ? log.text() : base.text();
+}
+
+}  // namespace
+
 std::string describe_beyond(const LogExamination& found) {
   if (found.records_beyond == 0) return {};
   std::string text = found.records_beyond == 1
@@ -73,15 +117,13 @@ std::string describe_room(const Scene& scene, const Config& config) {
   constexpr std::uint64_t kPagesOfAKey = std::uint64_t{3} * 4096;  // its own and those above, old and new
   constexpr std::uint64_t kKeysAtOnce = 5'000;                     // after that, old pages are used again
   const std::uint64_t log_bytes = scene.log.end - std::min(scene.meta.checkpoint, scene.log.end);
-  std::uint64_t bytes = 2 * log_bytes + std::min(scene.log.records, kKeysAtOnce) * kPagesOfAKey;
-  std::string text =
-      "a start takes " + std::to_string(scene.log.records) + " records of the log into the base";
-  if (!scene.ring || scene.ring->size() != config.log_bytes) {
-    bytes += config.log_bytes;
-    text += " and makes a new log";
-  }
-  return text + ": nothing of it is lost; make about " + std::to_string((bytes >> 20) + 2) +
-         " MB of room in " + config.data_directory + " and start again";
+  const Room base{config.data_directory,
+                  2 * log_bytes + std::min(scene.log.records, kKeysAtOnce) * kPagesOfAKey};
+  const bool makes_log = !scene.ring || scene.ring->size() != config.log_bytes;
+  const Room log{place_of_log(config), makes_log ? config.log_bytes : 0};
+  return "a start takes " + std::to_string(scene.log.records) + " records of the log into the base" +
+         (makes_log ? " and makes a new log" : "") + ": nothing of it is lost; make " + wanted(base, log) +
+         " and start again";
 }
 
 }  // namespace minivault::store

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/core/fault_point.h"
+#include "common/core/file_system.h"
 #include "common/core/random.h"
 
 namespace minivault::store {
@@ -20,6 +21,8 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x3130474F4C564D4DULL;  // "MMVLOG01" as bytes
 constexpr std::uint32_t kFormat = 1;
+constexpr std::uint64_t kLargestRing = 1ULL << 40;  // far above the largest -log
+constexpr std::uint64_t kPage = 4096;               // rings are mapped, so they are whole pages
 
 std::uint64_t checksum_of(const RingHeader& header) {
   return XXH3_64bits(&header, offsetof(RingHeader, checksum));
@@ -58,14 +61,6 @@ Status prewrite(int fd, std::uint64_t bytes, const std::string& path) {
   return {};
 }
 
-Status sync_directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash);
-  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return fail_errno("cannot sync " + directory, errno);
-  return {};
-}
-
 /// The ring twice in a row, read-only.
 Result<Mapping> map_twice(int fd, std::uint64_t ring_bytes, const std::string& path) {
   void* room = ::mmap(nullptr, 2 * ring_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -97,9 +92,17 @@ Result<RingHeader> read_header(int fd, const std::string& path) {
   if (header.checksum != checksum_of(header)) return fail(Code::kCorrupt, path + ": the header is damaged");
   struct stat info {};
   if (::fstat(fd, &info) != 0) return fail_errno("cannot read the size of " + path, errno);
+  const auto file_bytes = static_cast<std::uint64_t>(info.st_size);
+  // The checksum has no key: whoever wrote the header may have written any size.
+  const bool is_size =
+      header.ring_bytes != 0 && header.ring_bytes % kPage == 0 && header.ring_bytes <= kLargestRing;
+  if (!is_size) {
+    return fail(Code::kCorrupt,
+                path + ": the header is damaged: a ring of " + std::to_string(header.ring_bytes) + " bytes");
+  }
   const std::uint64_t expected = Ring::kHeaderBytes + header.ring_bytes;
-  if (static_cast<std::uint64_t>(info.st_size) != expected) {
-    return fail(Code::kCorrupt, path + " has " + std::to_string(info.st_size) + " bytes, its header says " +
+  if (file_bytes != expected) {
+    return fail(Code::kCorrupt, path + " has " + std::to_string(file_bytes) + " bytes, its header says " +
                                     std::to_string(expected));
   }
   return header;
@@ -191,7 +194,7 @@ Status Ring::create(const std::string& path, std::uint64_t ring_bytes, std::uint
   MV_FAULT_POINT("ring.before_rename");
   const std::string target = target_of(path);
   if (::rename(fresh.c_str(), target.c_str()) != 0) return fail_errno("cannot rename " + fresh, errno);
-  return sync_directory_of(target);
+  return sync_directory(std::filesystem::path(target).parent_path());
 }
 
 void Ring::remove_unfinished(const std::string& path) {

@@ -15,6 +15,7 @@
 #include "tests/archive/support.h"
 #include "tests/support/base_pages.h"
 #include "tests/support/http.h"
+#include "tests/support/log_header.h"
 #include "tests/support/seed.h"
 #include "tests/support/wait.h"
 
@@ -40,6 +41,8 @@ class CheckTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_flipped_anything_in_the_base);
   CPPUNIT_TEST(test_files_that_do_not_belong_together);
   CPPUNIT_TEST(test_what_is_no_file);
+  CPPUNIT_TEST(test_a_log_of_a_size_that_none_has);
+  CPPUNIT_TEST(test_births_are_no_refusals);
   CPPUNIT_TEST_SUITE_END();
 
   static Finished check(const std::string& directory) {
@@ -433,6 +436,50 @@ class CheckTest : public CppUnit::TestFixture {
     fs::remove(node.data() + "/changes.log");
     fs::create_symlink("/not/mounted/changes.log", node.data() + "/changes.log");
     assert_fails(check(node.data()), 1, "is a link to what is not there");
+  }
+
+  /// The header's checksum has no key, so it says nothing about sense.
+  void test_a_log_of_a_size_that_none_has() {
+    Node node;
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const std::string path = node.data() + "/changes.log";
+    for (const std::uint64_t bytes : {0, 4'095}) {
+      put_ring_bytes(path, bytes);
+      fs::resize_file(path, store::Ring::kHeaderBytes + bytes);
+      const std::string saying = "the header is damaged: a ring of " + std::to_string(bytes) + " bytes";
+      assert_fails(check(node.data()), 1, "problem: the log's header is damaged");
+      assert_fails(check(node.data()), 1, saying);
+      assert_fails(command({"dump", node.data()}), 1, saying);
+      assert_fails(run(node.command()), 3, saying);
+    }
+  }
+
+  /// A first start that found no room for its log has made its base, and the next one goes on from there.
+  void test_births_are_no_refusals() {
+    const TemporaryDirectory directory;
+    const std::string data = directory.file("data");
+    const std::string line = "ulimit -f 8192; trap '' XFSZ; exec \"$@\"";
+    assert_fails(run({"/bin/bash", "-c", line, "bash", minivault_binary(), "-config", "", "-bind",
+                      "127.0.0.1", "-port", "0", "-data", data, "-log", "64MB"}),
+                 3, "cannot reserve 64 MB");
+    CPPUNIT_ASSERT(fs::exists(data + "/base.mdb") && !fs::exists(data + "/changes.log"));
+    const auto born_by = [&](const std::string& why) {
+      const Finished done = check(data);
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(done.out, 0, done.status);
+      CPPUNIT_ASSERT_MESSAGE(done.out,
+                             done.out.find("start  the birth of an empty node (" + why) != std::string::npos);
+      CPPUNIT_ASSERT_MESSAGE(done.out, done.out.ends_with("\nsound\n"));
+      assert_fails(command({"dump", data}), 1, "no node has lived here yet (" + why);
+      assert_fails(command({"backup", data, directory.file("b")}), 1, "no node has lived here yet");
+    };
+    born_by("an empty directory)");
+    CPPUNIT_ASSERT(store::Ring::create(data + "/changes.log", 1 << 20, 7, 4'096));
+    born_by("a birth was cut short)");
+    Node node({.flags = {"-data", data}});
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const Finished born = check(data);
+    CPPUNIT_ASSERT_MESSAGE(born.out,
+                           born.out.find("nothing to recover (stopped in order)") != std::string::npos);
   }
 };
 

@@ -4,8 +4,12 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <algorithm>
+#include <sstream>
+#include <utility>
 
 #include "common/admin/dump_line.h"
+#include "common/admin/line_reader.h"
+#include "common/protocol/json_value.h"
 #include "tests/support/bytes.h"
 #include "tests/support/seed.h"
 
@@ -18,6 +22,8 @@ class DumpLineTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(test_round_trip);
   CPPUNIT_TEST(test_a_character_that_ends_beyond_the_value);
   CPPUNIT_TEST(test_refused_lines);
+  CPPUNIT_TEST(test_no_line_is_longer);
+  CPPUNIT_TEST(test_lines_are_bounded);
   CPPUNIT_TEST(test_deep_nesting_is_no_crash);
   CPPUNIT_TEST_SUITE_END();
 
@@ -47,11 +53,16 @@ class DumpLineTest : public CppUnit::TestFixture {
         for (char& letter : key) letter = static_cast<char>(letter & 0x7F);
         for (char& letter : value) letter = static_cast<char>(letter & 0x7F);
       }
-      const std::string line = line_of(key, value, static_cast<std::uint8_t>(i % 3 == 0 ? 1 : 0));
+      const bool is_json = i % 6 == 0;  // then it is text
+      if (is_json) {
+        const std::string text = std::exchange(value, "");
+        protocol::append_json_string(value, text);
+      }
+      const std::string line = line_of(key, value, static_cast<std::uint8_t>(is_json ? 1 : 0));
       CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{1}, std::count(line.begin(), line.end(), '\n'));
       const auto parsed = parse_dump_line(line);
       CPPUNIT_ASSERT_MESSAGE(line, parsed.has_value());
-      CPPUNIT_ASSERT(parsed->key == key && parsed->value == value && parsed->is_json == (i % 3 == 0));
+      CPPUNIT_ASSERT(parsed->key == key && parsed->value == value && parsed->is_json == is_json);
     }
   }
 
@@ -75,6 +86,14 @@ class DumpLineTest : public CppUnit::TestFixture {
         {"{\"key\":\"k\",\"value\":{\"base64\":\"YQ\"}}", "\"value\": not base64"},
         {"{\"key\":\"k\",\"value\":{\"base64\":\"YQ==\",\"more\":1}}", "\"value\" is neither"},
         {"{\"key\":\"k\",\"value\":\"v\",\"json\":1}", "\"json\" is neither"},
+        {R"({"key":"k","value":"[1","json":true})", "\"value\" is not JSON"},
+        {R"({"key":"k","value":"1,\"value\":2","json":true})", "\"value\" is not JSON"},
+        {R"({"key":"k","value":"1}{","json":true})", "\"value\" is not JSON"},
+        {R"({"key":"k","value":"","json":true})", "\"value\" is not JSON"},
+        {R"({"key":"k","key":"l","value":"v"})", "\"key\" is there 2 times"},
+        {R"({"key":"k","value":"v","value":"v"})", "\"value\" is there 2 times"},
+        {R"({"key":"k","value":"1","json":true,"json":false,"json":true})", "\"json\" is there 3 times"},
+        {R"({"version":"","key":"k","version":"","value":"v"})", "\"version\" is there 2 times"},
     };
     for (const auto& [line, because] : kLines) {
       const auto parsed = parse_dump_line(line);
@@ -84,6 +103,38 @@ class DumpLineTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT(!parse_dump_line("{\"key\":\"" + std::string(65'536, 'k') + "\",\"value\":\"\"}"));
     CPPUNIT_ASSERT(parse_dump_line("{\"key\":\"" + std::string(65'535, 'k') + "\",\"value\":\"\"}"));
+  }
+
+  void test_no_line_is_longer() {
+    for (const auto& [key, value] : {std::pair{std::string(65'535, '\0'), std::string(1'000, '\0')},
+                                     {std::string(65'535, '\xFF'), std::string(1'000, '\xFF')}}) {
+      const std::uint64_t length = line_of(key, value, 1).size() - 1;
+      CPPUNIT_ASSERT(length <= longest_dump_line(1'000));
+      CPPUNIT_ASSERT(key[0] != '\0' || length > 6 * 66'535);
+    }
+  }
+
+  void test_lines_are_bounded() {
+    for (const std::size_t longest : {std::size_t{1}, std::size_t{10}, std::size_t{200'000}}) {
+      const std::string full(longest, 'x');
+      std::istringstream in(full + "\n\n" + full.substr(1) + "\r\n" + full + "x\n");
+      LineReader reader(in, longest);
+      std::string line;
+      for (const std::string& expected : {full, std::string(), full.substr(1) + "\r"}) {
+        const Result<bool> is_there = reader.next(line);
+        CPPUNIT_ASSERT(is_there && *is_there);
+        CPPUNIT_ASSERT(expected == line);
+      }
+      const Result<bool> refused = reader.next(line);
+      CPPUNIT_ASSERT(!refused);
+      CPPUNIT_ASSERT_EQUAL("longer than " + std::to_string(longest) + " bytes", refused.error().message);
+      std::istringstream last(full);
+      LineReader until_the_end(last, longest);
+      Result<bool> is_there = until_the_end.next(line);
+      CPPUNIT_ASSERT(is_there && *is_there && line == full);
+      is_there = until_the_end.next(line);
+      CPPUNIT_ASSERT(is_there && !*is_there);
+    }
   }
 
   void test_deep_nesting_is_no_crash() {

@@ -120,8 +120,22 @@ class RestoreTest : public CppUnit::TestFixture {
     assert_fails(limited({"restore", file, target}), 1, "base.mdb");
     CPPUNIT_ASSERT(!fs::exists(target));
     must_do({"restore", file, target});
-    assert_fails(run({"/bin/bash", "-c", "exec \"$@\" >/dev/full", "bash", minivault_binary(), "dump", file}),
-                 1, "standard output cannot be written");
+    const auto onto_a_full_disk = [](std::vector<std::string> words) {
+      words.insert(words.begin(), {"/bin/bash", "-c", "exec \"$@\" >/dev/full", "bash", minivault_binary()});
+      return run(words);
+    };
+    const std::string saying = "minivault: standard output cannot be written";
+    const Finished dumped = onto_a_full_disk({"dump", file});
+    assert_fails(dumped, 1, saying);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(dumped.err, std::ptrdiff_t{1},
+                                 std::count(dumped.err.begin(), dumped.err.end(), '\n'));
+    // What fits the buffers is written at the very end.
+    const std::string few = node.directory().file("few");
+    const Node empty;
+    must_do({"load", empty.address()}, "{\"key\":\"k\",\"value\":\"v\"}\n");
+    must_do({"backup", empty.address(), few});
+    assert_fails(onto_a_full_disk({"dump", few}), 1, saying + ": No space left on device");
+    assert_fails(onto_a_full_disk({"check", target}), 1, saying + ": No space left on device");
   }
 
   void test_load_refuses_what_is_wrong() {
@@ -133,9 +147,16 @@ class RestoreTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("v"), connect(node).get("k").value());
     const std::string bad_json = "{\"key\":\"k\",\"value\":\"[1\",\"json\":true}\n";
     assert_fails(command({"load", node.address(), "-auth", "secret"}, bad_json), 1,
-                 "key \"k\": invalid json");
+                 "line 1: \"value\" is not JSON");
+    const std::string two = "{\"key\":\"k\",\"value\":\"1,\\\"value\\\":2\",\"json\":true}\n";
+    assert_fails(command({"load", node.address(), "-auth", "secret"}, two), 1,
+                 "line 1: \"value\" is not JSON");
     const std::string large = "{\"key\":\"k\",\"value\":\"" + std::string(5 << 20, 'v') + "\"}\n";
     assert_fails(command({"load", node.address(), "-auth", "secret"}, large), 1, "too large");
+    // Without an end: it stops where no line of this node's can go on.
+    const Finished endless = run({"/bin/bash", "-c", "exec \"$@\" < <(tr '\\0' x </dev/zero)", "bash",
+                                  minivault_binary(), "load", node.address(), "-auth", "secret"});
+    assert_fails(endless, 1, "line 1: longer than 2");  // 6 times 4 MB, the largest value, and its key's
     assert_fails(command({"load", node.data()}, line), 1, "for a directory there is restore");
     CPPUNIT_ASSERT_EQUAL(std::string("v"), connect(node).get("k").value());
   }

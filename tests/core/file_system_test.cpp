@@ -25,6 +25,7 @@ class FileSystemTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(fuse_is_told_apart_by_its_program);
   CPPUNIT_TEST(a_directory_that_is_not_there_is_judged_by_where_it_would_be);
   CPPUNIT_TEST(this_machine_is_asked);
+  CPPUNIT_TEST(what_cannot_be_synced_is_named);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -64,6 +65,19 @@ class FileSystemTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT(!file_system_of(directory.file("no/such")).has_value());
     CPPUNIT_ASSERT(file_system_of("new").has_value());
+  }
+
+  void what_cannot_be_synced_is_named() {
+    const test::TemporaryDirectory directory;
+    CPPUNIT_ASSERT(sync_directory(directory.path()));
+    CPPUNIT_ASSERT(sync_name_of(directory.path()));
+    CPPUNIT_ASSERT(sync_name_of("/"));      // above it is itself
+    CPPUNIT_ASSERT(sync_name_of("/proc"));  // a mount: its name is on no disk
+    const std::string none = directory.file("none");
+    const Status no_directory = sync_directory(none);
+    CPPUNIT_ASSERT(!no_directory && no_directory.error().message.find(none) != std::string::npos);
+    CPPUNIT_ASSERT(!sync_name_of(none));
+    CPPUNIT_ASSERT(!sync_directory(directory.write("file", "")));
   }
 
   void this_machine_is_asked() {

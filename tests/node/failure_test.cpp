@@ -61,8 +61,10 @@ class SmallDisk {
 class FailureTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(FailureTest);
   CPPUNIT_TEST(a_full_disk_refuses_writes_until_there_is_room);
+  CPPUNIT_TEST(a_full_disk_of_the_log_alone_is_named);
   CPPUNIT_TEST(a_failed_sync_ends_writing_until_a_restart);
   CPPUNIT_TEST(what_a_dead_worker_wrote_is_answered_without_another_write);
+  CPPUNIT_TEST(no_directory_is_used_whose_name_cannot_be_synced);
   CPPUNIT_TEST(without_a_checkpointer_it_is_unhealthy);
   CPPUNIT_TEST(a_limit_on_file_sizes_is_named);
   CPPUNIT_TEST(damage_is_refused_until_the_loss_is_accepted);
@@ -105,6 +107,28 @@ class FailureTest : public CppUnit::TestFixture {
     eventually("it is healthy again", [&] { return status_in(look(node)) == "healthy"; });
     CPPUNIT_ASSERT(connection.exchange(get_frame(key_of(stored - 1)), 5 + value.size()) ==
                    value_answer(value));
+  }
+
+  /// Where `changes.log` is a link to it. The data directory's own disk has room.
+  void a_full_disk_of_the_log_alone_is_named() {
+    const SmallDisk disk("size=30m");
+    if (!disk.mounted()) {
+      std::cerr << "skipped, no right to mount\n";
+      return;
+    }
+    Node node;
+    CPPUNIT_ASSERT_EQUAL(0, node.stop());
+    const std::string log = node.data() + "/changes.log";
+    std::filesystem::copy_file(log, disk.path() + "/the.log");
+    std::filesystem::remove(log);
+    std::filesystem::create_symlink(disk.path() + "/the.log", log);
+    node.options().flags = {"-log", "64MB"};
+    const Finished refused = run(node.command());
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.err, 3, refused.status);
+    CPPUNIT_ASSERT_MESSAGE(refused.err, refused.err.find("make about 66 MB of room in " + disk.path() +
+                                                         " and start again") != std::string::npos);
+    disk.grow("size=200m");
+    node.start();
   }
 
   void a_failed_sync_ends_writing_until_a_restart() {
@@ -155,6 +179,32 @@ class FailureTest : public CppUnit::TestFixture {
       RawConnection reader(node.port());
       return reader.exchange(get_frame("key"), 16) == value_answer("fatal write");
     });
+  }
+
+  /// Else the power could take all that was put into it, however well that was synced.
+  void no_directory_is_used_whose_name_cannot_be_synced() {
+    const TemporaryDirectory directory;
+    const std::string backup = directory.file("backup");
+    {
+      const Node node;
+      const Finished done = run({minivault_binary(), "backup", node.address(), backup});
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    }
+    const Environment broken{{"LD_PRELOAD", failing_disk()},
+                             {"FAILING_DISK_FILE", directory.write("broken", "")}};
+    const std::string data = directory.file("data");
+    for (const bool is_new : {true, false}) {
+      if (!is_new) std::filesystem::create_directories(data);
+      for (const std::vector<std::string>& command :
+           {std::vector<std::string>{minivault_binary(), "restore", backup, data},
+            {minivault_binary(), "-config", "", "-bind", "127.0.0.1", "-port", "0", "-data", data}}) {
+        const Finished refused = run(command, "", broken);
+        CPPUNIT_ASSERT(refused.status != 0);
+        CPPUNIT_ASSERT_MESSAGE(refused.err,
+                               refused.err.find("cannot sync " + data + "/..: ") != std::string::npos);
+        CPPUNIT_ASSERT(!std::filesystem::exists(data + "/base.mdb"));
+      }
+    }
   }
 
   void without_a_checkpointer_it_is_unhealthy() {

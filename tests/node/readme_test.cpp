@@ -5,42 +5,12 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <filesystem>
-#include <fstream>
 #include <vector>
 
+#include "tests/support/document.h"
 #include "tests/support/node.h"
-#include "tests/support/source_directory.h"
 
 namespace minivault::test {
-namespace {
-
-/// The lines of all `sh` blocks below the heading.
-std::vector<std::string> commands_below(const std::string& heading) {
-  std::ifstream file(source_directory() / "README.md");
-  std::vector<std::string> lines;
-  bool in_section = false;
-  bool in_block = false;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("## ")) in_section = line == "## " + heading;
-    if (line.starts_with("```")) {
-      in_block = in_section && line == "```sh";
-    } else if (in_block && !line.empty()) {
-      lines.push_back(line);
-    }
-  }
-  CPPUNIT_ASSERT_MESSAGE("nothing to type below " + heading, !lines.empty());
-  return lines;
-}
-
-std::string with(std::string text, const std::string& what, const std::string& instead) {
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += instead.size()) {
-    text.replace(at, what.size(), instead);
-  }
-  return text;
-}
-
-}  // namespace
-
 class ReadmeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ReadmeTest);
   CPPUNIT_TEST(try_it_and_look_after_it);
@@ -62,8 +32,8 @@ class ReadmeTest : public CppUnit::TestFixture {
   void try_it_and_look_after_it() {
     Node node;
     std::filesystem::create_symlink(node.data(), directory_.file("data"));
-    std::vector<std::string> lines = commands_below("Try it");
-    const std::vector<std::string> more = commands_below("Looking after it");
+    std::vector<std::string> lines = commands_below("README.md", "Try it");
+    const std::vector<std::string> more = commands_below("README.md", "Looking after it");
     lines.insert(lines.end(), more.begin(), more.end());
     Finished last;
     std::string command;
@@ -81,7 +51,7 @@ class ReadmeTest : public CppUnit::TestFixture {
   /// Typed by hand the nodes have the time to start; the test waits for it.
   void three_nodes() {
     std::string script = "trap 'kill $(jobs -p); wait' EXIT\n";
-    for (const std::string& line : commands_below("Three nodes")) {
+    for (const std::string& line : commands_below("README.md", "Three nodes")) {
       if (line.find("minivault cluster ") != std::string::npos) {
         for (const char* const port : {"3001", "3002", "3003"}) {
           script += std::string("until build/minivault health localhost:") + port +

@@ -18,6 +18,7 @@
 #include "tests/store/base_support.h"
 #include "tests/store/recovery_support.h"
 #include "tests/support/bytes.h"
+#include "tests/support/log_header.h"
 #include "tests/support/seed.h"
 
 namespace minivault::test {
@@ -50,6 +51,7 @@ class RingTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_no_file);
   CPPUNIT_TEST(a_link_stays_one);
   CPPUNIT_TEST(sizes_that_are_refused);
+  CPPUNIT_TEST(sizes_that_no_ring_has);
   CPPUNIT_TEST(header_is_rewritten);
   CPPUNIT_TEST(no_room_for_it);
   CPPUNIT_TEST_SUITE_END();
@@ -213,6 +215,25 @@ class RingTest : public CppUnit::TestFixture {
       std::filesystem::resize_file(path_, bytes);
       refused("has " + std::to_string(bytes) + " bytes, its header says " + std::to_string(kBytes + 4'096));
     }
+  }
+
+  /// With a right checksum, which anybody can compute, in a file that is as long as that says: also where the
+  /// sum of ring and header wraps around.
+  void sizes_that_no_ring_has() {
+    (void)made();
+    constexpr std::uint64_t kTooLarge = (1ULL << 40U) + 4'096;
+    for (const std::uint64_t ring :
+         {kBytes - 1, kBytes + 72, std::uint64_t{4'095}, std::uint64_t{8}, std::uint64_t{0}, kTooLarge,
+          ~std::uint64_t{0} - 4'095, ~std::uint64_t{0} - 4'095 + 2'000, std::uint64_t{1} << 63U}) {
+      put_ring_bytes(path_, ring);
+      const std::uint64_t as_it_says = ring + 4'096;
+      const bool fits = as_it_says >= sizeof(RingHeader) && as_it_says < 1ULL << 40U;
+      std::filesystem::resize_file(path_, fits ? as_it_says : kBytes);
+      refused("the header is damaged: a ring of " + std::to_string(ring) + " bytes");
+      refused("the header is damaged", Code::kCorrupt, Ring::Access::kRead);
+    }
+    put_ring_bytes(path_, kTooLarge - 4'096);
+    refused(" bytes, its header says 1099511631872");
   }
 
   void header_is_rewritten() {
