@@ -208,7 +208,7 @@ void Replicator::repair() {
   for (const auto& peer : peers_) {
     peer->show_repairing(repairs_->under_way(peer->id()));
     const Result<client::Address> address = client::parse_address(peer->address());
-    if (!address || peer->id() == 0 || !peer->is_streaming()) continue;
+    if (!address || peer->id() == 0) continue;
     const store::Version debt = home_.debt(peer->id());
     const auto filled = filled_from_.find(peer->id());
     const bool fills =
@@ -217,7 +217,8 @@ void Replicator::repair() {
     list.push_back({.id = peer->id(),
                     .address = *address,
                     .place = &peer->place(),
-                    .reachable = true,
+                    .reachable = peer->is_reachable(),
+                    .streams = peer->is_streaming(),
                     .owed = owed,
                     .debt = debt,
                     .lead = lead_of(*peer, own),

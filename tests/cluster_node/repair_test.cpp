@@ -53,6 +53,25 @@ bool repairs_now(const Cluster& cluster, unsigned i) {
   });
 }
 
+rapidjson::Document peer_of(const Cluster& cluster, unsigned i, unsigned peer) {
+  const rapidjson::Document health = cluster.health(i);
+  for (const auto& each : health["peers"].GetArray()) {
+    if (each["address"].GetString() != cluster.address(peer)) continue;
+    rapidjson::Document found;
+    found.CopyFrom(each, found.GetAllocator());
+    return found;
+  }
+  throw std::runtime_error("no such peer");
+}
+
+bool repairs_with(const Cluster& cluster, unsigned i, unsigned peer) {
+  return peer_of(cluster, i, peer)["state"] == "repairing";
+}
+
+bool repaired_with(const Cluster& cluster, unsigned i, unsigned peer) {
+  return peer_of(cluster, i, peer)["repairs"].GetUint64() > 0;
+}
+
 bool owes_repair(const Cluster& cluster, unsigned i) {
   const rapidjson::Document health = cluster.health(i);
   const auto& peers = health["peers"].GetArray();
@@ -98,6 +117,7 @@ class RepairTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_repair_can_be_asked_for);
   CPPUNIT_TEST(killed_in_the_middle_it_goes_on_where_it_was);
   CPPUNIT_TEST(what_is_owed_is_paid_by_the_next_life);
+  CPPUNIT_TEST(who_falls_silent_keeps_nobody_back);
   CPPUNIT_TEST(a_majority_of_newborns_waits_a_while_for_the_rest);
   CPPUNIT_TEST(all_is_compared_each_interval);
   CPPUNIT_TEST(the_last_copy_of_a_forgotten_node_spreads);
@@ -318,6 +338,35 @@ class RepairTest : public CppUnit::TestFixture {
     cluster.start(2, {{"MINIVAULT_REPAIR_RATE", "0"}});
     CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge().size());
     eventually("nothing is owed", [&] { return !owes_repair(cluster, 2); });
+  }
+
+  /// Two repairs are owed, and the peer of the first says no more, in the middle of it.
+  void who_falls_silent_keeps_nobody_back() {
+    ClusterOptions options = forgetful();
+    options.environment = {{"MINIVAULT_REPAIR_RATE", "512KB"}};
+    Cluster cluster(options);
+    cluster.await_quorum();
+    cluster.stop(2);
+    client::Connection first = connect(cluster, 0);
+    std::mt19937_64 random(seed());
+    fill(first, kFewer, random_bytes(random, 500));  // sixteen seconds
+    for (const unsigned i : {0U, 1U}) overrun_the_ring(cluster, i);
+    cluster.start(2);
+    unsigned silent = 0;
+    eventually("a repair goes on", [&] {
+      silent = repairs_with(cluster, 2, 1) ? 1 : 0;
+      return repairs_now(cluster, 2) && repaired_keys(cluster, 2) > 0;
+    });
+    cluster.partition(2, silent);
+    const unsigned other = 1 - silent;
+    eventually(
+        "the other one is repaired with", [&] { return repaired_with(cluster, 2, other); }, 4 * kPatience);
+    CPPUNIT_ASSERT(!repaired_with(cluster, 2, silent));
+    CPPUNIT_ASSERT(owes_repair(cluster, 2));
+    cluster.heal();
+    eventually(
+        "nothing is owed", [&] { return !owes_repair(cluster, 2); }, 4 * kPatience);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge().size());
   }
 
   /// Nobody is complete and the third never comes: two of three have all that was ever acknowledged.
