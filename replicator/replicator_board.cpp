@@ -186,14 +186,15 @@ void Replicator::look_at_damage() {
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a
-/// forgotten node's neither, until all who are there have settled what any of them holds.
+/// forgotten node's neither, until all who are there have settled what any of them holds. Repairs with others
+/// bring what was acknowledged, and pay no debt: what nobody but the origin has comes when that is back.
 std::uint64_t Replicator::lead_of(const Peer& peer, std::span<const cluster::Held> own) const {
   std::uint64_t sum = 0;
   for (const NodeId id : cluster::origins_of(home_.members())) {
     const Peer* origin = find(id);
     const bool is_away = id != home_.id() && (origin == nullptr || !origin->is_streaming());
     if (!is_away || (is_settled_ && home_.members().is_forgotten(id))) continue;
-    sum = sum * 31 + lead(own, peer.held(), id);
+    sum = sum * 31 + lead(own, peer.held(), id, home_.debt(id));
   }
   return sum;
 }

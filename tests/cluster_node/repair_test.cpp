@@ -72,6 +72,16 @@ bool repaired_with(const Cluster& cluster, unsigned i, unsigned peer) {
   return peer_of(cluster, i, peer)["repairs"].GetUint64() > 0;
 }
 
+/// Node i stands where the stream of `origin` ends.
+bool has_all_of(const Cluster& cluster, unsigned i, unsigned origin) {
+  const rapidjson::Document its = peer_of(cluster, origin, i);
+  return its["state"] == "streaming" && its["lag_bytes"].GetUint64() == 0;
+}
+
+bool owes(const Cluster& cluster, unsigned i, unsigned peer) {
+  return peer_of(cluster, i, peer)["repair_owed"].GetBool();
+}
+
 bool owes_repair(const Cluster& cluster, unsigned i) {
   const rapidjson::Document health = cluster.health(i);
   const auto& peers = health["peers"].GetArray();
@@ -118,6 +128,7 @@ class RepairTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(killed_in_the_middle_it_goes_on_where_it_was);
   CPPUNIT_TEST(what_is_owed_is_paid_by_the_next_life);
   CPPUNIT_TEST(who_falls_silent_keeps_nobody_back);
+  CPPUNIT_TEST(what_is_owed_to_a_dead_node_comes_from_others);
   CPPUNIT_TEST(a_majority_of_newborns_waits_a_while_for_the_rest);
   CPPUNIT_TEST(all_is_compared_each_interval);
   CPPUNIT_TEST(the_last_copy_of_a_forgotten_node_spreads);
@@ -367,6 +378,37 @@ class RepairTest : public CppUnit::TestFixture {
     eventually(
         "nothing is owed", [&] { return !owes_repair(cluster, 2); }, 4 * kPatience);
     CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge().size());
+  }
+
+  /// Node 2 has missed what 0 and 1 acknowledged; a crash of 0 makes its streams jump; and it dies before 2
+  /// has repaired with it. Then 1 and 2 stand at one place of its stream, and 1 alone has what was
+  /// acknowledged.
+  void what_is_owed_to_a_dead_node_comes_from_others() {
+    ClusterOptions options = forgetful();
+    options.environment = {{"MINIVAULT_REPAIR_RATE", "256KB"}};
+    Cluster cluster(options);
+    cluster.await_quorum();
+    (void)cluster.converge();
+    cluster.isolate(2);
+    cluster.await_reachable(0, 2);
+    client::Connection first = connect(cluster, 0);
+    std::mt19937_64 random(seed());
+    fill(first, kFewer, random_bytes(random, 500));  // half a minute
+    cluster.kill(0);
+    cluster.start(0);
+    await_line(cluster, 0, " stream_jumps ");
+    eventually("node 1 lacks nothing", [&] { return has_all_of(cluster, 1, 0) && !owes(cluster, 1, 0); });
+    cluster.heal();
+    eventually("node 2 owes node 0 a repair", [&] { return owes(cluster, 2, 0); });
+    eventually("it is where its stream is",
+               [&] { return has_all_of(cluster, 1, 0) && has_all_of(cluster, 2, 0); });
+    cluster.kill(0);
+    CPPUNIT_ASSERT(parse_dump(cluster.dump(2)).size() < kFewer);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge(4 * kPatience).size());
+    CPPUNIT_ASSERT(owes(cluster, 2, 0));  // what node 0 may have taken that was not acknowledged
+    cluster.start(0);
+    eventually(
+        "nothing is owed", [&] { return !owes(cluster, 2, 0); }, 4 * kPatience);
   }
 
   /// Nobody is complete and the third never comes: two of three have all that was ever acknowledged.
