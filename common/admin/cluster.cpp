@@ -59,10 +59,11 @@ void show_row(const std::string& address, const std::string& id, const std::stri
 
 void show_peer(const rapidjson::Value& peer, const std::string& id) {
   const std::string state = text_of(peer, "state");
-  const bool owes = is_true(peer, "repair_owed");
+  const std::string progress = repair_progress_of(peer);
+  const char* owed = is_true(peer, "repair_owed") ? "owed" : "";
   // What went wrong before all was well again is for the log.
   show_row(text_of(peer, "address"), id, state, std::to_string(number_of(peer, "lag_bytes")),
-           std::to_string(number_of(peer, "lag_ms")), owes ? "owed" : "",
+           std::to_string(number_of(peer, "lag_ms")), progress.empty() ? owed : progress.c_str(),
            state == "streaming" ? "" : text_of(peer, "last_error"));
 }
 

@@ -109,6 +109,26 @@ std::uint64_t figure_in(const std::string& line, const std::string& name) {
   return std::stoull(line.substr(line.find(name) + name.size()));
 }
 
+/// How far the repair under way is, as health says; negative: none is shown.
+double repair_share(const Cluster& cluster, unsigned i) {
+  const auto of = static_cast<double>(sum_of(cluster, i, "repair_keys_of"));
+  return of == 0 ? -1 : static_cast<double>(sum_of(cluster, i, "repair_keys")) / of;
+}
+
+/// In the middle of a fill of kFewer keys: in the log line, in health, and where people look.
+void assert_progress(const Cluster& cluster, const std::string& told) {
+  // The ring was overrun with one key that is deleted: its tombstone counts.
+  CPPUNIT_ASSERT_MESSAGE(told, figure_in(told, " of=") >= kFewer && figure_in(told, " of=") <= kFewer + 1);
+  CPPUNIT_ASSERT_MESSAGE(told, figure_in(told, " keys=") > 0 && figure_in(told, " keys=") < kFewer);
+  const double share = repair_share(cluster, 2);
+  CPPUNIT_ASSERT_MESSAGE(std::to_string(share), share > 0 && share < 1);
+  const std::string address = "127.0.0.1:" + std::to_string(cluster.port(2));
+  for (const char* command : {"cluster", "status"}) {
+    const Finished shown = run({minivault_binary(), command, address});
+    CPPUNIT_ASSERT_MESSAGE(shown.out, shown.out.find("% ") != std::string::npos);
+  }
+}
+
 bool is_complete(const Cluster& cluster, unsigned i) {
   return cluster.health(i)["complete"].GetBool();
 }
@@ -321,6 +341,7 @@ class RepairTest : public CppUnit::TestFixture {
     await_line(cluster, 2, " repairing ");
     const std::string told = lines_with(cluster, 2, " repairing ").front();
     CPPUNIT_ASSERT_MESSAGE(told, figure_in(told, " bytes=") <= figure_in(told, " ms=") * 525);
+    assert_progress(cluster, told);
     CPPUNIT_ASSERT(!is_complete(cluster, 2));
     cluster.kill(2);
     cluster.start(2, {{"MINIVAULT_REPAIR_RATE", "0"}});
@@ -328,6 +349,9 @@ class RepairTest : public CppUnit::TestFixture {
     const std::uint64_t moved = repaired_keys(cluster, 2);
     CPPUNIT_ASSERT_MESSAGE(std::to_string(moved), moved < kFewer);
     CPPUNIT_ASSERT(cluster.converge() == before);
+    const std::string ended = lines_with(cluster, 2, " repaired ").front();
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(ended, std::uint64_t{kFewer}, figure_in(ended, " keys="));
+    eventually("no progress is shown of what has ended", [&] { return repair_share(cluster, 2) < 0; });
   }
 
   /// The debt of a jump is a note. All stops are in order: nothing else makes anybody look.
