@@ -79,9 +79,13 @@ std::uint64_t stable_floor(std::span<const Holdings> present, std::span<const cl
 }
 
 std::uint64_t lead(std::span<const cluster::Held> own, std::span<const cluster::Held> peers,
-                   cluster::NodeId origin) {
+                   cluster::NodeId origin, const store::Version& debt) {
   const cluster::Position ours = position_in(own, origin);
   const cluster::Position theirs = position_in(peers, origin);
+  if (debt != store::Version()) {
+    const std::uint64_t words[] = {debt.hlc, theirs.epoch, theirs.lsn, theirs.hlc};
+    return XXH3_64bits(words, sizeof words) | 1U;
+  }
   if (theirs.epoch == 0) return 0;
   // Only the origin knows which of two epochs is the later one.
   const bool ahead = theirs.epoch == ours.epoch ? theirs.lsn > ours.lsn : theirs.hlc >= ours.hlc;

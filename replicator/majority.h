@@ -63,9 +63,10 @@ struct Holdings {
 [[nodiscard]] std::uint64_t stable_floor(std::span<const Holdings> present,
                                          std::span<const cluster::NodeId> absent);
 
-/// What a peer holds of the stream of an origin, and this node lacks: 0 nothing, else a number that changes
-/// with it.
+/// What a peer holds of the stream of an origin, and this node lacks, or may lack: 0 nothing, else a number
+/// that changes with it. `debt`: the repair that this node owes to the origin. As long as there is one its
+/// own position says nothing, for a jump has moved that past what is missing; anybody may have that.
 [[nodiscard]] std::uint64_t lead(std::span<const cluster::Held> own, std::span<const cluster::Held> peers,
-                                 cluster::NodeId origin);
+                                 cluster::NodeId origin, const store::Version& debt = {});
 
 }  // namespace minivault::replicator

@@ -237,6 +237,9 @@ void Peer::end(Link& link, std::uint64_t now_ms, std::string_view why) {
 
 void Peer::show_repairing(bool repairing) {
   repairing_ = repairing;
+  if (repairing) return;
+  place_->repair_keys.store(0, std::memory_order_relaxed);
+  place_->repair_keys_of.store(0, std::memory_order_relaxed);
 }
 
 void Peer::show_state() {

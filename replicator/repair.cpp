@@ -43,9 +43,11 @@ void hold_back(std::uint64_t bytes, std::uint64_t bytes_a_second, std::uint64_t 
 }
 
 void note(std::string_view event, const RepairTask& task, const cluster::Reconciliation::Figures& figures,
-          std::uint64_t bytes, std::uint64_t began_ms) {
+          std::uint64_t keys_of, std::uint64_t bytes, std::uint64_t began_ms) {
   log_line(LogLevel::kInfo, event,
            {{"peer", task.peer.text()},
+            {"keys", figures.keys},
+            {"of", std::max(keys_of, figures.keys)},
             {"ranges", figures.ranges_compared},
             {"different", figures.ranges_different},
             {"records_in", figures.to_first},
@@ -54,6 +56,14 @@ void note(std::string_view event, const RepairTask& task, const cluster::Reconci
             {"contradictions", figures.contradictions},
             {"bytes", bytes},
             {"ms", monotonic_ms() - began_ms}});
+}
+
+void show(const RepairTask& task, const cluster::Reconciliation::Figures& figures, std::uint64_t keys_of,
+          std::uint64_t moved) {
+  if (task.place == nullptr) return;
+  task.place->repaired_keys.fetch_add(moved, std::memory_order_relaxed);
+  task.place->repair_keys.store(figures.keys, std::memory_order_relaxed);
+  task.place->repair_keys_of.store(std::max(keys_of, figures.keys), std::memory_order_relaxed);
 }
 
 /// A node that answers nobody of its own id is asked on nobody's behalf.
@@ -90,24 +100,24 @@ Result<bool> repair(const RepairTask& task) {
   work.cut_off_hlc = std::max(about_here->floor_hlc, about_peer->floor_hlc);
   work.ghosts_of_first_up_to = about_peer->floor_hlc;
   work.ghosts_of_second_up_to = about_here->floor_hlc;
+  const std::uint64_t most = std::max(about_here->keys, about_peer->keys);
   std::uint64_t moved_before = 0;
   std::uint64_t next_note_ms = began_ms + kFirstNoteMs;
   work.progress = [&](const cluster::Reconciliation::Figures& figures, std::string_view) {
     const std::uint64_t moved = figures.to_first + figures.to_second;
-    if (task.place != nullptr) task.place->repaired_keys.fetch_add(moved - moved_before);
+    show(task, figures, most, moved - moved_before);
     moved_before = moved;
     hold_back((*peer)->bytes(), task.bytes_a_second, began_ms);
     if (const std::uint64_t now_ms = monotonic_ms(); now_ms >= next_note_ms) {
       next_note_ms = now_ms + kNextNoteMs;
-      note("repairing", task, figures, (*peer)->bytes(), began_ms);
+      note("repairing", task, figures, most, (*peer)->bytes(), began_ms);
     }
     return true;
   };
-  const std::uint64_t most = std::max(about_here->keys, about_peer->keys);
   Status reconciled = cluster::reconcile(**here, **peer, most, work);
   work.progress(work.figures, {});
   if (!reconciled) return tl::unexpected(reconciled.error());
-  note("repaired", task, work.figures, (*peer)->bytes(), began_ms);
+  note("repaired", task, work.figures, most, (*peer)->bytes(), began_ms);
   return about_peer->complete;
 }
 

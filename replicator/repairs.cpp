@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/cluster/notes.h"
 #include "common/core/log.h"
 
 namespace minivault::replicator {
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::uint64_t kFirstDelayMs = 500;
 constexpr std::uint64_t kLongestDelayMs = 30'000;
+/// A peer whose pulse is lost may be back at once.
+constexpr std::uint64_t kLostMs = 5'000;
 /// A comparison that finds what nobody missed is not to be felt by clients.
 constexpr std::uint64_t kRoutineBytesASecond = 32 << 20;
 
@@ -17,11 +20,13 @@ constexpr std::uint64_t kRoutineBytesASecond = 32 << 20;
 void Repairs::tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done) {
   // What is owed after one that ended well the next look knows: `peers` is from before it was paid.
   if (look(now_ms, when_done)) return;
+  end_with_lost(now_ms, peers);
   for (const Need need : {Need::kOwed, Need::kPressing, Need::kRoutine}) {
     // What is pressing does not wait for what is slow on purpose; that begins anew, and what it has moved is
     // no difference then.
     if (repair_ && (need_ != Need::kRoutine || need == Need::kRoutine)) return;
     for (const RepairPeer& peer : peers) {
+      if (!peer.streams) continue;
       Account& account = accounts_.try_emplace(peer.id, Account{.last_ms = now_ms}).first->second;
       if (need_of(peer, account, now_ms) == need) return start(peer, account, need, now_ms);
     }
@@ -32,29 +37,47 @@ void Repairs::end_with_forgotten(const cluster::MemberSet& members) {
   if (repair_ && members.is_forgotten(peer_)) repair_.reset();
 }
 
+/// The process itself would wait as long as a cold disk may take to answer.
+void Repairs::end_with_lost(std::uint64_t now_ms, std::span<const RepairPeer> peers) {
+  if (!repair_) return;
+  const bool reachable = std::any_of(peers.begin(), peers.end(), [this](const RepairPeer& peer) {
+    return peer.id == peer_ && peer.reachable;
+  });
+  if (reachable) reached_ms_ = now_ms;
+  if (now_ms < reached_ms_ + kLostMs) return;
+  log_line(LogLevel::kWarning, "repair_failed",
+           {{"node", cluster::id_text(peer_)}, {"error", "the peer is not reachable any more"}});
+  repair_.reset();
+  failed(now_ms);
+}
+
+void Repairs::failed(std::uint64_t now_ms) {
+  Account& account = accounts_[peer_];
+  account.delay_ms = std::clamp(account.delay_ms * 2, kFirstDelayMs, kLongestDelayMs);
+  account.not_before_ms = now_ms + account.delay_ms;
+}
+
 bool Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
   if (!repair_) return false;
   const Repair::State state = repair_->look();
   if (state == Repair::State::kRunning) return false;
   repair_.reset();
-  Account& account = accounts_[peer_];
   if (state == Repair::State::kFailed) {
-    account.delay_ms = std::clamp(account.delay_ms * 2, kFirstDelayMs, kLongestDelayMs);
-    account.not_before_ms = now_ms + account.delay_ms;
+    failed(now_ms);
     return false;
   }
-  account = {.last_ms = now_ms,
-             .last_began_ms = began_ms_,
-             .asked_seen = asked_at_start_,
-             .lead_seen = lead_at_start_,
-             .next_lead_ms = now_ms + 10 * (now_ms - began_ms_)};
+  accounts_[peer_] = {.last_ms = now_ms,
+                      .last_began_ms = began_ms_,
+                      .asked_seen = asked_at_start_,
+                      .lead_seen = lead_at_start_,
+                      .next_lead_ms = now_ms + 10 * (now_ms - began_ms_)};
   place_->repairs.fetch_add(1, std::memory_order_relaxed);
   when_done({peer_, debt_, state == Repair::State::kDoneWithComplete});
   return true;
 }
 
 Repairs::Need Repairs::need_of(const RepairPeer& peer, const Account& account, std::uint64_t now_ms) const {
-  if (!peer.reachable || now_ms < account.not_before_ms) return Need::kNone;
+  if (now_ms < account.not_before_ms) return Need::kNone;
   const bool is_asked = account.asked_seen < board_.repair_requested.load();
   const bool settles = peer.settle_since_ms > account.last_began_ms;
   const bool leads = peer.lead != 0 && peer.lead != account.lead_seen && now_ms >= account.next_lead_ms;
@@ -96,7 +119,7 @@ void Repairs::start(const RepairPeer& peer, Account& account, Need need, std::ui
   place_ = peer.place;
   debt_ = peer.debt;
   lead_at_start_ = peer.lead;
-  began_ms_ = now_ms;
+  began_ms_ = reached_ms_ = now_ms;
 }
 
 }  // namespace minivault::replicator

@@ -20,9 +20,10 @@ struct RepairPeer {
   cluster::NodeId id = 0;
   client::Address address;
   shared::PeerPlace* place = nullptr;
-  bool reachable = false;
-  bool owed = false;    ///< at once, not when its time comes
-  store::Version debt;  ///< what is owed, for whoever pays it
+  bool reachable = false;  ///< it answers: one that is under way may go on
+  bool streams = false;    ///< one may begin
+  bool owed = false;       ///< at once, not when its time comes
+  store::Version debt;     ///< what is owed, for whoever pays it
   /// Not 0: it holds what this node lacks of origins that are away, and nobody else may have. Another number:
   /// more than at the last repair.
   std::uint64_t lead = 0;
@@ -46,6 +47,8 @@ class Repairs {
       : config_(config), id_(id), here_(std::move(here)), board_(board) {}
 
   /// Looks after the one under way and starts the next that is due. Often enough: a few times a second.
+  /// `peers`: whom this node calls now. One with who has not been among them, or not reachable, for 5 s is
+  /// ended where it is, and tried again like one that failed: nobody else waits for who is silent.
   void tick(std::uint64_t now_ms, std::span<const RepairPeer> peers, const WhenDone& when_done);
 
   /// The one under way is ended where it is with a node that was forgotten: it would go on bringing its
@@ -70,6 +73,8 @@ class Repairs {
 
   /// True: the one under way has ended well.
   [[nodiscard]] bool look(std::uint64_t now_ms, const WhenDone& when_done);
+  void end_with_lost(std::uint64_t now_ms, std::span<const RepairPeer> peers);
+  void failed(std::uint64_t now_ms);
   enum class Need { kNone, kRoutine, kPressing, kOwed };
   [[nodiscard]] Need need_of(const RepairPeer& peer, const Account& account, std::uint64_t now_ms) const;
   void start(const RepairPeer& peer, Account& account, Need need, std::uint64_t now_ms);
@@ -88,6 +93,7 @@ class Repairs {
   std::uint64_t asked_at_start_ = 0;
   std::uint64_t lead_at_start_ = 0;
   std::uint64_t began_ms_ = 0;
+  std::uint64_t reached_ms_ = 0;  ///< when its peer was reachable last
 };
 
 }  // namespace minivault::replicator

@@ -189,14 +189,15 @@ void Replicator::look_at_damage() {
 }
 
 /// A dead node's acknowledged writes must not wait for the next routine repair while one copy is left; a
-/// forgotten node's neither, until all who are there have settled what any of them holds.
+/// forgotten node's neither, until all who are there have settled what any of them holds. Repairs with others
+/// bring what was acknowledged, and pay no debt: what nobody but the origin has comes when that is back.
 std::uint64_t Replicator::lead_of(const Peer& peer, std::span<const cluster::Held> own) const {
   std::uint64_t sum = 0;
   for (const NodeId id : cluster::origins_of(home_.members())) {
     const Peer* origin = find(id);
     const bool is_away = id != home_.id() && (origin == nullptr || !origin->is_streaming());
     if (!is_away || (is_settled_ && home_.members().is_forgotten(id))) continue;
-    sum = sum * 31 + lead(own, peer.held(), id);
+    sum = sum * 31 + lead(own, peer.held(), id, home_.debt(id));
   }
   return sum;
 }
@@ -211,7 +212,7 @@ void Replicator::repair() {
   for (const auto& peer : peers_) {
     peer->show_repairing(repairs_->under_way(peer->id()));
     const Result<client::Address> address = client::parse_address(peer->address());
-    if (!address || peer->id() == 0 || !peer->is_streaming()) continue;
+    if (!address || peer->id() == 0) continue;
     const store::Version debt = home_.debt(peer->id());
     const auto filled = filled_from_.find(peer->id());
     const bool fills =
@@ -220,7 +221,8 @@ void Replicator::repair() {
     list.push_back({.id = peer->id(),
                     .address = *address,
                     .place = &peer->place(),
-                    .reachable = true,
+                    .reachable = peer->is_reachable(),
+                    .streams = peer->is_streaming(),
                     .owed = owed,
                     .debt = debt,
                     .lead = lead_of(*peer, own),

@@ -76,6 +76,8 @@ Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
   entry.set("lacks_repair", read(peer.lacks) != 0);
   entry.set("repairs", read(peer.repairs));
   entry.set("repaired_keys", read(peer.repaired_keys));
+  entry.set("repair_keys", read(peer.repair_keys));
+  entry.set("repair_keys_of", read(peer.repair_keys_of));
   entry.set("away_ms", read(peer.away_ms));
   entry.set("errors", read(peer.errors));
   entry.set("last_error", read_text(peer, peer.last_error));

@@ -85,6 +85,12 @@ void add_peers(Exposition& page, const std::vector<Peer>& peers, shared::Lsn tai
              [](const PeerPlace& place) { return read(place.repairs); });
   add_family(page, peers, "minivault_peer_repaired_keys_total", kCounter, "Keys that repairs exchanged.",
              [](const PeerPlace& place) { return read(place.repaired_keys); });
+  add_family(page, peers, "minivault_peer_repair_keys", kGauge,
+             "Keys that the repair under way is done with; 0: none is.",
+             [](const PeerPlace& place) { return read(place.repair_keys); });
+  add_family(page, peers, "minivault_peer_repair_keys_of", kGauge,
+             "About how many keys the repair under way has to do with; 0: none is.",
+             [](const PeerPlace& place) { return read(place.repair_keys_of); });
   add_family(page, peers, "minivault_peer_round_trip_seconds", kGauge, "Round trip to the peer.",
              [](const PeerPlace& place) { return static_cast<double>(read(place.round_trip_us)) / 1e6; });
   add_family(page, peers, "minivault_peer_clock_offset_seconds", kGauge,

@@ -65,12 +65,13 @@ void show_row(const std::string& address, const std::string& id, const std::stri
 
 void show_peer(const rapidjson::Value& peer, const std::string& id) {
   const std::string state = text_of(peer, "state");
+  const std::string progress = repair_progress_of(peer);
   const bool owed = is_true(peer, "repair_owed");
   const bool lacks = is_true(peer, "lacks_repair");
-  const char* const repair = owed && lacks ? "both" : owed ? "owed" : lacks ? "lacks" : "";
+  const char* const owes = owed && lacks ? "both" : owed ? "owed" : lacks ? "lacks" : "";
   // What went wrong before all was well again is for the log.
   show_row(text_of(peer, "address"), id, state, std::to_string(number_of(peer, "lag_bytes")),
-           std::to_string(number_of(peer, "lag_ms")), repair,
+           std::to_string(number_of(peer, "lag_ms")), progress.empty() ? owes : progress.c_str(),
            state == "streaming" ? "" : text_of(peer, "last_error"));
 }
 

@@ -59,6 +59,14 @@ bool is_true(const rapidjson::Value& object, const char* name) {
   return member != object.MemberEnd() && member->value.IsTrue();
 }
 
+std::string repair_progress_of(const rapidjson::Value& peer) {
+  constexpr double kMost = 99;
+  const auto of = static_cast<double>(number_of(peer, "repair_keys_of"));
+  if (of == 0) return "";
+  const double share = static_cast<double>(number_of(peer, "repair_keys")) / of;
+  return std::to_string(static_cast<unsigned>(std::min(kMost, share * 100))) + "%";
+}
+
 std::vector<NotedMember> members_in(const rapidjson::Value& health) {
   std::vector<NotedMember> all;
   const auto members = health.FindMember("members");

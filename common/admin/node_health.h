@@ -29,6 +29,10 @@ enum class Lines { kOne, kMany };
 [[nodiscard]] std::uint64_t number_of(const rapidjson::Value& object, const char* name);
 [[nodiscard]] bool is_true(const rapidjson::Value& object, const char* name);
 
+/// How far the repair with a peer is, as `41%`; empty: none is under way, or nobody knows how much there is
+/// to do. 99 % at most: how much that is was an estimate when it began.
+[[nodiscard]] std::string repair_progress_of(const rapidjson::Value& peer);
+
 /// Who counts for the majority, as the node has noted it.
 struct NotedMember {
   std::string id;

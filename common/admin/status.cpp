@@ -98,10 +98,16 @@ std::string lag_text(const rapidjson::Value& health) {
   return std::to_string(bytes) + " B, " + std::to_string(ms) + " ms";
 }
 
-/// `2 owed`: it may lack writes that two of its peers hold; empty where it lacks nothing.
+/// `2 owed`: it may lack writes that two of its peers hold; empty where it lacks nothing. `2 owed, 41%`: so
+/// far is the repair under way.
 std::string repairs_text(const rapidjson::Value& health) {
   const std::uint64_t owed = number_of(health, "repairs_owed");
-  return owed == 0 ? "" : std::to_string(owed) + " owed";
+  std::string text = owed == 0 ? "" : std::to_string(owed) + " owed";
+  for (const rapidjson::Value& peer : health["peers"].GetArray()) {
+    const std::string progress = repair_progress_of(peer);
+    if (!progress.empty()) text += (text.empty() ? "" : ", ") + progress;
+  }
+  return text;
 }
 
 /// `worker 2, replicator 1`; `0` where nothing was started again.
@@ -124,7 +130,7 @@ void print_table(const std::vector<Seen>& nodes) {
   const auto row = [](const char* address, const char* state, const char* version, const char* keys,
                       const char* quorum, const char* lag, const char* repairs, const char* restarts,
                       const char* node) {
-    std::printf("%-24s  %-11s  %-8s  %12s  %6s  %-20s  %-7s  %-16s  %s\n", address, state, version, keys,
+    std::printf("%-24s  %-11s  %-8s  %12s  %6s  %-20s  %-11s  %-16s  %s\n", address, state, version, keys,
                 quorum, lag, repairs, restarts, node);
   };
   row("ADDRESS", "STATE", "VERSION", "KEYS", "QUORUM", "LAG", "REPAIRS", "RESTARTS", "NODE");

@@ -62,6 +62,7 @@ Status Exchange::move_all(Side& from, PageRequest left) {
     left.from = page->next;
     if (!left.from.empty()) from.look_ahead(left);
     if (Status pushed = push(other(from), page->records); !pushed) return pushed;
+    task_.figures.keys += page->records.size();
   } while (!left.from.empty());
   return {};
 }

@@ -30,6 +30,13 @@ bool is_cut(const RangesPage& page, const Span& span) {
   return end.empty() || page.ranges.back().begin < end;
 }
 
+/// How many either has.
+std::uint64_t keys_of(const Items& here, const Items& there) {
+  const auto only_there = std::count_if(there.begin(), there.end(),
+                                        [&here](const auto& each) { return !here.contains(each.first); });
+  return here.size() + static_cast<std::uint64_t>(only_there);
+}
+
 class Reconciler {
  public:
   Reconciler(Side& first, Side& second, Reconciliation& task)
@@ -98,7 +105,10 @@ Status Reconciler::compare_page(Side& cutter, const RangesPage& here, const Span
   task_.figures.ranges_compared += here.ranges.size();
   for (std::size_t i = 0, next = 0; i < here.ranges.size(); i = next) {
     next = i + 1;
-    if (here.ranges[i].sum == there->ranges[i].sum) continue;
+    if (here.ranges[i].sum == there->ranges[i].sum) {
+      task_.figures.keys += here.ranges[i].sum.count;
+      continue;
+    }
     // In a row, ranges that the other has nothing of are moved as one: in whole pages, one behind the other.
     const auto is_missing = [&](std::size_t at) {
       return there->ranges[at].sum.count == 0 && exchange_.moves_whole(cutter);
@@ -142,6 +152,7 @@ Status Reconciler::settle_items(const Span& span) {
       if (!end.empty()) items->erase(items->lower_bound(end), items->end());
     }
     if (Status settled = exchange_.settle(here->items, there->items); !settled) return settled;
+    task_.figures.keys += keys_of(here->items, there->items);
     left.begin = end;
   } while (!left.begin.empty() && left.begin != span.end);
   return {};
@@ -161,6 +172,9 @@ Status Reconciler::settle_crowd(const Span& span) {
   const auto there = second_.bucket_sums(span);
   if (!there) return tl::unexpected(there.error());
   Buckets buckets = differing(*here, *there);
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (!buckets.test(i)) task_.figures.keys += (*here)[i].count;
+  }
   if (Status moved = move_buckets(first_, span, buckets, *there); !moved) return moved;
   if (Status moved = move_buckets(second_, span, buckets, *here); !moved) return moved;
   if (buckets.none()) return {};
@@ -192,6 +206,8 @@ Status Reconciler::settle_told(Side& teller, PageRequest left) {
     const bool by_first = &teller == &first_;
     Status settled = by_first ? exchange_.settle(told, *held) : exchange_.settle(*held, told);
     if (!settled) return settled;
+    // What the first side holds of it was counted when that told.
+    task_.figures.keys += by_first ? told.size() : told.size() - std::min(held->size(), told.size());
   } while (!left.from.empty());
   return {};
 }

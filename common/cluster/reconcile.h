@@ -46,6 +46,7 @@ struct Reconciliation {
   std::uint64_t ghosts_of_second_up_to = 0;
 
   struct Figures {
+    std::uint64_t keys = 0;  ///< that are done with: equal, or moved. In the end all that either side held
     std::uint64_t ranges_compared = 0;
     std::uint64_t ranges_different = 0;
     std::uint64_t to_first = 0;  ///< records

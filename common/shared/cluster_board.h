@@ -52,6 +52,9 @@ struct PeerPlace {
   std::atomic<std::uint32_t> owed;    ///< 1: this node lacks something of its stream until they have repaired
   std::atomic<std::uint32_t> lacks;   ///< 1: so does it of this node's, by its last word
   std::atomic<std::uint64_t> bytes_sent, records_sent, errors, repairs, repaired_keys;
+  /// Of the repair under way, by its process: keys that are done with, of about so many; 0: none is under
+  /// way, or has not been told yet how many there are.
+  std::atomic<std::uint64_t> repair_keys, repair_keys_of;
   std::atomic<std::uint64_t> away_ms;  ///< for how long the stable floor has waited for it; see Absences
   std::atomic<std::uint32_t> texts;
   char address[kPeerAddressBytes];

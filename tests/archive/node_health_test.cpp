@@ -14,6 +14,7 @@ namespace minivault::test {
 class NodeHealthTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(NodeHealthTest);
   CPPUNIT_TEST(members_of_another_kind_are_empty);
+  CPPUNIT_TEST(the_progress_of_a_repair_is_a_share);
   CPPUNIT_TEST(members_are_listed);
   CPPUNIT_TEST(a_member_is_the_peer_at_its_address);
   CPPUNIT_TEST(of_two_members_at_an_address_none_is_taken_for_the_peer);
@@ -61,6 +62,20 @@ class NodeHealthTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string(), admin::text_of(peer, "state"));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, admin::number_of(peer, "lag_bytes"));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, admin::number_of((*health)["quorum"], "needed"));
+  }
+
+  // It is done when nothing is said of it any more, not when an estimate is reached.
+  void the_progress_of_a_repair_is_a_share() {
+    const auto progress_of = [](const std::string& peer) {
+      const auto health = health_that_says(R"({"quorum":{},"peers":[)" + peer + "]}");
+      return admin::repair_progress_of((*health)["peers"][0]);
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("41%"), progress_of(R"({"repair_keys":419,"repair_keys_of":1000})"));
+    CPPUNIT_ASSERT_EQUAL(std::string("0%"), progress_of(R"({"repair_keys":0,"repair_keys_of":1000})"));
+    CPPUNIT_ASSERT_EQUAL(std::string("99%"), progress_of(R"({"repair_keys":1000,"repair_keys_of":1000})"));
+    CPPUNIT_ASSERT_EQUAL(std::string("99%"), progress_of(R"({"repair_keys":9000,"repair_keys_of":1000})"));
+    CPPUNIT_ASSERT_EQUAL(std::string(), progress_of(R"({"repair_keys":0,"repair_keys_of":0})"));
+    CPPUNIT_ASSERT_EQUAL(std::string(), progress_of("{}"));  // of older nodes
   }
 
   // Older nodes say nothing of them.

@@ -53,6 +53,35 @@ bool repairs_now(const Cluster& cluster, unsigned i) {
   });
 }
 
+rapidjson::Document peer_of(const Cluster& cluster, unsigned i, unsigned peer) {
+  const rapidjson::Document health = cluster.health(i);
+  for (const auto& each : health["peers"].GetArray()) {
+    if (each["address"].GetString() != cluster.address(peer)) continue;
+    rapidjson::Document found;
+    found.CopyFrom(each, found.GetAllocator());
+    return found;
+  }
+  throw std::runtime_error("no such peer");
+}
+
+bool repairs_with(const Cluster& cluster, unsigned i, unsigned peer) {
+  return peer_of(cluster, i, peer)["state"] == "repairing";
+}
+
+bool repaired_with(const Cluster& cluster, unsigned i, unsigned peer) {
+  return peer_of(cluster, i, peer)["repairs"].GetUint64() > 0;
+}
+
+/// Node i stands where the stream of `origin` ends.
+bool has_all_of(const Cluster& cluster, unsigned i, unsigned origin) {
+  const rapidjson::Document its = peer_of(cluster, origin, i);
+  return its["state"] == "streaming" && its["lag_bytes"].GetUint64() == 0;
+}
+
+bool owes(const Cluster& cluster, unsigned i, unsigned peer) {
+  return peer_of(cluster, i, peer)["repair_owed"].GetBool();
+}
+
 bool owes_repair(const Cluster& cluster, unsigned i) {
   const rapidjson::Document health = cluster.health(i);
   const auto& peers = health["peers"].GetArray();
@@ -80,6 +109,26 @@ std::uint64_t figure_in(const std::string& line, const std::string& name) {
   return std::stoull(line.substr(line.find(name) + name.size()));
 }
 
+/// How far the repair under way is, as health says; negative: none is shown.
+double repair_share(const Cluster& cluster, unsigned i) {
+  const auto of = static_cast<double>(sum_of(cluster, i, "repair_keys_of"));
+  return of == 0 ? -1 : static_cast<double>(sum_of(cluster, i, "repair_keys")) / of;
+}
+
+/// In the middle of a fill of kFewer keys: in the log line, in health, and where people look.
+void assert_progress(const Cluster& cluster, const std::string& told) {
+  // The ring was overrun with one key that is deleted: its tombstone counts.
+  CPPUNIT_ASSERT_MESSAGE(told, figure_in(told, " of=") >= kFewer && figure_in(told, " of=") <= kFewer + 1);
+  CPPUNIT_ASSERT_MESSAGE(told, figure_in(told, " keys=") < kFewer);  // 0 where the first page was slow
+  const double share = repair_share(cluster, 2);
+  CPPUNIT_ASSERT_MESSAGE(std::to_string(share), share > 0 && share < 1);
+  const std::string address = "127.0.0.1:" + std::to_string(cluster.port(2));
+  for (const char* command : {"cluster", "status"}) {
+    const Finished shown = run({minivault_binary(), command, address});
+    CPPUNIT_ASSERT_MESSAGE(shown.out, shown.out.find("% ") != std::string::npos);
+  }
+}
+
 bool is_complete(const Cluster& cluster, unsigned i) {
   return cluster.health(i)["complete"].GetBool();
 }
@@ -98,6 +147,8 @@ class RepairTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_repair_can_be_asked_for);
   CPPUNIT_TEST(killed_in_the_middle_it_goes_on_where_it_was);
   CPPUNIT_TEST(what_is_owed_is_paid_by_the_next_life);
+  CPPUNIT_TEST(who_falls_silent_keeps_nobody_back);
+  CPPUNIT_TEST(what_is_owed_to_a_dead_node_comes_from_others);
   CPPUNIT_TEST(a_majority_of_newborns_waits_a_while_for_the_rest);
   CPPUNIT_TEST(all_is_compared_each_interval);
   CPPUNIT_TEST(the_last_copy_of_a_forgotten_node_spreads);
@@ -290,6 +341,7 @@ class RepairTest : public CppUnit::TestFixture {
     await_line(cluster, 2, " repairing ");
     const std::string told = lines_with(cluster, 2, " repairing ").front();
     CPPUNIT_ASSERT_MESSAGE(told, figure_in(told, " bytes=") <= figure_in(told, " ms=") * 525);
+    assert_progress(cluster, told);
     CPPUNIT_ASSERT(!is_complete(cluster, 2));
     cluster.kill(2);
     cluster.start(2, {{"MINIVAULT_REPAIR_RATE", "0"}});
@@ -297,6 +349,10 @@ class RepairTest : public CppUnit::TestFixture {
     const std::uint64_t moved = repaired_keys(cluster, 2);
     CPPUNIT_ASSERT_MESSAGE(std::to_string(moved), moved < kFewer);
     CPPUNIT_ASSERT(cluster.converge() == before);
+    const std::string ended = lines_with(cluster, 2, " repaired ").front();
+    const std::uint64_t done = figure_in(ended, " keys=");
+    CPPUNIT_ASSERT_MESSAGE(ended, done == kFewer || done == kFewer + 1);  // and a tombstone
+    eventually("no progress is shown of what has ended", [&] { return repair_share(cluster, 2) < 0; });
   }
 
   /// The debt of a jump is a note. All stops are in order: nothing else makes anybody look.
@@ -318,6 +374,66 @@ class RepairTest : public CppUnit::TestFixture {
     cluster.start(2, {{"MINIVAULT_REPAIR_RATE", "0"}});
     CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge().size());
     eventually("nothing is owed", [&] { return !owes_repair(cluster, 2); });
+  }
+
+  /// Two repairs are owed, and the peer of the first says no more, in the middle of it.
+  void who_falls_silent_keeps_nobody_back() {
+    ClusterOptions options = forgetful();
+    options.environment = {{"MINIVAULT_REPAIR_RATE", "512KB"}};
+    Cluster cluster(options);
+    cluster.await_quorum();
+    cluster.stop(2);
+    client::Connection first = connect(cluster, 0);
+    std::mt19937_64 random(seed());
+    fill(first, kFewer, random_bytes(random, 500));  // sixteen seconds
+    for (const unsigned i : {0U, 1U}) overrun_the_ring(cluster, i);
+    cluster.start(2);
+    unsigned silent = 0;
+    eventually("a repair goes on", [&] {
+      silent = repairs_with(cluster, 2, 1) ? 1 : 0;
+      return repairs_now(cluster, 2) && repaired_keys(cluster, 2) > 0;
+    });
+    cluster.partition(2, silent);
+    const unsigned other = 1 - silent;
+    eventually(
+        "the other one is repaired with", [&] { return repaired_with(cluster, 2, other); }, 4 * kPatience);
+    CPPUNIT_ASSERT(!repaired_with(cluster, 2, silent));
+    CPPUNIT_ASSERT(owes_repair(cluster, 2));
+    cluster.heal();
+    eventually(
+        "nothing is owed", [&] { return !owes_repair(cluster, 2); }, 4 * kPatience);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge().size());
+  }
+
+  /// Node 2 has missed what 0 and 1 acknowledged; a crash of 0 makes its streams jump; and it dies before 2
+  /// has repaired with it. Then 1 and 2 stand at one place of its stream, and 1 alone has what was
+  /// acknowledged.
+  void what_is_owed_to_a_dead_node_comes_from_others() {
+    ClusterOptions options = forgetful();
+    options.environment = {{"MINIVAULT_REPAIR_RATE", "256KB"}};
+    Cluster cluster(options);
+    cluster.await_quorum();
+    (void)cluster.converge();
+    cluster.isolate(2);
+    cluster.await_reachable(0, 2);
+    client::Connection first = connect(cluster, 0);
+    std::mt19937_64 random(seed());
+    fill(first, kFewer, random_bytes(random, 500));  // half a minute
+    cluster.kill(0);
+    cluster.start(0);
+    await_line(cluster, 0, " stream_jumps ");
+    eventually("node 1 lacks nothing", [&] { return has_all_of(cluster, 1, 0) && !owes(cluster, 1, 0); });
+    cluster.heal();
+    eventually("node 2 owes node 0 a repair", [&] { return owes(cluster, 2, 0); });
+    eventually("it is where its stream is",
+               [&] { return has_all_of(cluster, 1, 0) && has_all_of(cluster, 2, 0); });
+    cluster.kill(0);
+    CPPUNIT_ASSERT(parse_dump(cluster.dump(2)).size() < kFewer);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{kFewer}, cluster.converge(4 * kPatience).size());
+    CPPUNIT_ASSERT(owes(cluster, 2, 0));  // what node 0 may have taken that was not acknowledged
+    cluster.start(0);
+    eventually(
+        "nothing is owed", [&] { return !owes(cluster, 2, 0); }, 4 * kPatience);
   }
 
   /// Nobody is complete and the third never comes: two of three have all that was ever acknowledged.

@@ -27,6 +27,7 @@ class MajorityTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_floor_is_what_everyone_holds_of_everyone);
   CPPUNIT_TEST(the_floor_waits_for_streams_of_absent_origins);
   CPPUNIT_TEST(who_holds_more_of_an_absent_origin_leads);
+  CPPUNIT_TEST(anybody_leads_who_owes_an_absent_origin);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -99,6 +100,21 @@ class MajorityTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, less, 7));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, {}, 7));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, lead(less, more, 8));
+  }
+
+  // Its position is behind a jump: others with the same one, or a lesser one, may have what it lacks.
+  void anybody_leads_who_owes_an_absent_origin() {
+    const store::Version debt{30, 1};
+    const std::vector<cluster::Held> behind_the_jump{{7, {1, 100, 50}}};
+    const std::vector<cluster::Held> less{{7, {1, 90, 50}}};
+    const std::vector<cluster::Held> same_and_paid{{7, {1, 100, 60}}};
+    const std::uint64_t first = lead(behind_the_jump, behind_the_jump, 7, debt);
+    CPPUNIT_ASSERT(first != 0);
+    CPPUNIT_ASSERT(lead(behind_the_jump, less, 7, debt) != 0);
+    CPPUNIT_ASSERT(lead(behind_the_jump, {}, 7, debt) != 0);
+    CPPUNIT_ASSERT_EQUAL(first, lead(behind_the_jump, behind_the_jump, 7, debt));  // once is enough,
+    CPPUNIT_ASSERT(first != lead(behind_the_jump, same_and_paid, 7, debt));        // unless the peer got more
+    CPPUNIT_ASSERT(first != lead(behind_the_jump, behind_the_jump, 7, {31, 1}));   // or it owes anew
   }
 };
 

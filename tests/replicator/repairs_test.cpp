@@ -31,6 +31,8 @@ class RepairsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_is_pressing_is_not_ended);
   CPPUNIT_TEST(what_is_owed_goes_first);
   CPPUNIT_TEST(one_with_who_is_forgotten_is_ended);
+  CPPUNIT_TEST(one_with_who_is_lost_keeps_nobody_back);
+  CPPUNIT_TEST(one_with_who_is_back_soon_goes_on);
   CPPUNIT_TEST_SUITE_END();
 
   static constexpr std::uint64_t kIntervalMs = 1'000;
@@ -89,9 +91,46 @@ class RepairsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!repairs_->under_way(2));
   }
 
+  void one_with_who_is_lost_keeps_nobody_back() {
+    begin_owed_to_both();
+    peers_[0].reachable = peers_[0].streams = false;
+    tick(1 + kLostMs);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+    tick(2 + kLostMs);
+    CPPUNIT_ASSERT(repairs_->under_way(3));
+    // Nor does one with who is called no more.
+    peers_ = {peers_[0]};
+    peers_[0].reachable = peers_[0].streams = true;
+    tick(2 + 2 * kLostMs);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+  }
+
+  void one_with_who_is_back_soon_goes_on() {
+    begin_owed_to_both();
+    peers_[0].reachable = peers_[0].streams = false;
+    tick(1 + kLostMs);
+    peers_[0].reachable = true;
+    tick(2 + kLostMs);
+    peers_[0].reachable = false;
+    tick(1 + 2 * kLostMs);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+  }
+
  private:
+  static constexpr std::uint64_t kLostMs = 5'000;
+
+  void begin_owed_to_both() {
+    peers_[0].owed = peers_[1].owed = true;
+    tick(2);
+    CPPUNIT_ASSERT(repairs_->under_way(2));
+  }
   [[nodiscard]] RepairPeer peer(cluster::NodeId id, shared::PeerPlace& place) const {
-    return {.id = id, .address = node_.address(), .place = &place, .reachable = true, .debt = {}};
+    return {.id = id,
+            .address = node_.address(),
+            .place = &place,
+            .reachable = true,
+            .streams = true,
+            .debt = {}};
   }
   void tick(std::uint64_t now_ms) {
     repairs_->tick(now_ms, peers_, [](const Repairs::Done&) { CPPUNIT_FAIL("nobody answers"); });
