@@ -63,9 +63,9 @@ Status Home::read_agreed() {
   const Result<std::string> note = read(cluster::kAgreedNote);
   if (!note) return tl::unexpected(note.error());
   if (note->empty()) return {};
-  const Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
+  Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
   if (!stored) return tl::unexpected(stored.error());
-  agreed_ = *stored;
+  agreed_ = agreed_as(id_, std::move(*stored));
   return {};
 }
 
