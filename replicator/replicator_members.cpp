@@ -89,16 +89,18 @@ bool Replicator::is_in_use(const shared::PeerPlace& place) const {
 }
 
 Peer* Replicator::add_peer(const std::string& address) {
-  if (connections_for(peers_.size() + 1) > context_->config.replication_connections) {
+  const bool has_connections = connections_for(peers_.size() + 1) <= context_->config.replication_connections;
+  shared::PeerPlace* place = has_connections ? find_place(address) : nullptr;
+  if (place == nullptr) {
     if (now_ms_ >= next_too_few_note_ms_) {
       next_too_few_note_ms_ = now_ms_ + kSayAgainMs;
       log_line(LogLevel::kWarning, "peer_not_called",
-               {{"peer", address}, {"reason", "-workers allows for no more connections"}});
+               {{"peer", address},
+                {"reason", has_connections ? "a node calls 63 others at most"
+                                           : "-workers allows for no more connections"}});
     }
     return nullptr;
   }
-  shared::PeerPlace* place = find_place(address);
-  if (place == nullptr) return nullptr;
   place->state.store(shared::PeerState::kUnreachable, std::memory_order_relaxed);
   return peers_.emplace_back(std::make_unique<Peer>(*services_, address, *place)).get();
 }
