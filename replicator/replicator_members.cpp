@@ -10,6 +10,8 @@
 namespace minivault::replicator {
 namespace {
 
+static_assert(kMostPeers == shared::kMaxPeers && kMostPeers + 1 == cluster::MemberSet::kMost);
+static_assert(cluster::kLongestAddress < shared::kPeerAddressBytes);
 /// A caller can make this node dial so many at once, whatever it says.
 constexpr std::ptrdiff_t kMostStrangers = 4;
 constexpr std::uint64_t kSayAgainMs = 60'000;

@@ -11,8 +11,6 @@
 namespace minivault::cluster {
 namespace {
 
-constexpr std::size_t kLongestAddress = 300;
-
 tl::unexpected<Error> damaged(const char* how) {
   return fail(Code::kCorrupt, std::string("member set: ") + how);
 }

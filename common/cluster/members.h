@@ -11,6 +11,9 @@ namespace minivault::cluster {
 
 using NodeId = std::uint64_t;
 
+/// Of a node: a host name has 253 bytes, and its port behind it. A longer one comes from no node.
+inline constexpr std::size_t kLongestAddress = 300;
+
 struct Member {
   NodeId id = 0;
   std::string address;              ///< host:port where it is called
