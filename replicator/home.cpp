@@ -156,6 +156,7 @@ std::uint64_t Home::largest_value() const {
 }
 
 Status Home::forget(NodeId id) {
+  if (members_.is_full_for(id)) return fail(Code::kTooLarge, cluster::text_of_too_many_forgotten());
   cluster::MemberSet next = members_;
   return next.forget(id) ? store_members(std::move(next)) : Status();
 }

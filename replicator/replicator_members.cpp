@@ -52,11 +52,25 @@ NodeId Replicator::id_of(const Peer& peer) const {
 
 void Replicator::forget_on_request() {
   const NodeId id = board_->forget_requested.load(std::memory_order_acquire);
-  if (id == 0 || !home_.forget(id)) return;
+  if (id == 0) return;
+  if (const Status done = forget(id); !done) {
+    // Whatever else it is may pass: it is tried again.
+    if (done.error().code == Code::kTooLarge) board_->forget_requested.store(0, std::memory_order_release);
+    return;
+  }
   log_line(LogLevel::kWarning, "member_forgotten", {{"node", cluster::id_text(id)}});
   if (Peer* gone = find(id); gone != nullptr)
     gone->remove(now_ms_);  // one that is configured stays in the list
   board_->forget_requested.store(0, std::memory_order_release);
+}
+
+Status Replicator::forget(NodeId id) {
+  Status done = home_.forget(id);
+  if (!done) {
+    log_line(LogLevel::kWarning, "member_not_forgotten",
+             {{"node", cluster::id_text(id)}, {"error", done.error().message}});
+  }
+  return done;
 }
 
 /// Everyone who is configured, and every member that is not one of those.
@@ -207,10 +221,10 @@ PeerOwner::Objection Replicator::take_in(Peer& peer, const cluster::HelloReply& 
   const Meeting meeting = roster().meet(static_cast<std::size_t>(place - peers_.begin()), hello.id,
                                         hello.address, hello.has_agreed);
   for (const NodeId replaced : meeting.replaced) {
+    if (!forget(replaced)) return Objection::kNotStored;
     log_line(
         LogLevel::kWarning, "member_replaced",
         {{"node", cluster::id_text(replaced)}, {"by", cluster::id_text(hello.id)}, {"peer", peer.address()}});
-    if (!home_.forget(replaced)) return Objection::kNotStored;
   }
   std::erase_if(aliases_, [&](const Alias& alias) { return alias.address == peer.address(); });
   if (meeting.is_known_elsewhere) {
