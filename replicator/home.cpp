@@ -63,9 +63,9 @@ Status Home::read_agreed() {
   const Result<std::string> note = read(cluster::kAgreedNote);
   if (!note) return tl::unexpected(note.error());
   if (note->empty()) return {};
-  const Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
+  Result<cluster::MemberSet> stored = cluster::MemberSet::decode(*note);
   if (!stored) return tl::unexpected(stored.error());
-  agreed_ = *stored;
+  agreed_ = agreed_as(id_, std::move(*stored));
   return {};
 }
 
@@ -155,6 +155,7 @@ std::uint64_t Home::largest_value() const {
 }
 
 Status Home::forget(NodeId id) {
+  if (members_.is_full_for(id)) return fail(Code::kTooLarge, cluster::text_of_too_many_forgotten());
   cluster::MemberSet next = members_;
   return next.forget(id) ? store_members(std::move(next)) : Status();
 }

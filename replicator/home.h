@@ -58,6 +58,7 @@ class Home {
   /// The largest value that every member takes: durable, so also those that are not there, and whatever
   /// started since they were.
   [[nodiscard]] std::uint64_t largest_value() const;
+  /// Error: kTooLarge (MemberSet::is_full_for).
   [[nodiscard]] Status forget(NodeId id);
   [[nodiscard]] Memory memory() const { return {id_, members_, agreed_}; }
   [[nodiscard]] bool is_changing() const { return memory().is_changing(); }

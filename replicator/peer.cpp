@@ -109,8 +109,10 @@ void Peer::run(std::uint64_t now_ms) {
 
 void Peer::run(Link& link, std::uint64_t now_ms) {
   if (link.line.state() == Line::State::kClosed) return;
+  const bool looked_up = link.line.waits_for_name();
   const Status well =
       link.line.run([&](std::string_view message) { return answered(link, message, now_ms); });
+  if (looked_up && !link.line.waits_for_name()) link.since_ms = now_ms;  // only now is it called
   if (!well) {
     // What is refused on one line is on the other.
     const bool unwanted = well.error().code == Code::kUnauthorized;
@@ -150,6 +152,7 @@ void Peer::tick(Link& link, std::uint64_t now_ms) {
     run(link, now_ms);
     return;
   }
+  if (link.line.waits_for_name()) return tell_look_up(link, now_ms);
   const bool waits = !link.greeted || !link.expected.empty();
   // What is in flight may be one large record on a narrow line: it is answered when all of it has arrived.
   const std::uint64_t stream_patience = kStreamSilenceMs + in_flight_bytes_ / kSlowestBytesAMs;
@@ -160,6 +163,16 @@ void Peer::tick(Link& link, std::uint64_t now_ms) {
   const bool of_pulse = &link == &pulse_;
   end(link, now_ms, "it is silent");
   if (of_pulse) end(stream_, now_ms, "it is silent");
+}
+
+/// A name server that takes long is nobody's silence. What it says ends the look-up; another one beside it
+/// would take as long.
+void Peer::tell_look_up(const Link& link, std::uint64_t now_ms) {
+  if (now_ms < link.since_ms + kSilenceMs) return;
+  constexpr std::string_view kWhy = "its name is still being looked up: do all name servers answer?";
+  set_text(place_->texts, place_->last_error, kWhy);
+  if (!said_.may_say(kWhy, now_ms)) return;
+  log_line(LogLevel::kWarning, "peer_not_called", {{"peer", address_}, {"reason", kWhy}});
 }
 
 void Peer::greet(Link& link) {

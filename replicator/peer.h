@@ -150,6 +150,7 @@ class Peer {
   // The lines (peer.cpp).
   void run(Link& link, std::uint64_t now_ms);
   void tick(Link& link, std::uint64_t now_ms);
+  void tell_look_up(const Link& link, std::uint64_t now_ms);
   void greet(Link& link);
   void send(Link& link, Kind kind, std::string_view name, const std::string& message);
   void end(Link& link, std::uint64_t now_ms, std::string_view why);

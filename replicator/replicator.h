@@ -55,6 +55,7 @@ class Replicator final : private PeerOwner {
   // Who is there (replicator_members.cpp).
   void keep_peers();
   void forget_on_request();
+  [[nodiscard]] Status forget(NodeId id);
   void drop_unwanted();
   Peer* add_peer(const std::string& address);
   [[nodiscard]] shared::PeerPlace* find_place(const std::string& address) const;

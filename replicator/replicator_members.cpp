@@ -10,6 +10,8 @@
 namespace minivault::replicator {
 namespace {
 
+static_assert(kMostPeers == shared::kMaxPeers && kMostPeers + 1 == cluster::MemberSet::kMost);
+static_assert(cluster::kLongestAddress < shared::kPeerAddressBytes);
 /// A caller can make this node dial so many at once, whatever it says.
 constexpr std::ptrdiff_t kMostStrangers = 4;
 constexpr std::uint64_t kSayAgainMs = 60'000;
@@ -50,11 +52,25 @@ NodeId Replicator::id_of(const Peer& peer) const {
 
 void Replicator::forget_on_request() {
   const NodeId id = board_->forget_requested.load(std::memory_order_acquire);
-  if (id == 0 || !home_.forget(id)) return;
+  if (id == 0) return;
+  if (const Status done = forget(id); !done) {
+    // Whatever else it is may pass: it is tried again.
+    if (done.error().code == Code::kTooLarge) board_->forget_requested.store(0, std::memory_order_release);
+    return;
+  }
   log_line(LogLevel::kWarning, "member_forgotten", {{"node", cluster::id_text(id)}});
   if (Peer* gone = find(id); gone != nullptr)
     gone->remove(now_ms_);  // one that is configured stays in the list
   board_->forget_requested.store(0, std::memory_order_release);
+}
+
+Status Replicator::forget(NodeId id) {
+  Status done = home_.forget(id);
+  if (!done) {
+    log_line(LogLevel::kWarning, "member_not_forgotten",
+             {{"node", cluster::id_text(id)}, {"error", done.error().message}});
+  }
+  return done;
 }
 
 /// Everyone who is configured, and every member that is not one of those.
@@ -89,16 +105,18 @@ bool Replicator::is_in_use(const shared::PeerPlace& place) const {
 }
 
 Peer* Replicator::add_peer(const std::string& address) {
-  if (connections_for(peers_.size() + 1) > context_->config.replication_connections) {
+  const bool has_connections = connections_for(peers_.size() + 1) <= context_->config.replication_connections;
+  shared::PeerPlace* place = has_connections ? find_place(address) : nullptr;
+  if (place == nullptr) {
     if (now_ms_ >= next_too_few_note_ms_) {
       next_too_few_note_ms_ = now_ms_ + kSayAgainMs;
       log_line(LogLevel::kWarning, "peer_not_called",
-               {{"peer", address}, {"reason", "-workers allows for no more connections"}});
+               {{"peer", address},
+                {"reason", has_connections ? "a node calls 63 others at most"
+                                           : "-workers allows for no more connections"}});
     }
     return nullptr;
   }
-  shared::PeerPlace* place = find_place(address);
-  if (place == nullptr) return nullptr;
   place->state.store(shared::PeerState::kUnreachable, std::memory_order_relaxed);
   return peers_.emplace_back(std::make_unique<Peer>(*services_, address, *place)).get();
 }
@@ -203,10 +221,10 @@ PeerOwner::Objection Replicator::take_in(Peer& peer, const cluster::HelloReply& 
   const Meeting meeting = roster().meet(static_cast<std::size_t>(place - peers_.begin()), hello.id,
                                         hello.address, hello.has_agreed);
   for (const NodeId replaced : meeting.replaced) {
+    if (!forget(replaced)) return Objection::kNotStored;
     log_line(
         LogLevel::kWarning, "member_replaced",
         {{"node", cluster::id_text(replaced)}, {"by", cluster::id_text(hello.id)}, {"peer", peer.address()}});
-    if (!home_.forget(replaced)) return Objection::kNotStored;
   }
   std::erase_if(aliases_, [&](const Alias& alias) { return alias.address == peer.address(); });
   if (meeting.is_known_elsewhere) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace minivault::replicator {
 namespace {
@@ -10,6 +11,10 @@ namespace {
 constexpr unsigned kStrangersTries = 3;
 
 }  // namespace
+
+cluster::MemberSet agreed_as(NodeId id, cluster::MemberSet noted) {
+  return cluster::has_agreed(noted, id) ? std::move(noted) : cluster::MemberSet();
+}
 
 OldSet Memory::old_set() const {
   if (is_new()) return OldSet::kNone;

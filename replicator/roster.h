@@ -34,6 +34,11 @@ struct Memory {
   [[nodiscard]] cluster::MemberSet merged(const cluster::MemberSet& other, NodeId teller) const;
 };
 
+/// What the note `agreed` says to the node `id`. A directory that was given a new id has never agreed with
+/// anybody under it: those whom it remembers may all have been replaced since, and then nobody is left of
+/// whom there could be a majority.
+[[nodiscard]] cluster::MemberSet agreed_as(NodeId id, cluster::MemberSet noted);
+
 /// One more name of a node that is called at another one.
 struct Alias {
   std::string address;

@@ -31,9 +31,9 @@ void PeerCalls::call(const std::string& address, std::string_view kind, std::str
                      Answered answered) {
   Line& line = line_to(address);
   line.used_ms = monotonic_ms();
-  if (!line.connection && !line.dialer) {
-    line.dialer.emplace(*poller_, address);
-    greet(line);
+  if (!line.connection) {
+    if (!line.dialer) line.dialer.emplace(*poller_, address);
+    if (line.waiting.empty()) greet(line);
   }
   protocol::append_sync(line.unsent, kind, message, false);
   line.waiting.push_back({std::move(answered), line.used_ms});
@@ -97,6 +97,9 @@ Status PeerCalls::dial(Line& line, std::uint64_t now_ms) {
   if (!*socket) return {};
   line.dialer.reset();
   line.connection = std::make_unique<net::Connection>(std::move(*socket), *pool_);
+  if (!line.waiting.empty()) return {};
+  line.used_ms = now_ms;  // whoever called has given up meanwhile; the next one finds it greeted
+  greet(line);
   return {};
 }
 
@@ -140,8 +143,9 @@ void PeerCalls::close(Line& line) {
   line.dialer.reset();
 }
 
+/// A look-up goes on: the next call would wait for one that takes as long.
 void PeerCalls::hang_up(Line& line, const Error& why) {
-  close(line);
+  if (why.code != Code::kTimedOut || !line.dialer || !line.dialer->waits_for_name()) close(line);
   line.unsent.clear();
   line.answer_bytes = 0;
   const std::deque<Waiting> lost = std::exchange(line.waiting, {});

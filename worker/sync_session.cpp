@@ -149,6 +149,9 @@ void SyncSession::forget(Client& client, std::string_view id) {
     return refuse(client, Reply::kMalformed,
                   cluster::id_text(*node) + " is no member here: `minivault cluster` shows who is");
   }
+  if (const Result<cluster::MemberSet> known = members(client); known && known->is_full_for(*node)) {
+    return refuse(client, Reply::kMalformed, cluster::text_of_too_many_forgotten());
+  }
   std::uint64_t nobody = 0;
   if (!services_->state.cluster.forget_requested.compare_exchange_strong(nobody, *node) && nobody != *node) {
     return refuse(client, Reply::kBusy, "another node is being forgotten; try again");

@@ -11,8 +11,6 @@
 namespace minivault::cluster {
 namespace {
 
-constexpr std::size_t kLongestAddress = 300;
-
 tl::unexpected<Error> damaged(const char* how) {
   return fail(Code::kCorrupt, std::string("member set: ") + how);
 }
@@ -81,8 +79,12 @@ Result<bool> MemberSet::introduce(NodeId id, std::string address, std::uint64_t 
   return true;
 }
 
+bool MemberSet::is_full_for(NodeId id) const {
+  return forgotten_.size() >= kMostForgotten && !is_forgotten(id);
+}
+
 bool MemberSet::forget(NodeId id) {
-  if (is_forgotten(id) || forgotten_.size() >= kMostForgotten) return false;
+  if (is_forgotten(id) || is_full_for(id)) return false;
   forgotten_.insert(std::lower_bound(forgotten_.begin(), forgotten_.end(), id), id);
   std::erase_if(members_, [id](const Member& member) { return member.id == id; });
   ++version_;
@@ -173,6 +175,11 @@ Result<MemberSet> MemberSet::decode(std::string_view bytes) {
 bool is_loopback_name(std::string_view address) {
   const std::string_view host = address.substr(0, address.find(':', address.find(']') + 1));
   return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
+std::string text_of_too_many_forgotten() {
+  return "a cluster remembers at most " + std::to_string(MemberSet::kMostForgotten) +
+         " nodes that were removed: the others are to begin a new one, from a backup";
 }
 
 std::vector<NodeId> origins_of(const MemberSet& set) {

@@ -11,6 +11,9 @@ namespace minivault::cluster {
 
 using NodeId = std::uint64_t;
 
+/// Of a node: a host name has 253 bytes, and its port behind it. A longer one comes from no node.
+inline constexpr std::size_t kLongestAddress = 300;
+
 struct Member {
   NodeId id = 0;
   std::string address;              ///< host:port where it is called
@@ -41,7 +44,10 @@ class MemberSet {
   /// Adds the node, or gives it a new address, or limit unless that is 0. False: nothing changed. Error:
   /// kUnauthorized (forgotten), kTooLarge (kMost).
   [[nodiscard]] Result<bool> introduce(NodeId id, std::string address, std::uint64_t largest_value = 0);
-  /// False: was forgotten already. Nodes that never were members can be forgotten too.
+  /// kMostForgotten others are: an id that made way for this one would be a stranger, and its node be taken
+  /// in with what was deleted since.
+  [[nodiscard]] bool is_full_for(NodeId id) const;
+  /// False: was forgotten already, or is_full_for(). Nodes that never were members can be forgotten too.
   bool forget(NodeId id);
   /// True: this set changed.
   bool merge(const MemberSet& other);
@@ -71,6 +77,9 @@ class MemberSet {
 
 /// `address` (a host, or host:port) means the machine of whoever says it: heard from another it is of no use.
 [[nodiscard]] bool is_loopback_name(std::string_view address);
+
+/// Why nobody more is forgotten, for people.
+[[nodiscard]] std::string text_of_too_many_forgotten();
 
 /// Whose records there may be: members, and those that were forgotten.
 [[nodiscard]] std::vector<NodeId> origins_of(const MemberSet& set);

@@ -8,7 +8,6 @@
 namespace minivault::cluster {
 namespace {
 
-constexpr std::size_t kLongestAddress = 300;  // a host name has 253
 constexpr std::uint64_t kMostHeld = MemberSet::kMost + MemberSet::kMostForgotten;
 constexpr std::uint64_t kMostConflicts = 1 << 20;
 constexpr std::uint8_t kOk = static_cast<std::uint8_t>(Reply::kOk);

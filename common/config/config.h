@@ -66,6 +66,9 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
+/// A cluster has 64 members.
+inline constexpr std::size_t kMostPeers = 63;
+
 /// Connections that a node with so many peers may have to them at a time: to each of them one for its stream
 /// and one for heartbeats, and two of the one repair that is under way.
 [[nodiscard]] constexpr std::size_t connections_for(std::size_t peers) {

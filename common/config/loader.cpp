@@ -127,8 +127,13 @@ Status check_user(const Draft& draft, const GivenSettings& given, const ConfigSo
 }
 
 /// Every node of the list must be reachable at all.
-Status check_workers(const Draft& draft, const GivenSettings& given) {
+Status check_nodes(const Draft& draft, const GivenSettings& given) {
   const std::size_t nodes = draft.config.cluster_nodes.size();
+  if (nodes > kMostPeers) {
+    return refuse("cluster-nodes", given.at("cluster-nodes"),
+                  std::to_string(nodes) + " nodes other than this one (public-url) are too many; accepted: " +
+                      std::to_string(kMostPeers) + " or fewer, each name of a node counted");
+  }
   const std::size_t least = connections_for(nodes);
   if (nodes == 0 || draft.config.replication_connections >= least) return {};
   return refuse("workers", given.at("workers"),
@@ -148,7 +153,7 @@ Status complete(LoadedConfig& loaded, const ConfigSources& sources) {
   if (auto status = check_ports(draft, loaded.given); !status) return status;
   if (auto status = check_user(draft, loaded.given, sources); !status) return status;
   std::erase(draft.config.cluster_nodes, draft.config.public_url);
-  if (auto status = check_workers(draft, loaded.given); !status) return status;
+  if (auto status = check_nodes(draft, loaded.given); !status) return status;
   loaded.config = std::move(draft.config);
   return {};
 }

@@ -11,7 +11,8 @@
 namespace minivault::shared {
 
 inline constexpr unsigned kMaxPeers = 63;
-inline constexpr std::size_t kPeerAddressBytes = 104;
+/// An address as members have it is shorter (cluster::kLongestAddress): none is cut.
+inline constexpr std::size_t kPeerAddressBytes = 320;
 
 /// A node that has an id which somebody else had at another address, and knows nothing of that one's last
 /// start, has a copy of its directory. It is not believed before the other was not heard for so long: it may

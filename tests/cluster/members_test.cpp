@@ -29,6 +29,7 @@ class MembersTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MembersTest);
   CPPUNIT_TEST(grows_by_introduction);
   CPPUNIT_TEST(who_is_forgotten_stays_so);
+  CPPUNIT_TEST(nobody_forgotten_makes_way_for_another);
   CPPUNIT_TEST(the_later_address_stands);
   CPPUNIT_TEST(the_later_limit_stands);
   CPPUNIT_TEST(merging_in_any_order_gives_the_same);
@@ -51,6 +52,18 @@ class MembersTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(set.version() > version);
     CPPUNIT_ASSERT_EQUAL(std::string("elsewhere:1"), set.find(5)->address);
     CPPUNIT_ASSERT(set.find(6) == nullptr);
+  }
+
+  void nobody_forgotten_makes_way_for_another() {
+    MemberSet set = set_of({3});
+    for (NodeId id = 10; set.forgotten().size() < MemberSet::kMostForgotten; ++id) {
+      CPPUNIT_ASSERT(!set.is_full_for(3));
+      CPPUNIT_ASSERT(set.forget(id));
+    }
+    const MemberSet before = set;
+    CPPUNIT_ASSERT(set.is_full_for(3) && !set.is_full_for(10));
+    CPPUNIT_ASSERT(!set.forget(3));
+    CPPUNIT_ASSERT(set == before);
   }
 
   void who_is_forgotten_stays_so() {

@@ -19,6 +19,7 @@ class MembershipTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_peer_records_the_set_between_hello_and_pulse);
   CPPUNIT_TEST(members_that_change_places_stay_members);
   CPPUNIT_TEST(two_disks_lost_while_the_third_is_off);
+  CPPUNIT_TEST(a_copy_joins_when_all_whom_it_knew_were_replaced);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -131,7 +132,52 @@ class MembershipTest : public CppUnit::TestFixture {
     assert_same(cluster, ids(cluster));
   }
 
+  // Its directory remembers a set of which nobody is left: it would wait for a majority of none, and the
+  // others count it meanwhile.
+  void a_copy_joins_when_all_whom_it_knew_were_replaced() {
+    Cluster cluster({.nodes = 4, .flags = {"-write-timeout", "3s", "-procs", "1"}, .start = false});
+    const std::string old = cluster.address(0) + ',' + cluster.address(1) + ',' + cluster.address(2);
+    for (unsigned i = 0; i < 3; ++i) cluster.start(i, {{"CLUSTER_NODES", old}});
+    cluster.await_quorum();
+    assert_write(cluster, history_, 0, "old", "v");
+    cluster.start(3, {{"CLUSTER_NODES", ""}});
+    for (const unsigned i : {0U, 3U}) cluster.stop(i);
+    cluster.wipe(3);
+    std::filesystem::copy(cluster.node(0).data(), cluster.node(3).data(),
+                          std::filesystem::copy_options::recursive);
+    cluster.start(0, {{"CLUSTER_NODES", old}});
+    cluster.await_quorum();
+    for (unsigned i = 0; i < 3; ++i) {
+      cluster.kill(i);
+      cluster.wipe(i);
+      cluster.start(i, {{"CLUSTER_NODES", old}});
+      await_filled(cluster, 3);
+    }
+    const Finished done = run({minivault_binary(), "new-id", cluster.node(3).data()});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(done.err, 0, done.status);
+    cluster.start(3, {{"CLUSTER_NODES", old}});
+    await_filled(cluster, 4);
+    for (unsigned i = 0; i < 4; ++i) {
+      CPPUNIT_ASSERT_EQUAL(4U, members(cluster, i));
+      await_write(cluster, history_, i, "from" + std::to_string(i), "after");
+    }
+    (void)assert_converges(cluster, history_);
+  }
+
  private:
+  static unsigned members(const Cluster& cluster, unsigned i) { return cluster.health(i)["members"].Size(); }
+  /// So many run, each reaches all of them and lacks nothing.
+  static void await_filled(const Cluster& cluster, unsigned count) {
+    for (unsigned i = 0; i < cluster.size(); ++i) {
+      if (!cluster.runs(i)) continue;
+      eventually("node " + std::to_string(i) + " reaches all and is complete", [&] {
+        const auto health = cluster.health(i);
+        return health["quorum"]["reachable"].GetUint() == count && health["members"].Size() == count &&
+               health["complete"].GetBool();
+      });
+    }
+  }
+
   static std::ptrdiff_t taken_in(Cluster& cluster) {
     const std::vector<std::string> lines = cluster.node(0).supervisor().lines();
     return std::count_if(lines.begin(), lines.end(), [](const std::string& line) {

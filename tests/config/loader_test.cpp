@@ -50,6 +50,7 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(auth_and_auth_file_exclude_each_other);
   CPPUNIT_TEST(authmode_needs_a_key);
   CPPUNIT_TEST(workers_are_enough_for_the_nodes_of_the_list);
+  CPPUNIT_TEST(a_list_has_as_many_nodes_as_a_cluster_may);
   CPPUNIT_TEST(two_listeners_need_two_ports);
   CPPUNIT_TEST(cluster_of_this_node_alone);
   CPPUNIT_TEST(peers_are_all_but_this_node);
@@ -270,6 +271,20 @@ class LoaderTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(6U,
                          load({"-workers", "6", "-cluster-nodes", "a:1,b:1"}).config.replication_connections);
     CPPUNIT_ASSERT_EQUAL(1U, load({"-workers", "1"}).config.replication_connections);
+  }
+
+  void a_list_has_as_many_nodes_as_a_cluster_may() {
+    std::string list = "self:3000";
+    for (std::size_t i = 0; i < kMostPeers; ++i) list += ",n" + std::to_string(i) + ":3000";
+    variables_["CLUSTER_NODES"] = list;
+    const Arguments arguments{"-public-url", "self:3000", "-workers", "200"};
+    CPPUNIT_ASSERT_EQUAL(kMostPeers, load(arguments).config.cluster_nodes.size());
+    variables_["CLUSTER_NODES"] = list + ",more:3000";
+    CPPUNIT_ASSERT_EQUAL(
+        std::string(
+            "cluster-nodes (environment CLUSTER_NODES): 64 nodes other than this one (public-url) are "
+            "too many; accepted: 63 or fewer, each name of a node counted"),
+        load_error(arguments));
   }
 
   void two_listeners_need_two_ports() {

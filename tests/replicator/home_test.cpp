@@ -41,7 +41,9 @@ class HomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_limits_of_members_outlast_a_start);
   CPPUNIT_TEST(what_is_owed_anew_is_not_paid_by_what_began_before);
   CPPUNIT_TEST(a_new_id_is_complete_by_nobodys_word);
+  CPPUNIT_TEST(a_new_id_has_agreed_with_nobody);
   CPPUNIT_TEST(one_comes_in_at_a_time);
+  CPPUNIT_TEST(who_cannot_be_forgotten_is_said_to_be_a_member);
   CPPUNIT_TEST(whoever_is_new_believes_all);
   CPPUNIT_TEST(a_start_remembers_that_a_change_is_under_way);
   CPPUNIT_TEST(whoever_was_born_alone_is_new);
@@ -335,14 +337,42 @@ class HomeTest : public CppUnit::TestFixture {
     const NodeId before = home_->id();
     restart();
     CPPUNIT_ASSERT(home_->is_complete());
-    end();
-    engine_->stop();
-    give_new_id();
-    engine_->start();
-    begin();
-    open();
+    restart_with_new_id();
     CPPUNIT_ASSERT(home_->id() != before);
     CPPUNIT_ASSERT(!home_->is_complete());
+  }
+
+  // Whom the directory knew under its old id are members still, but none that this node would wait for: it
+  // believes who has agreed since, also where all of them were replaced, or were forgotten here.
+  void a_new_id_has_agreed_with_nobody() {
+    open();
+    agree_on({2, 3});
+    restart_with_new_id();
+    CPPUNIT_ASSERT(home_->members().find(2) != nullptr);
+    CPPUNIT_ASSERT(home_->memory().old_set() == OldSet::kNone && home_->is_changing());
+    in_turn(*store_, [&] {
+      for (const NodeId gone : {2, 3}) CPPUNIT_ASSERT(home_->forget(gone).has_value());
+      CPPUNIT_ASSERT(home_->merge(set_of({4, 5}), 4).has_value());
+      CPPUNIT_ASSERT(home_->members().find(5) != nullptr && home_->members().find(2) == nullptr);
+      return 0;
+    });
+  }
+
+  // As many are as the note has room for.
+  void who_cannot_be_forgotten_is_said_to_be_a_member() {
+    open();
+    MemberSet many = set_of({2});
+    for (NodeId id = 10; many.forgotten().size() < MemberSet::kMostForgotten; ++id) {
+      CPPUNIT_ASSERT(many.forget(id));
+    }
+    in_turn(*store_, [&] {
+      CPPUNIT_ASSERT(home_->merge(many, 2).has_value());
+      CPPUNIT_ASSERT(home_->forget(10).has_value());  // is already
+      const Status done = home_->forget(2);
+      CPPUNIT_ASSERT(!done && done.error().code == Code::kTooLarge);
+      CPPUNIT_ASSERT(home_->members().find(2) != nullptr);
+      return 0;
+    });
   }
 
   void whoever_is_new_believes_all() {
@@ -406,6 +436,14 @@ class HomeTest : public CppUnit::TestFixture {
   void restart() {
     end();
     engine_->stop();
+    engine_->start();
+    begin();
+    open();
+  }
+  void restart_with_new_id() {
+    end();
+    engine_->stop();
+    give_new_id();
     engine_->start();
     begin();
     open();

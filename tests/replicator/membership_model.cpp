@@ -47,9 +47,19 @@ Roster Node::roster() const {
   return {memory(), {list_, names_[0], aliases_}, std::move(contacts)};
 }
 
+/// What `other` wrote itself is in this log too, as what another node wrote.
+void Node::copy(const Node& other) {
+  members_ = other.members_;
+  agreed_ = other.agreed_;
+  held_ = other.held_;
+  positions_ = other.positions_;
+  debts_ = other.debts_;
+}
+
 void Node::start() {
   up_ = true;
   ++life_;
+  agreed_ = agreed_as(id_, agreed_);
   (void)members_.introduce(id_, names_[0]);
   look();
 }

@@ -87,6 +87,8 @@ class Node {
   /// While it is stopped.
   void move(std::vector<std::string> names) { names_ = std::move(names); }
   void configure(std::vector<std::string> list) { list_ = std::move(list); }
+  /// Takes over what is on the disk of `other`, as a copy of its directory that was given this id.
+  void copy(const Node& other);
   void forget(NodeId id);
   /// Some of what happens in a while, in any order.
   void run(Random& random);

@@ -60,15 +60,22 @@ class Run {
     trace_ << " -" << node.id();
     node.stop();
   }
-  /// Another node begins at its address with nothing.
-  void replace(Node& node) {
-    const std::vector<std::string> names = node.names();
-    trace_ << " lose " << node.id();
-    lose(node);
-    Node& next = network_.add(names, list());
+  /// Another node begins at its address: with nothing, or as what the directory is under a new id.
+  void replace(Node& node, bool keeps_disk) {
+    Node& next = network_.add(node.names(), list());
+    if (keeps_disk) next.copy(node);
     healthy_.insert(next.id());
-    trace_ << " new " << next.id();
+    trace_ << (keeps_disk ? " rename " : " lose ") << node.id() << " new " << next.id();
+    lose(node);
     next.start();
+  }
+  /// A copy of a directory, under a new id and at a new address, that is started later.
+  Node& copy(const Node& node) {
+    listed_.push_back(new_name());
+    Node& next = add(listed_.back());
+    next.copy(node);
+    trace_ << " copy as " << next.id();
+    return next;
   }
   void lose(Node& node) {
     healthy_.erase(node.id());
@@ -245,6 +252,7 @@ class MembershipModelTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(nodes_are_born);
   CPPUNIT_TEST(a_cluster_lives);
   CPPUNIT_TEST(anything_happens_and_an_operator_helps);
+  CPPUNIT_TEST(a_copy_outlives_all_whom_it_knew);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -291,6 +299,24 @@ class MembershipModelTest : public CppUnit::TestFixture {
     });
   }
 
+  // A copy of a directory is away while all disks are replaced one after the other: then it gets a new id.
+  void a_copy_outlives_all_whom_it_knew() {
+    run_all([](Run& run) {
+      run.found(kSizes[run.below(std::size(kSizes))], run.chance(30));
+      assert_rests(run);
+      Node kept(run.network(), 0, {}, {});
+      kept.copy(run.any(run.which([](const Node&) { return true; })));
+      for (const NodeId id : std::set<NodeId>(run.healthy())) {
+        Node& node = *run.network().find(id);
+        run.stop(node);
+        run.replace(node, false);
+        assert_rests(run);
+      }
+      run.start(run.copy(kept));
+      assert_rests(run);
+    });
+  }
+
  private:
   static constexpr std::size_t kSizes[] = {2, 3, 3, 3, 4, 5};
 
@@ -333,12 +359,14 @@ class MembershipModelTest : public CppUnit::TestFixture {
         const std::size_t which = run.below(all.size());
         if (all.size() == 2 && run.network().nodes().size() == 2) break;
         if (all[which]->is_up()) run.stop(*all[which]);
-        run.replace(*all[which]);
+        run.replace(*all[which], run.chance(30));
         all.erase(all.begin() + static_cast<std::ptrdiff_t>(which));
         run.pass(static_cast<unsigned>(run.below(8)));
       }
-    } else if (what < 60 && all.size() < 7) {
+    } else if (what < 50 && all.size() < 7) {
       run.grow();
+    } else if (what < 60 && all.size() < 7) {
+      run.start(run.copy(run.any(all)));
     } else if (what < 80 && all.size() > 2) {
       Node& gone = run.any(all);
       if (gone.is_up()) run.stop(gone);
@@ -367,7 +395,7 @@ class MembershipModelTest : public CppUnit::TestFixture {
     }
     for (Node* node : all) {
       gone.erase(node->id());
-      if (removed.contains(node->id())) run.replace(*node);
+      if (removed.contains(node->id())) run.replace(*node, false);
     }
     Node& at = run.any(run.which([](const Node&) { return true; }));
     for (const NodeId id : gone) at.forget(id);

@@ -14,8 +14,9 @@ namespace minivault::test {
 namespace {
 
 /// Built beside the test program.
-std::string skewed_clock() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libskewed_clock.so";
+std::string preloaded() {
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  return (folder / "libskewed_clock.so").string() + ":" + (folder / "libslow_names.so").string();
 }
 
 struct Line : std::string {};
@@ -62,6 +63,10 @@ Cluster::~Cluster() {
   for (const auto& place : places_) place->proxy.reset();
 }
 
+std::string Cluster::address(unsigned i) const {
+  return options_.host + ":" + std::to_string(places_.at(i)->proxy->port());
+}
+
 std::string Cluster::addresses() const {
   std::string list;
   for (unsigned i = 0; i < size(); ++i) list += (i == 0 ? "" : ",") + address(i);
@@ -89,7 +94,8 @@ NodeOptions Cluster::node_options(unsigned i, const Environment& environment) {
   node.environment.insert(options_.environment.begin(), options_.environment.end());
   node.environment.insert({"CLUSTER_NODES", addresses()});
   node.environment.insert({"MINIVAULT_AUTH", options_.auth_key});
-  node.environment.insert({"LD_PRELOAD", skewed_clock()});
+  node.environment.insert({"LD_PRELOAD", preloaded()});
+  node.environment.insert({"SLOW_NAMES_MS", std::to_string(options_.look_up.count())});
   node.environment.insert({"SKEWED_CLOCK_FILE", clock_file(i)});
 #ifdef __SANITIZE_ADDRESS__
   node.environment.insert({"ASAN_OPTIONS", "verify_asan_link_order=0"});  // it wants to be loaded first

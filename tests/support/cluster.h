@@ -18,6 +18,8 @@ struct ClusterOptions {
   std::vector<std::string> flags = {};  ///< of every node
   Environment environment = {};         ///< of every node; CLUSTER_NODES here wins
   std::string auth_key = {};            ///< of every node; MINIVAULT_AUTH in the environment wins
+  std::string host = "127.0.0.1";       ///< in the nodes' addresses; a name ends in ".test"
+  milliseconds look_up{0};              ///< for so long it is looked up, each time
   bool start = true;                    ///< else start(i) starts them
 };
 
@@ -38,7 +40,7 @@ class Cluster {
   /// 0 while the node does not run. For clients; any thread may ask.
   [[nodiscard]] std::uint16_t port(unsigned i) const { return places_.at(i)->port; }
   /// Where the other nodes find it.
-  [[nodiscard]] std::string address(unsigned i) const { return places_.at(i)->proxy->address(); }
+  [[nodiscard]] std::string address(unsigned i) const;
   /// The addresses of all, as in CLUSTER_NODES.
   [[nodiscard]] std::string addresses() const;
 

@@ -34,6 +34,7 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_is_forgotten_while_connected_is_refused);
   CPPUNIT_TEST(who_is_forgotten_during_the_hello_is_refused);
   CPPUNIT_TEST(nobody_is_forgotten_who_was_never_heard_of);
+  CPPUNIT_TEST(nobody_is_forgotten_whom_the_set_has_no_room_for);
   CPPUNIT_TEST(nothing_goes_before_hello);
   CPPUNIT_TEST(the_key_is_needed_in_every_mode);
   CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
@@ -211,6 +212,22 @@ class SyncSessionTest : public CppUnit::TestFixture {
       assert_reply(Reply::kOk, forget(known));
       CPPUNIT_ASSERT_EQUAL(known, requested.load());
     }
+  }
+
+  void nobody_is_forgotten_whom_the_set_has_no_room_for() {
+    const BoardNode node;
+    cluster::MemberSet members;
+    CPPUNIT_ASSERT(members.introduce(42, "127.0.0.1:1").has_value());
+    for (cluster::NodeId id = 100; members.forgotten().size() < cluster::MemberSet::kMostForgotten; ++id) {
+      CPPUNIT_ASSERT(members.forget(id));
+    }
+    node.write_note(cluster::kMembersNote, members.encode());
+    FakePeer person(node.port(), 0);
+    (void)person.hello(true);
+    const std::string answer = person.ask(cluster::kForget, cluster::id_text(42));
+    assert_reply(Reply::kMalformed, answer);
+    CPPUNIT_ASSERT_MESSAGE(answer, answer.find("at most 4096 nodes") != std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, node.board().forget_requested.load());
   }
 
   void nothing_goes_before_hello() {
