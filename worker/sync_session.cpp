@@ -19,22 +19,73 @@ using cluster::Reply;
 Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& request) {
   if (!client.sync) client.sync = std::make_unique<SyncState>();
   SyncState& state = *client.sync;
-  if (state.writing) return write(client);
-  std::string_view message = request.value;
-  if (request.compressed) {
-    const std::uint64_t largest = largest_message(services_->store.largest_value(1));
-    Result<std::string> plain = services_->decompressor.decompress(message, largest);
-    if (!plain && plain.error().code == Code::kTooLarge && has_said_hello(client)) {
-      answer_too_large(client, std::max(largest + 1, protocol::stated_content_size(message)));
-      return Progress::kGoOn;
-    }
-    if (!plain) {
-      refuse(client, Reply::kMalformed, plain.error().message);
-      return Progress::kGoOn;
-    }
-    state.plain = std::move(*plain);
-    message = state.plain;
+  if (!state.writing && !state.memory.extend(services_->sync_memory, memory_for(client, request))) {
+    return Progress::kAwaitLog;
   }
+  const Progress progress = state.writing ? write(client) : answer_new(client, request);
+  if (progress != Progress::kAwaitLog) let_go(state);
+  return progress;
+}
+
+/// What the request takes at most besides its own bytes: its content, and its records on their way into the
+/// log. Content of unknown size may be large, or of many records.
+std::uint64_t SyncSession::memory_for(const Client& client, const protocol::BinaryRequest& request) const {
+  const std::uint64_t content =
+      request.compressed ? std::min(largest_content(client), protocol::most_content_bytes(request.value)) : 0;
+  const bool has_records = request.key == cluster::kBatch || request.key == cluster::kPush;
+  if (!has_records || !has_said_hello(client)) return content;
+  const auto records = [](std::uint64_t bytes) { return kRecordMemory * cluster::most_records(bytes); };
+  if (!request.compressed) return records(request.value.size());
+  if (protocol::stated_content_size(request.value) != 0) return content + records(content);
+  const std::uint64_t many = std::min<std::uint64_t>(content, cluster::kMostBytesOfMany);
+  return std::max(content + kRecordMemory, many + records(many));
+}
+
+/// Of a stranger's message nothing is unfolded that is larger than a hello.
+std::uint64_t SyncSession::largest_content(const Client& client) const {
+  return has_said_hello(client) ? largest_message(services_->store.largest_value(1)) : kLargestHello;
+}
+
+/// Nothing of what a message took stays with its connection, however many of these there are.
+void SyncSession::let_go(SyncState& state) {
+  constexpr std::size_t kKeptRecords = 16 << 10;
+  state.writing = false;
+  std::string().swap(state.plain);
+  store::Batch batch = std::exchange(state.batch, {});
+  std::vector<cluster::Record> records = std::exchange(state.records, {});
+  state.memory.release();
+  if (batch.size() > kKeptRecords || records.capacity() > kKeptRecords) return;
+  batch.clear();
+  records.clear();
+  spare_batch_ = std::move(batch);
+  spare_records_ = std::move(records);
+}
+
+/// The message itself; none: it was refused.
+std::optional<std::string_view> SyncSession::content_of(Client& client,
+                                                        const protocol::BinaryRequest& request) {
+  if (!request.compressed) return request.value;
+  const bool is_stranger = !has_said_hello(client);
+  if (is_stranger && request.key != cluster::kHello) {
+    refuse(client, Reply::kSayHelloFirst, "a connection begins with a hello");
+    return std::nullopt;
+  }
+  const std::uint64_t largest = largest_content(client);
+  Result<std::string> plain = services_->decompressor.decompress(request.value, largest);
+  if (plain) return client.sync->plain = std::move(*plain);
+  if (plain.error().code == Code::kTooLarge && !is_stranger) {
+    answer_too_large(client, std::max(largest + 1, protocol::stated_content_size(request.value)));
+  } else {
+    refuse(client, Reply::kMalformed, plain.error().message);
+  }
+  return std::nullopt;
+}
+
+Progress SyncSession::answer_new(Client& client, const protocol::BinaryRequest& request) {
+  const SyncState& state = *client.sync;
+  const std::optional<std::string_view> content = content_of(client, request);
+  if (!content) return Progress::kGoOn;
+  const std::string_view message = *content;
   if (request.key == cluster::kHello) {
     hello(client, message);
   } else if (state.id == 0) {

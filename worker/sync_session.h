@@ -25,9 +25,11 @@ struct SyncState {
   /// Where the next batch begins; none: the stream has not begun, or was refused in the middle.
   std::optional<shared::Lsn> next;
 
-  // Records on their way into the log. They look into `plain`, or into the client's input.
+  // Of the message under way alone: records on their way into the log. They look into `plain`, or into the
+  // client's input.
   bool writing = false;
   bool is_push = false;
+  net::Reservation memory;
   std::string plain;
   std::vector<cluster::Record> records;
   cluster::BatchHead head;
@@ -36,7 +38,7 @@ struct SyncState {
 };
 
 /// The answering side of what nodes say to each other (common/cluster/message.h, README.md) over a Client.
-/// All state is the client's, but for who claims whose id.
+/// All state is the client's, but for who claims whose id, and memory for the next message.
 ///
 /// A batch, or a push, goes into the log as it comes, past the queue of writes: it is a group of its own. Its
 /// answer leaves once the log is durable up to what was appended for it, and to whatever newer record made it
@@ -64,7 +66,27 @@ class SyncSession {
     return (largest_value > kManyRecords ? largest_value : kManyRecords) + kAround;
   }
 
+  /// What messages under way may take together besides their own bytes, which are a client's request: the
+  /// largest message unfolded, or the most records. Whoever finds no room holds none and tries again, so
+  /// nobody waits for one who waits.
+  [[nodiscard]] static constexpr std::size_t memory_limit(std::uint64_t largest_value) {
+    constexpr std::uint64_t kMany = cluster::kMostBytesOfMany + kRecordMemory * cluster::kMostRecords;
+    const std::uint64_t one = largest_message(largest_value) + kRecordMemory;
+    return static_cast<std::size_t>(one > kMany ? one : kMany);
+  }
+
  private:
+  /// Of a hello that comes compressed: many times what one of ours can have.
+  static constexpr std::uint64_t kLargestHello = 256 * 1024;
+  /// A decoded record and its place in the batch, roughly.
+  static constexpr std::uint64_t kRecordMemory = 384;
+
+  [[nodiscard]] std::uint64_t memory_for(const Client& client, const protocol::BinaryRequest& request) const;
+  [[nodiscard]] std::uint64_t largest_content(const Client& client) const;
+  [[nodiscard]] std::optional<std::string_view> content_of(Client& client,
+                                                           const protocol::BinaryRequest& request);
+  [[nodiscard]] Progress answer_new(Client& client, const protocol::BinaryRequest& request);
+  void let_go(SyncState& state);
   void read(Client& client, std::string_view key);
   [[nodiscard]] Progress compare(Client& client);
   void repair(Client& client);
@@ -91,6 +113,7 @@ class SyncSession {
   [[nodiscard]] Progress push(Client& client, std::string_view message);
   [[nodiscard]] bool take_records(Client& client, std::vector<cluster::Record> records);
   [[nodiscard]] Progress write(Client& client);
+  [[nodiscard]] Progress await_log(SyncState& state);
   void answer_written(Client& client);
   void refuse_too_large(Client& client, std::uint64_t bytes);
   [[nodiscard]] std::string remedy_for(std::uint64_t bytes) const;
@@ -119,6 +142,8 @@ class SyncSession {
 
   Services* services_;
   std::vector<Contest> contests_;
+  std::vector<cluster::Record> spare_records_;
+  store::Batch spare_batch_;
 };
 
 }  // namespace minivault::worker
