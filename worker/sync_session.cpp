@@ -105,7 +105,7 @@ Progress SyncSession::answer_new(Client& client, const protocol::BinaryRequest& 
   } else if (request.key == cluster::kRead) {
     read(client, message);
   } else if (request.key == cluster::kCompare) {
-    return compare(client);
+    return compare(client, request);
   } else if (request.key == cluster::kRepair) {
     repair(client);
   } else if (request.key == cluster::kForget) {
@@ -153,7 +153,15 @@ void SyncSession::read(Client& client, std::string_view key) {
 }
 
 /// The rest of the conversation is the comparison, which a process of its own has with the peer.
-Progress SyncSession::compare(Client& client) {
+Progress SyncSession::compare(Client& client, const protocol::BinaryRequest& request) {
+  // Its process has the socket, and not what was read from it.
+  const std::string_view input = client.connection.input().unread();
+  const bool is_last = request.value.data() + request.value.size() == input.data() + input.size();
+  if (!request.value.empty() || !is_last) {
+    refuse(client, Reply::kMalformed,
+           "a comparison is opened without a word, and answered before it goes on");
+    return Progress::kGoOn;
+  }
   if (!client.connection.output().empty()) {
     refuse(client, Reply::kBusy, "a comparison wants a connection without unread answers");
     return Progress::kGoOn;

@@ -88,7 +88,7 @@ class SyncSession {
   [[nodiscard]] Progress answer_new(Client& client, const protocol::BinaryRequest& request);
   void let_go(SyncState& state);
   void read(Client& client, std::string_view key);
-  [[nodiscard]] Progress compare(Client& client);
+  [[nodiscard]] Progress compare(Client& client, const protocol::BinaryRequest& request);
   void repair(Client& client);
   [[nodiscard]] bool has_heard_of(Client& client, cluster::NodeId id);
   void forget(Client& client, std::string_view id);

@@ -108,6 +108,8 @@ struct ClusterBoard {
   std::atomic<std::uint64_t> repair_requested;  ///< raised by a command; the replicator repairs with everyone
   std::atomic<std::uint64_t> forget_requested;  ///< an id that a command names; the replicator takes it
   Introduction introductions[kMaxIntroductions];
+  /// Comparisons that came to nothing, and lines about them, as net::RateBucket counts (worker/compare.h).
+  std::atomic<std::uint64_t> vain_comparisons_due_ns, vain_comparison_lines_due_ns;
   PeerPlace peers[kMaxPeers];
 };
 
