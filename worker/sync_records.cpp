@@ -176,14 +176,10 @@ std::string SyncSession::remedy_for(std::uint64_t bytes) const {
                   : "-log " + std::to_string(4 * megabytes) + "MB or more";
 }
 
-/// What was taken for as many records as there might have been is given back.
-Progress SyncSession::await_log(SyncState& state) {
-  const std::size_t used = state.plain.size() + kRecordMemory * state.records.size();
-  if (used < state.memory.bytes()) {
-    state.memory.release();
-    (void)state.memory.extend(services_->sync_memory, used);  // a part of what there was
-  }
-  return Progress::kAwaitLog;
+/// Whether the records may wait for room in the log: those of all connections take memory meanwhile.
+bool SyncSession::may_wait(SyncState& state) {
+  return state.memory.extend(services_->sync_memory,
+                             state.plain.size() + kRecordMemory * state.records.size());
 }
 
 /// As much as there is room for now; the rest when the worker asks again.
@@ -196,7 +192,8 @@ Progress SyncSession::write(Client& client) {
     answer_written(client);
   } else {
     const bool patient = now_ms - state.since_ms < services_->quorum.timeout_ms();
-    if (committed.error().code == Code::kNoSpace && patient) return await_log(state);
+    const bool full = committed.error().code == Code::kNoSpace;
+    if (full && patient && may_wait(state)) return Progress::kAwaitLog;
     services_->store.cancel_wait();
     // What is in the log already may stay: it comes again, and is held then.
     state.next.reset();

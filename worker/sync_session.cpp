@@ -19,26 +19,14 @@ using cluster::Reply;
 Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& request) {
   if (!client.sync) client.sync = std::make_unique<SyncState>();
   SyncState& state = *client.sync;
-  if (!state.writing && !state.memory.extend(services_->sync_memory, memory_for(client, request))) {
-    return Progress::kAwaitLog;
+  if (!state.writing && request.compressed) {
+    const std::uint64_t content =
+        std::min(largest_content(client), protocol::most_content_bytes(request.value));
+    if (!state.memory.extend(services_->sync_memory, content)) return Progress::kAwaitLog;
   }
   const Progress progress = state.writing ? write(client) : answer_new(client, request);
   if (progress != Progress::kAwaitLog) let_go(state);
   return progress;
-}
-
-/// What the request takes at most besides its own bytes: its content, and its records on their way into the
-/// log. Content of unknown size may be large, or of many records.
-std::uint64_t SyncSession::memory_for(const Client& client, const protocol::BinaryRequest& request) const {
-  const std::uint64_t content =
-      request.compressed ? std::min(largest_content(client), protocol::most_content_bytes(request.value)) : 0;
-  const bool has_records = request.key == cluster::kBatch || request.key == cluster::kPush;
-  if (!has_records || !has_said_hello(client)) return content;
-  const auto records = [](std::uint64_t bytes) { return kRecordMemory * cluster::most_records(bytes); };
-  if (!request.compressed) return records(request.value.size());
-  if (protocol::stated_content_size(request.value) != 0) return content + records(content);
-  const std::uint64_t many = std::min<std::uint64_t>(content, cluster::kMostBytesOfMany);
-  return std::max(content + kRecordMemory, many + records(many));
 }
 
 /// Of a stranger's message nothing is unfolded that is larger than a hello.

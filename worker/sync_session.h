@@ -66,9 +66,10 @@ class SyncSession {
     return (largest_value > kManyRecords ? largest_value : kManyRecords) + kAround;
   }
 
-  /// What messages under way may take together besides their own bytes, which are a client's request: the
-  /// largest message unfolded, or the most records. Whoever finds no room holds none and tries again, so
-  /// nobody waits for one who waits.
+  /// What messages under way may take together besides their own bytes, which are a client's request: one of
+  /// the largest unfolded, or one of the most records that waits for the log. Whoever finds no room to be
+  /// unfolded holds none and tries again; whose records find none to wait in are refused. So nobody waits for
+  /// one who waits.
   [[nodiscard]] static constexpr std::size_t memory_limit(std::uint64_t largest_value) {
     constexpr std::uint64_t kMany = cluster::kMostBytesOfMany + kRecordMemory * cluster::kMostRecords;
     const std::uint64_t one = largest_message(largest_value) + kRecordMemory;
@@ -81,7 +82,6 @@ class SyncSession {
   /// A decoded record and its place in the batch, roughly.
   static constexpr std::uint64_t kRecordMemory = 384;
 
-  [[nodiscard]] std::uint64_t memory_for(const Client& client, const protocol::BinaryRequest& request) const;
   [[nodiscard]] std::uint64_t largest_content(const Client& client) const;
   [[nodiscard]] std::optional<std::string_view> content_of(Client& client,
                                                            const protocol::BinaryRequest& request);
@@ -113,7 +113,7 @@ class SyncSession {
   [[nodiscard]] Progress push(Client& client, std::string_view message);
   [[nodiscard]] bool take_records(Client& client, std::vector<cluster::Record> records);
   [[nodiscard]] Progress write(Client& client);
-  [[nodiscard]] Progress await_log(SyncState& state);
+  [[nodiscard]] bool may_wait(SyncState& state);
   void answer_written(Client& client);
   void refuse_too_large(Client& client, std::uint64_t bytes);
   [[nodiscard]] std::string remedy_for(std::uint64_t bytes) const;
