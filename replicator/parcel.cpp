@@ -14,6 +14,8 @@ constexpr std::uint64_t kMostScanned = 4ULL << 20;
 constexpr std::uint64_t kMostUnsaid = 4ULL << 20;
 constexpr std::size_t kLeastWorthCompressing = 1024;
 constexpr std::size_t kMostStretches = 256;
+static_assert(Shelf::kParcelBytes / cluster::kLeastRecordBytes < cluster::kMostRecords,
+              "a parcel is what a batch may have");
 
 std::string frame_around(std::string_view message, bool compressed) {
   std::string frame;

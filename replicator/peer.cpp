@@ -244,8 +244,20 @@ void Peer::end(Link& link, std::uint64_t now_ms, std::string_view why) {
   place_->errors.fetch_add(1, std::memory_order_relaxed);
   set_text(place_->texts, place_->last_error, why);
   if (!said_.may_say(why, now_ms)) return;
-  log_line(is_itself() ? LogLevel::kInfo : LogLevel::kWarning, of_stream ? "stream_ended" : "peer_lost",
+  log_line(is_itself() ? LogLevel::kInfo : LogLevel::kWarning,
+           of_stream       ? "stream_ended"
+           : is_stranger() ? "stranger_lost"
+                           : "peer_lost",
            {{"peer", address_}, {"reason", why}});
+}
+
+/// Neither listed nor a member: called because somebody said to be there. However many of these there are,
+/// none of the lines about peers is suppressed for them.
+bool Peer::is_stranger() const {
+  const std::vector<std::string>& listed = services_->config.cluster_nodes;
+  const cluster::MemberSet& members = services_->home.members();
+  return std::find(listed.begin(), listed.end(), address_) == listed.end() && members.find(id_) == nullptr &&
+         members.find_address(address_) == nullptr;
 }
 
 void Peer::show_repairing(bool repairing) {

@@ -155,6 +155,7 @@ class Peer {
   void send(Link& link, Kind kind, std::string_view name, const std::string& message);
   void end(Link& link, std::uint64_t now_ms, std::string_view why);
   [[nodiscard]] bool is_wanted(const Link& link) const;
+  [[nodiscard]] bool is_stranger() const;
   [[nodiscard]] std::uint64_t dial_due_ms(const Link& link) const;
   void show_state();
 

@@ -65,6 +65,7 @@ void Replicator::turn(std::span<const net::Event> events) {
   for (const auto& peer : peers_) peer->excuse(stalled_ms);
   for (const net::Event& event : events) notice(event);
   if (others_replicate()) return;
+  board_->replicator_turn_ms.store(now_ms_, std::memory_order_relaxed);
   store_->begin_turn();
   serve();
   store_->end_turn();

@@ -20,6 +20,9 @@ using Poco::JSON::Array;
 using Poco::JSON::Object;
 using shared::PeerState;
 
+/// The supervisor kills one that stands still for 10 s (supervisor/watcher.h).
+constexpr std::uint64_t kStandstillMs = 3'000;
+
 template <typename Number>
 Number read(const std::atomic<Number>& word) {
   return word.load(std::memory_order_relaxed);
@@ -50,15 +53,15 @@ Object quorum_of(const shared::ClusterBoard& board) {
   const std::uint32_t needed = read(board.needed);
   Object quorum(Poco::JSON_PRESERVE_KEY_ORDER);
   quorum.set("needed", needed == shared::kNotYetKnown ? 0U : needed + 1);
-  quorum.set("reachable", read(board.reachable) + 1);
+  quorum.set("reachable", reachable_nodes(board));
   quorum.set("agreed", needed != shared::kNotYetKnown);
   quorum.set("largest_value", read(board.largest_value));
   return quorum;
 }
 
-Object describe(const shared::PeerPlace& peer, shared::Lsn tail) {
+Object describe(const shared::ClusterBoard& board, const shared::PeerPlace& peer, shared::Lsn tail) {
   const std::uint64_t id = read(peer.node_id);
-  const PeerLag lag = lag_of(peer, tail);
+  const PeerLag lag = lag_of(board, peer, tail);
   Object entry(Poco::JSON_PRESERVE_KEY_ORDER);
   entry.set("address", read_text(peer, peer.address));
   entry.set("id", id == 0 ? std::string() : cluster::id_text(id));
@@ -133,10 +136,23 @@ Object clock_of(const Config& config, const shared::State& state) {
 
 }  // namespace
 
-PeerLag lag_of(const shared::PeerPlace& peer, shared::Lsn tail) {
+std::uint64_t standstill_ms(const shared::ClusterBoard& board) {
+  const std::uint64_t turn_ms = read(board.replicator_turn_ms);
+  const std::uint64_t now_ms = monotonic_ms();
+  const bool stands = turn_ms != 0 && read(board.needed) != 0 && now_ms >= turn_ms + kStandstillMs;
+  return stands ? now_ms - turn_ms : 0;
+}
+
+std::uint32_t reachable_nodes(const shared::ClusterBoard& board) {
+  return 1 + (standstill_ms(board) == 0 ? read(board.reachable) : 0);
+}
+
+PeerLag lag_of(const shared::ClusterBoard& board, const shared::PeerPlace& peer, shared::Lsn tail) {
   const std::uint64_t acked = read(peer.acked);
   if (acked >= tail || read(peer.state) == PeerState::kItself) return {};
-  const std::uint64_t since_ms = read(peer.behind_since_ms);
+  std::uint64_t since_ms = read(peer.behind_since_ms);
+  // Who does not move notes nothing: what waits may have been written as soon as it had looked.
+  if (since_ms == 0 && standstill_ms(board) > 0) since_ms = read(board.replicator_turn_ms);
   const std::uint64_t now_ms = monotonic_ms();
   return {tail - acked, since_ms == 0 || now_ms < since_ms ? 0 : now_ms - since_ms};
 }
@@ -149,8 +165,9 @@ ClusterFitness fitness_of(const Config& config, const shared::State& state) {
   const shared::ClusterBoard& board = state.cluster;
   const std::uint32_t needed = read(board.needed);
   ClusterFitness fitness;
+  fitness.replicates = standstill_ms(board) == 0;
   fitness.quorum =
-      needed == 0 || config.async || (needed != shared::kNotYetKnown && read(board.reachable) >= needed);
+      needed == 0 || config.async || (needed != shared::kNotYetKnown && reachable_nodes(board) > needed);
   fitness.filled = needed == 0 || read(board.complete) != 0;
   fitness.id_taken = read(board.id_taken) != 0;
   const std::uint64_t too_large_ms = read(board.too_large_ms);
@@ -164,7 +181,7 @@ void describe_cluster(const Config& config, store::Store& store, Object& health)
   const shared::Lsn tail = state.marks.tail.load(std::memory_order_acquire);
   Array peers;
   for (const shared::PeerPlace& peer : board.peers) {
-    if (read(peer.state) != PeerState::kNone) peers.add(describe(peer, tail));
+    if (read(peer.state) != PeerState::kNone) peers.add(describe(board, peer, tail));
   }
   health.set("quorum", quorum_of(board));
   health.set("peers", peers);

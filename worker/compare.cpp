@@ -4,7 +4,10 @@
 #include <utility>
 
 #include "common/cluster/range_server.h"
+#include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/core/log_repeats.h"
+#include "common/net/rate_bucket.h"
 #include "common/protocol/binary.h"
 #include "worker/detached.h"
 #include "worker/patient_socket.h"
@@ -14,6 +17,18 @@ namespace {
 
 constexpr unsigned kLockByte = 1;  // after the backup's
 constexpr unsigned kMost = 16;
+
+/// What took a process and came to nothing.
+net::RateBucket vain(shared::State& state) {
+  constexpr std::uint64_t kStepNs = 100'000'000;
+  constexpr std::uint64_t kAtOnce = 10;
+  return {state.cluster.vain_comparisons_due_ns, kStepNs, kAtOnce};
+}
+
+/// As LogRepeats, which knows of one process alone.
+net::RateBucket lines(shared::State& state) {
+  return {state.cluster.vain_comparison_lines_due_ns, LogRepeats::kEveryMs * 1'000'000, LogRepeats::kBurst};
+}
 
 cluster::Record record_of(std::string_view key, const store::BaseRecord& record) {
   return {record.operation, record.flags, record.version, key, record.value};
@@ -37,9 +52,11 @@ class Conversation {
     while (said) {
       snapshot_.reset();
       said = answer_next();
+      if (said) ++answered_;
     }
     return said;
   }
+  [[nodiscard]] std::uint64_t answered() const { return answered_; }
 
  private:
   std::function<Status(std::string_view, const cluster::RangeServer::Visit&)> scan() {
@@ -100,6 +117,7 @@ class Conversation {
   PatientSocket socket_;
   cluster::RangeServer ranges_;
   std::string received_;
+  std::uint64_t answered_ = 0;
 };
 
 Status converse(const Config& config, const shared::Region& region, int socket) {
@@ -114,14 +132,18 @@ Status converse(const Config& config, const shared::Region& region, int socket) 
   if (!base) return tl::unexpected(base.error());
   Result<store::Base::Snapshot> snapshot = take_snapshot(*base, region, at_least, false);
   if (!snapshot) return tl::unexpected(snapshot.error());
-  return Conversation(state, std::move(*snapshot), socket)
-      .run(complete, floor == store::kEverything ? 0 : floor);
+  Conversation conversation(state, std::move(*snapshot), socket);
+  Status said = conversation.run(complete, floor == store::kEverything ? 0 : floor);
+  const bool failed = !said && said.error().code != Code::kUnavailable;
+  if (failed || conversation.answered() == 0) (void)vain(state).take(monotonic_ns());
+  return said;
 }
 
 /// A client that ends the conversation has got what it wanted.
 int run(const Config& config, const shared::Region& region, int socket) {
   const Status talked = converse(config, region, socket);
   if (!talked && talked.error().code != Code::kUnavailable) {
+    if (!lines(region.state()).take(monotonic_ns())) return 1;
     log_line(LogLevel::kWarning, "comparison_failed", {{"error", talked.error().message}});
     return 1;
   }
@@ -131,6 +153,9 @@ int run(const Config& config, const shared::Region& region, int socket) {
 }  // namespace
 
 Status serve_comparison(const Config& config, const shared::Region& region, int socket) {
+  if (!vain(region.state()).has_room(monotonic_ns())) {
+    return fail(Code::kBusy, "too many comparisons have come to nothing lately");
+  }
   Result<UniqueFd> turn = take_turn(config, kLockByte, kMost, "more than enough comparing");
   if (!turn) return tl::unexpected(turn.error());
   return run_detached("compare", socket, std::move(*turn),

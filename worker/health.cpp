@@ -110,7 +110,7 @@ Standing standing_of(const Config& config, const shared::State& state) {
   if (!fitness.filled) return {"degraded", false};
   const bool full = state.base_full.load(std::memory_order_relaxed) != 0;
   const bool damaged = state.base_damage.load(std::memory_order_relaxed) != shared::kNoDamage;
-  const bool lacking = full || damaged || !fitness.quorum || !fitness.fits;
+  const bool lacking = full || damaged || !fitness.quorum || !fitness.replicates || !fitness.fits;
   return {lacking ? "degraded" : "healthy", true};
 }
 

@@ -148,8 +148,8 @@ bool HttpSession::reserve_answer(Client& client, const store::Found& found) {
 void HttpSession::answer_found(Client& client, const store::Found& found) {
   if (!found.present) return fail(client, 404, "not found");
   const protocol::EtagLine etag(found.version.hlc, found.version.origin);
-  const std::string_view unless = client.http->parser.request().if_none_match;
-  if (!unless.empty() && protocol::names_tag(unless, etag.tag())) {
+  const auto unless = client.http->parser.request().if_none_match;
+  if (unless && protocol::names_tag(*unless, etag.tag())) {
     return protocol::append_not_modified(services_->scratch, client.http->form, etag.line());
   }
   if (wants_bytes(client)) return answer_bytes(client, found, etag);

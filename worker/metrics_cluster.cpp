@@ -51,7 +51,10 @@ void add_family(Exposition& page, const std::vector<Peer>& peers, std::string_vi
     page.sample(std::vector<Label>{{"peer", peer.address}}, value_of(*peer.place));
 }
 
-void add_peers(Exposition& page, const std::vector<Peer>& peers, shared::Lsn tail) {
+void add_peers(Exposition& page, const shared::State& state) {
+  const shared::ClusterBoard& board = state.cluster;
+  const shared::Lsn tail = state.marks.tail.load(std::memory_order_acquire);
+  const std::vector<Peer> peers = peers_of(board);
   using enum Exposition::Type;
   add_family(page, peers, "minivault_peer_up", kGauge, "1 while writes stream to the peer.",
              [](const PeerPlace& place) { return std::uint64_t{is_connected(place)}; });
@@ -60,10 +63,12 @@ void add_peers(Exposition& page, const std::vector<Peer>& peers, shared::Lsn tai
              [](const PeerPlace& place) { return std::uint64_t{read(place.counts) != 0}; });
   add_family(page, peers, "minivault_peer_lag_bytes", kGauge,
              "Bytes of the log that the peer has not acknowledged.",
-             [tail](const PeerPlace& place) { return lag_of(place, tail).bytes; });
+             [&board, tail](const PeerPlace& place) { return lag_of(board, place, tail).bytes; });
   add_family(page, peers, "minivault_peer_lag_seconds", kGauge,
              "For how long the oldest of what the peer has not acknowledged has waited.",
-             [tail](const PeerPlace& place) { return static_cast<double>(lag_of(place, tail).ms) / 1e3; });
+             [&board, tail](const PeerPlace& place) {
+               return static_cast<double>(lag_of(board, place, tail).ms) / 1e3;
+             });
   add_family(page, peers, "minivault_peer_acked_lsn", kGauge,
              "Up to where the peer has acknowledged the log.",
              [](const PeerPlace& place) { return read(place.acked); });
@@ -105,7 +110,7 @@ void add_board(Exposition& page, const shared::State& state) {
             "Nodes that must hold a write, this one counted; 0: not yet known.",
             std::uint64_t{needed == shared::kNotYetKnown ? 0 : needed + 1});
   add_gauge(page, "minivault_quorum_reachable", "Nodes that could hold one now, this one counted.",
-            std::uint64_t{read(board.reachable) + 1});
+            std::uint64_t{reachable_nodes(board)});
   add_gauge(page, "minivault_members_unheard",
             "Members that count for the majority and that no peer says to be.",
             std::uint64_t{read(board.unheard)});
@@ -138,7 +143,7 @@ void add_board(Exposition& page, const shared::State& state) {
 
 void add_cluster(Exposition& page, const shared::State& state) {
   add_board(page, state);
-  add_peers(page, peers_of(state.cluster), state.marks.tail.load(std::memory_order_acquire));
+  add_peers(page, state);
 }
 
 }  // namespace minivault::worker

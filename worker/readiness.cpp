@@ -10,8 +10,9 @@ namespace {
 std::string lack_of_quorum(const shared::ClusterBoard& board) {
   const std::uint32_t needed = board.needed.load(std::memory_order_relaxed);
   if (needed == shared::kNotYetKnown) return "the cluster is not yet known";
-  return "no quorum: " + std::to_string(board.reachable.load(std::memory_order_relaxed) + 1) + " of the " +
-         std::to_string(needed + 1) + " nodes needed can be had";
+  if (standstill_ms(board) > 0) return "no quorum: the replicator stands still";
+  return "no quorum: " + std::to_string(reachable_nodes(board)) + " of the " + std::to_string(needed + 1) +
+         " nodes needed can be had";
 }
 
 }  // namespace

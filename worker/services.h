@@ -25,7 +25,7 @@ namespace minivault::worker {
 /// What the sessions of all clients of this process share.
 struct Services {
   Services(const ChildContext& context, store::Store& opened, std::size_t memory_bytes,
-           WriteQueue::Settled settled, Quorum::Settled quorum_settled)
+           std::size_t sync_bytes, WriteQueue::Settled settled, Quorum::Settled quorum_settled)
       : config(context.config),
         store(opened),
         state(context.region.state()),
@@ -34,6 +34,7 @@ struct Services {
         access(context.config),
         rate(state.rate_due_ns, context.config.rate_limit),
         memory(memory_bytes),
+        sync_memory(sync_bytes),
         writes(opened, meter, context.config.write_timeout, std::move(settled)),
         quorum(context.config, context.region, context.slot, std::move(quorum_settled)),
         health(context.config, opened),
@@ -48,6 +49,7 @@ struct Services {
   const AccessRules access;
   const net::RateBucket rate;
   net::MemoryBudget memory;
+  net::MemoryBudget sync_memory;  ///< for what other nodes' messages unfold to (SyncSession::memory_limit())
   net::List<Client, LineTag> memory_line;  ///< first come, first served
   WriteQueue writes;
   Quorum quorum;

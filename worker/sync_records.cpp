@@ -33,20 +33,6 @@ Reply unbelieved(std::uint64_t hlc) {
   return hlc < store::kEndOfTime ? Reply::kCannotWrite : Reply::kMalformed;
 }
 
-/// Nothing of the memory of a large message, or of one of many tiny records, stays behind.
-void clear(SyncState& state) {
-  constexpr std::size_t kKept = 4 << 20;
-  constexpr std::size_t kKeptRecords = 16 << 10;
-  state.writing = false;
-  if (state.batch.size() > kKeptRecords) {
-    state.batch = {};
-    state.records = {};
-  }
-  state.batch.clear();
-  state.records.clear();
-  if (state.plain.capacity() > kKept) std::string().swap(state.plain);
-}
-
 }  // namespace
 
 Progress SyncSession::batch(Client& client, std::string_view message) {
@@ -59,7 +45,8 @@ Progress SyncSession::batch(Client& client, std::string_view message) {
     refuse(client, Reply::kSayHelloFirst, "the caller was no member here when it said hello");
     return Progress::kGoOn;
   }
-  Result<cluster::DecodedBatch> decoded = cluster::decode_batch(message, state.id, std::move(state.records));
+  Result<cluster::DecodedBatch> decoded =
+      cluster::decode_batch(message, state.id, std::exchange(spare_records_, {}));
   if (!decoded) {
     state.next.reset();
     refuse(client, Reply::kMalformed, decoded.error().message);
@@ -70,7 +57,6 @@ Progress SyncSession::batch(Client& client, std::string_view message) {
   if (!follows(client, state.head) || !take_records(client, std::move(decoded->records)) ||
       !add_position(client)) {
     state.next.reset();
-    clear(state);
     return Progress::kGoOn;
   }
   return write(client);
@@ -134,10 +120,7 @@ Progress SyncSession::push(Client& client, std::string_view message) {
   }
   state.head = {};
   state.is_push = true;
-  if (!take_records(client, std::move(*decoded))) {
-    clear(state);
-    return Progress::kGoOn;
-  }
+  if (!take_records(client, std::move(*decoded))) return Progress::kGoOn;
   return write(client);
 }
 
@@ -159,6 +142,7 @@ bool SyncSession::take_records(Client& client, std::vector<cluster::Record> reco
     }
   }
   state.records = std::move(records);
+  state.batch = std::exchange(spare_batch_, {});
   for (const cluster::Record& record : state.records) state.batch.add(write_of(record));
   return true;
 }
@@ -192,6 +176,12 @@ std::string SyncSession::remedy_for(std::uint64_t bytes) const {
                   : "-log " + std::to_string(4 * megabytes) + "MB or more";
 }
 
+/// Whether the records may wait for room in the log: those of all connections take memory meanwhile.
+bool SyncSession::may_wait(SyncState& state) {
+  return state.memory.extend(services_->sync_memory,
+                             state.plain.size() + kRecordMemory * state.records.size());
+}
+
 /// As much as there is room for now; the rest when the worker asks again.
 Progress SyncSession::write(Client& client) {
   SyncState& state = *client.sync;
@@ -202,13 +192,13 @@ Progress SyncSession::write(Client& client) {
     answer_written(client);
   } else {
     const bool patient = now_ms - state.since_ms < services_->quorum.timeout_ms();
-    if (committed.error().code == Code::kNoSpace && patient) return Progress::kAwaitLog;
+    const bool full = committed.error().code == Code::kNoSpace;
+    if (full && patient && may_wait(state)) return Progress::kAwaitLog;
     services_->store.cancel_wait();
     // What is in the log already may stay: it comes again, and is held then.
     state.next.reset();
     refuse(client, Reply::kCannotWrite, committed.error().message);
   }
-  clear(state);
   return Progress::kGoOn;
 }
 

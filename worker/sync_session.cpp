@@ -19,22 +19,61 @@ using cluster::Reply;
 Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& request) {
   if (!client.sync) client.sync = std::make_unique<SyncState>();
   SyncState& state = *client.sync;
-  if (state.writing) return write(client);
-  std::string_view message = request.value;
-  if (request.compressed) {
-    const std::uint64_t largest = largest_message(services_->store.largest_value(1));
-    Result<std::string> plain = services_->decompressor.decompress(message, largest);
-    if (!plain && plain.error().code == Code::kTooLarge && has_said_hello(client)) {
-      answer_too_large(client, std::max(largest + 1, protocol::stated_content_size(message)));
-      return Progress::kGoOn;
-    }
-    if (!plain) {
-      refuse(client, Reply::kMalformed, plain.error().message);
-      return Progress::kGoOn;
-    }
-    state.plain = std::move(*plain);
-    message = state.plain;
+  if (!state.writing && request.compressed) {
+    const std::uint64_t content =
+        std::min(largest_content(client), protocol::most_content_bytes(request.value));
+    if (!state.memory.extend(services_->sync_memory, content)) return Progress::kAwaitLog;
   }
+  const Progress progress = state.writing ? write(client) : answer_new(client, request);
+  if (progress != Progress::kAwaitLog) let_go(state);
+  return progress;
+}
+
+/// Of a stranger's message nothing is unfolded that is larger than a hello.
+std::uint64_t SyncSession::largest_content(const Client& client) const {
+  return has_said_hello(client) ? largest_message(services_->store.largest_value(1)) : kLargestHello;
+}
+
+/// Nothing of what a message took stays with its connection, however many of these there are.
+void SyncSession::let_go(SyncState& state) {
+  constexpr std::size_t kKeptRecords = 16 << 10;
+  state.writing = false;
+  std::string().swap(state.plain);
+  store::Batch batch = std::exchange(state.batch, {});
+  std::vector<cluster::Record> records = std::exchange(state.records, {});
+  state.memory.release();
+  if (batch.size() > kKeptRecords || records.capacity() > kKeptRecords) return;
+  batch.clear();
+  records.clear();
+  spare_batch_ = std::move(batch);
+  spare_records_ = std::move(records);
+}
+
+/// The message itself; none: it was refused.
+std::optional<std::string_view> SyncSession::content_of(Client& client,
+                                                        const protocol::BinaryRequest& request) {
+  if (!request.compressed) return request.value;
+  const bool is_stranger = !has_said_hello(client);
+  if (is_stranger && request.key != cluster::kHello) {
+    refuse(client, Reply::kSayHelloFirst, "a connection begins with a hello");
+    return std::nullopt;
+  }
+  const std::uint64_t largest = largest_content(client);
+  Result<std::string> plain = services_->decompressor.decompress(request.value, largest);
+  if (plain) return client.sync->plain = std::move(*plain);
+  if (plain.error().code == Code::kTooLarge && !is_stranger) {
+    answer_too_large(client, std::max(largest + 1, protocol::stated_content_size(request.value)));
+  } else {
+    refuse(client, Reply::kMalformed, plain.error().message);
+  }
+  return std::nullopt;
+}
+
+Progress SyncSession::answer_new(Client& client, const protocol::BinaryRequest& request) {
+  const SyncState& state = *client.sync;
+  const std::optional<std::string_view> content = content_of(client, request);
+  if (!content) return Progress::kGoOn;
+  const std::string_view message = *content;
   if (request.key == cluster::kHello) {
     hello(client, message);
   } else if (state.id == 0) {
@@ -56,7 +95,7 @@ Progress SyncSession::answer(Client& client, const protocol::BinaryRequest& requ
   } else if (request.key == cluster::kDebt) {
     debt(client);
   } else if (request.key == cluster::kCompare) {
-    return compare(client);
+    return compare(client, request);
   } else if (request.key == cluster::kRepair) {
     repair(client);
   } else if (request.key == cluster::kForget) {
@@ -110,7 +149,15 @@ void SyncSession::debt(Client& client) {
 }
 
 /// The rest of the conversation is the comparison, which a process of its own has with the peer.
-Progress SyncSession::compare(Client& client) {
+Progress SyncSession::compare(Client& client, const protocol::BinaryRequest& request) {
+  // Its process has the socket, and not what was read from it.
+  const std::string_view input = client.connection.input().unread();
+  const bool is_last = request.value.data() + request.value.size() == input.data() + input.size();
+  if (!request.value.empty() || !is_last) {
+    refuse(client, Reply::kMalformed,
+           "a comparison is opened without a word, and answered before it goes on");
+    return Progress::kGoOn;
+  }
   if (!client.connection.output().empty()) {
     refuse(client, Reply::kBusy, "a comparison wants a connection without unread answers");
     return Progress::kGoOn;

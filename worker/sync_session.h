@@ -25,9 +25,11 @@ struct SyncState {
   /// Where the next batch begins; none: the stream has not begun, or was refused in the middle.
   std::optional<shared::Lsn> next;
 
-  // Records on their way into the log. They look into `plain`, or into the client's input.
+  // Of the message under way alone: records on their way into the log. They look into `plain`, or into the
+  // client's input.
   bool writing = false;
   bool is_push = false;
+  net::Reservation memory;
   std::string plain;
   std::vector<cluster::Record> records;
   cluster::BatchHead head;
@@ -36,7 +38,7 @@ struct SyncState {
 };
 
 /// The answering side of what nodes say to each other (common/cluster/message.h, README.md) over a Client.
-/// All state is the client's, but for who claims whose id.
+/// All state is the client's, but for who claims whose id, and memory for the next message.
 ///
 /// A batch, or a push, goes into the log as it comes, past the queue of writes: it is a group of its own. Its
 /// answer leaves once the log is durable up to what was appended for it, and to whatever newer record made it
@@ -64,10 +66,30 @@ class SyncSession {
     return (largest_value > kManyRecords ? largest_value : kManyRecords) + kAround;
   }
 
+  /// What messages under way may take together besides their own bytes, which are a client's request: one of
+  /// the largest unfolded, or one of the most records that waits for the log. Whoever finds no room to be
+  /// unfolded holds none and tries again; whose records find none to wait in are refused. So nobody waits for
+  /// one who waits.
+  [[nodiscard]] static constexpr std::size_t memory_limit(std::uint64_t largest_value) {
+    constexpr std::uint64_t kMany = cluster::kMostBytesOfMany + kRecordMemory * cluster::kMostRecords;
+    const std::uint64_t one = largest_message(largest_value) + kRecordMemory;
+    return static_cast<std::size_t>(one > kMany ? one : kMany);
+  }
+
  private:
+  /// Of a hello that comes compressed: many times what one of ours can have.
+  static constexpr std::uint64_t kLargestHello = 256 * 1024;
+  /// A decoded record and its place in the batch, roughly.
+  static constexpr std::uint64_t kRecordMemory = 384;
+
+  [[nodiscard]] std::uint64_t largest_content(const Client& client) const;
+  [[nodiscard]] std::optional<std::string_view> content_of(Client& client,
+                                                           const protocol::BinaryRequest& request);
+  [[nodiscard]] Progress answer_new(Client& client, const protocol::BinaryRequest& request);
+  void let_go(SyncState& state);
   void read(Client& client, std::string_view key);
   void debt(Client& client);
-  [[nodiscard]] Progress compare(Client& client);
+  [[nodiscard]] Progress compare(Client& client, const protocol::BinaryRequest& request);
   void repair(Client& client);
   [[nodiscard]] bool has_heard_of(Client& client, cluster::NodeId id);
   void forget(Client& client, std::string_view id);
@@ -92,6 +114,7 @@ class SyncSession {
   [[nodiscard]] Progress push(Client& client, std::string_view message);
   [[nodiscard]] bool take_records(Client& client, std::vector<cluster::Record> records);
   [[nodiscard]] Progress write(Client& client);
+  [[nodiscard]] bool may_wait(SyncState& state);
   void answer_written(Client& client);
   void refuse_too_large(Client& client, std::uint64_t bytes);
   [[nodiscard]] std::string remedy_for(std::uint64_t bytes) const;
@@ -120,6 +143,8 @@ class SyncSession {
 
   Services* services_;
   std::vector<Contest> contests_;
+  std::vector<cluster::Record> spare_records_;
+  store::Batch spare_batch_;
 };
 
 }  // namespace minivault::worker

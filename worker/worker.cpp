@@ -43,7 +43,7 @@ Worker::Worker(const ChildContext& context, store::Store& store, net::Poller pol
       poller_(std::move(poller)),
       signals_(std::move(signals)),
       services_(
-          context, store, memory_limit(store),
+          context, store, memory_limit(store), SyncSession::memory_limit(store.largest_value(1)),
           [this](Client& client, const WriteOutcome& outcome) { write_settled(client, outcome); },
           [this](Client& client, const QuorumWait& wait, bool reached) {
             quorum_settled(client, wait, reached);

@@ -25,7 +25,6 @@ constexpr std::uint8_t kJson = 0x04;
 constexpr std::uint8_t kOtherOrigin = 0x08;
 constexpr std::uint8_t kNextHlc = 0x10;
 constexpr std::uint8_t kKnownBits = 0x1F;
-constexpr std::size_t kLeastRecordBytes = 3;  // head, key size, key
 
 constexpr std::uint64_t zigzag(std::uint64_t difference) {
   return (difference << 1U) ^ (0 - (difference >> 63U));
@@ -65,9 +64,10 @@ const char* take_record(wire::Reader& reader, store::Version& previous, Record& 
 }
 
 Result<std::vector<Record>> take_records(wire::Reader& reader, NodeId origin, std::string_view message,
-                                         std::vector<Record> records) {
+                                         std::uint64_t most, std::vector<Record> records) {
   const std::uint64_t count = reader.count(kLeastRecordBytes);
   if (!reader.good()) return damaged(message, "cut off before its records");
+  if (count > most) return damaged(message, "more records than fit into one message");
   records.resize(count);  // take_record() sets every field
   store::Version previous{0, origin};
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -139,7 +139,8 @@ Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin, std::ve
   if (head.epoch == 0) return damaged("batch", "no epoch");
   if (jump > 1) return damaged("batch", "jump is neither yes nor no");
   if (head.to < head.from) return damaged("batch", "it ends before it begins");
-  Result<std::vector<Record>> records = take_records(reader, origin, "batch", std::move(memory));
+  Result<std::vector<Record>> records =
+      take_records(reader, origin, "batch", most_records(bytes.size()), std::move(memory));
   if (!records) return tl::unexpected(records.error());
   for (std::size_t i = 0; i < records->size(); ++i) {
     const store::Version& version = (*records)[i].version;
@@ -153,7 +154,7 @@ Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin, std::ve
 
 Result<std::vector<Record>> decode_push(std::string_view bytes) {
   wire::Reader reader(bytes);
-  return take_records(reader, 0, "push", {});
+  return take_records(reader, 0, "push", most_records(bytes.size()), {});
 }
 
 }  // namespace minivault::cluster

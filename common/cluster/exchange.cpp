@@ -85,6 +85,10 @@ Status Exchange::push(Side& to, const std::vector<Record>& records) {
   return to.push(records);
 }
 
+constexpr std::size_t kMostAroundKey = 32;
+static_assert(kMostKeys <= kMostRecords && kPageBytes + kMostKeys * kMostAroundKey <= kMostBytesOfMany,
+              "a delete for each item of a page is what a push may have");
+
 /// A delete right above the ghost's version: no later than the floor, so nobody needs to keep it.
 Status Exchange::bury(Side& in, const Ghosts& ghosts) {
   if (ghosts.empty()) return {};

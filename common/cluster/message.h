@@ -187,15 +187,30 @@ class BatchWriter {
   std::string bytes_;
 };
 
+/// A message has one record of any size, or several that have no more bytes than this together, and are no
+/// more than a page of the smallest: what each node that ever spoke this version keeps to. The largest are
+/// those of a repair: a page of range.h, or one delete for each item of such a page.
+inline constexpr std::size_t kMostBytesOfMany = 4 << 20;
+inline constexpr std::size_t kLeastRecordBytes = 3;  // head, key size, key
+inline constexpr std::size_t kMostRecords = (1 << 20) / kLeastRecordBytes + 1;
+
+/// Of a batch or push of so many bytes.
+[[nodiscard]] constexpr std::uint64_t most_records(std::uint64_t bytes) {
+  if (bytes > kMostBytesOfMany) return 1;
+  const std::uint64_t fit = bytes / kLeastRecordBytes;
+  return fit < kMostRecords ? fit : kMostRecords;
+}
+
 struct DecodedBatch {
   BatchHead head;
   std::vector<Record> records;
 };
 
 /// The records of a batch by `origin`: every one must be a set or delete of a key of 1 to 65,535 bytes with a
-/// version of that origin, no HLC value above head.hlc unless that is 0, flags known, no value with a delete.
-/// The values need not rise: what an origin had forgotten comes back to its log by repair, and goes out again
-/// from there. Error: kCorrupt. `memory`: of a batch that is done with, for the records of this one.
+/// version of that origin, not more of them than most_records(), no HLC value above head.hlc unless that is
+/// 0, flags known, no value with a delete. The values need not rise: what an
+/// origin had forgotten comes back to its log by repair, and goes out again from there. Error: kCorrupt.
+/// `memory`: of a batch that is done with, for the records of this one.
 [[nodiscard]] Result<DecodedBatch> decode_batch(std::string_view bytes, NodeId origin,
                                                 std::vector<Record> memory = {});
 /// Records of any origin, in any order; each as above but for that.

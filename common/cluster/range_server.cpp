@@ -75,6 +75,8 @@ Status RangeServer::scan(const PageRequest& request, const Visit& visit) const {
   });
 }
 
+static_assert(kPageBytes / kLeastRecordBytes < kMostRecords, "a page is what a push may have");
+
 bool RangeServer::is_full(const BatchWriter& page, const Record& record) const {
   return page.records() > 0 && page.bytes() + record.key.size() + record.value.size() > page_bytes_;
 }

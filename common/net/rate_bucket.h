@@ -22,7 +22,16 @@ class RateBucket {
         // A burst of one operation must always fit, however low the rate.
         early_ns_(step_ns_ < kBurstNs ? kBurstNs - step_ns_ : 0) {}
 
+  /// One operation in each `step_ns`, and `burst` of them at once.
+  RateBucket(std::atomic<std::uint64_t>& due_ns, std::uint64_t step_ns, std::uint64_t burst)
+      : due_ns_(&due_ns), step_ns_(step_ns), early_ns_(step_ns * (burst - 1)) {}
+
   [[nodiscard]] bool limited() const { return step_ns_ != 0; }
+
+  /// Whether take() would succeed.
+  [[nodiscard]] bool has_room(std::uint64_t now_ns) const {
+    return due_ns_->load(std::memory_order_relaxed) <= now_ns + early_ns_;
+  }
 
   /// May one operation happen at `now_ns` (monotonic, the same clock everywhere)?
   [[nodiscard]] bool take(std::uint64_t now_ns) const {

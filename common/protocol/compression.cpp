@@ -37,6 +37,10 @@ Status check_one_whole_frame(std::string_view frame) {
   return {};
 }
 
+std::uint64_t most_for_length(std::string_view frame) {
+  return (frame.size() / kBlockHeadBytes + 1) * kBlockContentBytes;
+}
+
 tl::unexpected<Error> too_large(std::uint64_t largest) {
   return fail(Code::kTooLarge, "compressed value: content exceeds " + std::to_string(largest) + " bytes");
 }
@@ -47,8 +51,7 @@ tl::unexpected<Error> corrupt(std::size_t zstd_error) {
 
 Result<std::string> decompress_known(ZSTD_DCtx* context, std::string_view frame,
                                      std::uint64_t content_bytes) {
-  const std::uint64_t most = (frame.size() / kBlockHeadBytes + 1) * kBlockContentBytes;
-  if (content_bytes > most)
+  if (content_bytes > most_for_length(frame))
     return fail(Code::kCorrupt, "compressed value: content size beyond what the frame can hold");
   std::string content(content_bytes, '\0');
   const std::size_t size =
@@ -93,6 +96,11 @@ void Decompressor::Free::operator()(ZSTD_DCtx_s* context) const {
 std::uint64_t stated_content_size(std::string_view frame) {
   const unsigned long long claim = ZSTD_getFrameContentSize(frame.data(), frame.size());
   return claim == ZSTD_CONTENTSIZE_ERROR || claim == ZSTD_CONTENTSIZE_UNKNOWN ? 0 : claim;
+}
+
+std::uint64_t most_content_bytes(std::string_view frame) {
+  const std::uint64_t stated = stated_content_size(frame);
+  return stated == 0 ? most_for_length(frame) : std::min(stated, most_for_length(frame));
 }
 
 Result<std::string> Decompressor::decompress(std::string_view frame, std::uint64_t largest) try {

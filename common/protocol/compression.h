@@ -37,6 +37,9 @@ class Decompressor {
 /// The size that a frame says its content has, whatever it has; 0: it does not.
 [[nodiscard]] std::uint64_t stated_content_size(std::string_view frame);
 
+/// No more than this comes out of `frame`, if it is one: what it says, or what its length can hold.
+[[nodiscard]] std::uint64_t most_content_bytes(std::string_view frame);
+
 /// As Decompressor::decompress(), with working memory of its own: for cold paths.
 [[nodiscard]] Result<std::string> decompress_frame(std::string_view frame, std::uint64_t largest);
 

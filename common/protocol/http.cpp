@@ -136,6 +136,10 @@ class HeadParser : public http::basic_parser<true> {
     if (header.data() != nullptr) error = http::error::bad_value;
     header = view(value);
   }
+  static void once(std::optional<std::string_view>& header, BeastView value, error_code& error) {
+    if (header) error = http::error::bad_value;
+    header = view(value);
+  }
 
   void on_header_impl(error_code&) override {}
   void on_response_impl(int, BeastView, int, error_code&) override {}

@@ -14,7 +14,7 @@ namespace minivault::protocol {
 enum class HttpMethod { kGet, kHead, kPut, kPost, kDelete, kOther };
 
 /// One request. The views are good until the caller changes its input or calls the parser again.
-/// A header that is absent is an empty view.
+/// A header that is absent is an empty view, or none where that is not the same.
 struct HttpRequest {
   HttpMethod method = HttpMethod::kOther;
   std::string_view method_text;
@@ -27,8 +27,9 @@ struct HttpRequest {
   std::string_view accept;
   std::string_view range;
   std::string_view if_range;
-  std::string_view if_match;
-  std::string_view if_none_match;
+  std::optional<std::string_view>
+      if_match;  ///< one that is there and empty is a mistake, and no condition met
+  std::optional<std::string_view> if_none_match;
   std::string_view x_minivault_consistency;
   std::string_view body;
 };

@@ -50,16 +50,17 @@ EtagLine::EtagLine(std::uint64_t hlc, std::uint64_t origin) {
   *at = '\n';
 }
 
-Precondition parse_precondition(std::string_view if_match, std::string_view if_none_match) {
-  if (if_match.empty() && if_none_match.empty()) return {};
-  if (!if_match.empty() && !if_none_match.empty()) return bad("If-Match and If-None-Match: want one of them");
-  if (!if_none_match.empty()) {
-    return if_none_match == "*" ? Precondition{Precondition::Kind::kAbsent}
-                                : bad("If-None-Match of a write is *");
+Precondition parse_precondition(std::optional<std::string_view> if_match,
+                                std::optional<std::string_view> if_none_match) {
+  if (!if_match && !if_none_match) return {};
+  if (if_match && if_none_match) return bad("If-Match and If-None-Match: want one of them");
+  if (if_none_match) {
+    return *if_none_match == "*" ? Precondition{Precondition::Kind::kAbsent}
+                                 : bad("If-None-Match of a write is *");
   }
-  if (if_match == "*") return {Precondition::Kind::kPresent};
-  const bool weak = if_match.starts_with("W/");
-  const std::string_view tag = if_match.substr(weak ? 2 : 0);
+  if (*if_match == "*") return {Precondition::Kind::kPresent};
+  const bool weak = if_match->starts_with("W/");
+  const std::string_view tag = if_match->substr(weak ? 2 : 0);
   const bool quoted = tag.size() >= 2 && tag.front() == '"' && tag.find('"', 1) == tag.size() - 1;
   if (!quoted) return bad("If-Match is * or one ETag in its quotes");
   return weak ? Precondition{Precondition::Kind::kNever} : version_of(tag);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 /// Versions of keys as HTTP has them: entity tags, and what If-Match and If-None-Match ask for. Pure
@@ -41,9 +42,12 @@ struct Precondition {
 /// The text of a 412.
 inline constexpr std::string_view kConditionFailed = "the condition does not hold";
 
-/// Of a write's headers; absent ones are empty. One version at a time: lists of tags are kBad, and so is an
-/// If-None-Match that is not `*`, for a write could only mean "unless it is this one" by it.
-[[nodiscard]] Precondition parse_precondition(std::string_view if_match, std::string_view if_none_match);
+/// Of a write's headers. One version at a time: lists of tags are kBad, and so is an If-None-Match that is
+/// not
+/// `*`, for a write could only mean "unless it is this one" by it; and one that is there and says nothing
+/// (a variable of a script that was never set), for its writer means a condition.
+[[nodiscard]] Precondition parse_precondition(std::optional<std::string_view> if_match,
+                                              std::optional<std::string_view> if_none_match);
 
 /// Whether a read's Range counts: there is no If-Range, or it names exactly this tag. Half of an old value
 /// must never be completed with half of a new one.

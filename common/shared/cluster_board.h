@@ -90,6 +90,9 @@ struct ClusterBoard {
   /// Slot + 1 of a replicator that sleeps and wants its bell when the tail moves; 0: none. Store, fence,
   /// look, on both sides (store::wake_sleepers, Replicator::may_sleep). Whoever rings takes it back to 0.
   alignas(64) std::atomic<std::uint32_t> replicator_asleep;
+  /// When the replicator last came round to its work (monotonic); 0: it never did. It does five times a
+  /// second.
+  std::atomic<std::uint64_t> replicator_turn_ms;
   std::atomic<std::uint64_t> epoch;  ///< of this start of the node; 0: not yet drawn
   std::atomic<std::uint64_t> previous_epoch;
   std::atomic<std::uint32_t> complete;  ///< 0: still filling; absence here means nothing
@@ -113,6 +116,8 @@ struct ClusterBoard {
   std::atomic<std::uint32_t> clock_confirmed;
   std::atomic<std::uint64_t> conflicts;  ///< writes found older than what a peer held (any worker)
   std::atomic<std::uint64_t> restamped, ghosts_dropped, equal_versions;
+  /// Comparisons that came to nothing, and lines about them, as net::RateBucket counts (worker/compare.h).
+  std::atomic<std::uint64_t> vain_comparisons_due_ns, vain_comparison_lines_due_ns;
   std::atomic<std::uint64_t> repair_requested;  ///< raised by a command; the replicator repairs with everyone
   std::atomic<std::uint64_t> forget_requested;  ///< an id that a command names; the replicator takes it
   Introduction introductions[kMaxIntroductions];

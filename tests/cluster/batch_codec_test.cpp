@@ -43,6 +43,7 @@ class BatchCodecTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_small_record_costs_six_bytes_more);
   CPPUNIT_TEST(damage_has_a_name);
   CPPUNIT_TEST(a_count_that_cannot_be_allocates_nothing);
+  CPPUNIT_TEST(a_message_has_so_many_records_at_most);
   CPPUNIT_TEST(hostile_bytes_are_harmless);
   CPPUNIT_TEST(a_push_takes_any_origin);
   CPPUNIT_TEST_SUITE_END();
@@ -177,6 +178,33 @@ class BatchCodecTest : public CppUnit::TestFixture {
     std::string push;
     wire::put(push, std::uint64_t{1} << 60);
     CPPUNIT_ASSERT(!decode_push(push));
+  }
+
+  // As many as the largest page of a repair can have, whatever it is that fits into a message.
+  void a_message_has_so_many_records_at_most() {
+    const auto push_of = [](std::size_t count, std::size_t value_bytes) {
+      const std::string value(value_bytes, 'x');
+      BatchWriter writer(0);
+      writer.add(set(kNow, "k", value));
+      for (std::size_t i = 1; i < count; ++i) {
+        writer.add({store::Operation::kDelete, 0, {kNow + i, kOrigin}, "k", {}});
+      }
+      return writer.finish_push();
+    };
+    const auto most = decode_push(push_of(kMostRecords, 0));
+    CPPUNIT_ASSERT(most && most->size() == kMostRecords);
+    const auto more = decode_push(push_of(kMostRecords + 1, 0));
+    CPPUNIT_ASSERT(!more);
+    CPPUNIT_ASSERT_EQUAL(std::string("push: more records than fit into one message"), more.error().message);
+    CPPUNIT_ASSERT(decode_push(push_of(2, kMostBytesOfMany - 100)));
+    CPPUNIT_ASSERT(decode_push(push_of(1, kMostBytesOfMany + 100)));
+    CPPUNIT_ASSERT(!decode_push(push_of(2, kMostBytesOfMany + 100)));
+    BatchWriter batch(kOrigin);
+    for (std::size_t i = 0; i <= kMostRecords; ++i) {
+      batch.add({store::Operation::kDelete, 0, {kNow + i, kOrigin}, "k", {}});
+    }
+    CPPUNIT_ASSERT_EQUAL(std::string("batch: more records than fit into one message"),
+                         why_not(batch.finish({.epoch = 7, .jump = false, .from = 1, .to = 2, .hlc = 0})));
   }
 
   void hostile_bytes_are_harmless() {

@@ -88,7 +88,7 @@ class AcknowledgementTest : public CppUnit::TestFixture {
     assert_done(put(cluster, 0, "k", "u"));  // its start is over: it could take a member in
     other.call(cluster.port(0));
     eventually("it is called back",
-               [&] { return lines_with(cluster, "peer_lost peer=" + other.address()) == 1; });
+               [&] { return lines_with(cluster, "stranger_lost peer=" + other.address()) == 1; });
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, lines_with(cluster, " members=2 "));  // said before, if at all
     CPPUNIT_ASSERT_EQUAL(1U, cluster.health(0)["quorum"]["needed"].GetUint());
     assert_done(put(cluster, 0, "k", "v"));

@@ -6,8 +6,11 @@
 #include <ctime>
 
 #include "tests/cluster_node/clients.h"
+#include "tests/support/frames.h"
 #include "tests/support/http_assert.h"
 #include "tests/support/metrics.h"
+#include "tests/support/processes.h"
+#include "tests/support/raw_connection.h"
 
 namespace minivault::test {
 namespace {
@@ -56,6 +59,7 @@ class FiguresTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(of_a_peer_that_is_gone);
   CPPUNIT_TEST(lag_is_no_pause_between_writes);
   CPPUNIT_TEST(of_the_quorum);
+  CPPUNIT_TEST(of_a_replicator_that_stands_still);
   CPPUNIT_TEST(of_the_clocks);
   CPPUNIT_TEST(of_conflicts);
   CPPUNIT_TEST(of_the_stable_floor);
@@ -158,6 +162,26 @@ class FiguresTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(2.0, Metrics(cluster.port(0))["minivault_quorum_needed"]);
     eventually("it says so",
                [&] { return std::string(cluster.health(0)["status"].GetString()) == "degraded"; });
+  }
+
+  // Until it is killed for that: what it said last is no figure of now.
+  void of_a_replicator_that_stands_still() {
+    Cluster cluster(one_worker());
+    cluster.await_quorum();
+    assert_set(cluster, 0, "k", "v");
+    eventually("all three", [&] { return cluster.reachable(0) == 3; });
+    suspend(cluster.node(0).child("replicator"));
+    RawConnection client(cluster.port(0));
+    client.send(set_frame("k", "waits"));
+    eventually("it reaches nobody", [&] {
+      const auto health = cluster.health(0);
+      return std::string(health["status"].GetString()) == "degraded" &&
+             health["quorum"]["reachable"].GetInt() == 1 &&
+             PeerFigures(cluster, 0, 1).number("lag_ms") >= 3'000;
+    });
+    cluster.await_quorum();  // the next one goes on
+    eventually("well again",
+               [&] { return std::string(cluster.health(0)["status"].GetString()) == "healthy"; });
   }
 
   // Of a peer: its clock minus one's own; of the node: what most say minus its own.

@@ -17,6 +17,7 @@ class RateBucketTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(lets_a_burst_through_and_then_the_rate);
   CPPUNIT_TEST(a_low_rate_lets_one_through_at_a_time);
   CPPUNIT_TEST(a_rest_earns_one_burst_only);
+  CPPUNIT_TEST(a_burst_may_be_counted);
   CPPUNIT_TEST(tells_when_to_come_again);
   CPPUNIT_TEST(sharers_get_the_rate_together);
   CPPUNIT_TEST_SUITE_END();
@@ -43,6 +44,15 @@ class RateBucketTest : public CppUnit::TestFixture {
     const RateBucket bucket(due_, 1'000);
     CPPUNIT_ASSERT_EQUAL(100, taken(bucket, kStart, 1'000));
     CPPUNIT_ASSERT_EQUAL(100, taken(bucket, kStart + 3'600'000 * kMs, 1'000));
+  }
+
+  void a_burst_may_be_counted() {
+    const RateBucket bucket(due_, 5'000 * kMs, 20);
+    CPPUNIT_ASSERT(bucket.has_room(kStart));
+    CPPUNIT_ASSERT_EQUAL(20, taken(bucket, kStart, 100));
+    CPPUNIT_ASSERT(!bucket.has_room(kStart + 5'000 * kMs - 1));
+    CPPUNIT_ASSERT(bucket.has_room(kStart + 5'000 * kMs));
+    CPPUNIT_ASSERT_EQUAL(1, taken(bucket, kStart + 5'000 * kMs, 100));
   }
 
   void tells_when_to_come_again() {

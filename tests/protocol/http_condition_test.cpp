@@ -31,7 +31,7 @@ class HttpConditionTest : public CppUnit::TestFixture {
   void a_tag_becomes_its_version_again() {
     for (const std::uint64_t hlc : {std::uint64_t{1}, std::uint64_t{0xffff'ffff'ffff'ffff}}) {
       const EtagLine etag(hlc, 77);
-      const Precondition condition = parse_precondition(etag.tag(), "");
+      const Precondition condition = parse_precondition(etag.tag(), {});
       CPPUNIT_ASSERT(condition.kind == Kind::kVersion);
       CPPUNIT_ASSERT_EQUAL(hlc, condition.hlc);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{77}, condition.origin);
@@ -39,21 +39,23 @@ class HttpConditionTest : public CppUnit::TestFixture {
   }
 
   void conditions_case_by_case() {
-    CPPUNIT_ASSERT(parse_precondition("", "").kind == Kind::kNone);
-    CPPUNIT_ASSERT(parse_precondition("*", "").kind == Kind::kPresent);
-    CPPUNIT_ASSERT(parse_precondition("", "*").kind == Kind::kAbsent);
+    CPPUNIT_ASSERT(parse_precondition({}, {}).kind == Kind::kNone);
+    CPPUNIT_ASSERT(parse_precondition("*", {}).kind == Kind::kPresent);
+    CPPUNIT_ASSERT(parse_precondition({}, "*").kind == Kind::kAbsent);
     for (const char* never :
          {"\"\"", "\"x\"", "\"0123456789abcdef-fedcba987654321\"", "\"0123456789ABCDEF-fedcba9876543210\"",
           "\"0123456789abcdef_fedcba9876543210\"", "W/\"0123456789abcdef-fedcba9876543210\"",
           "\"+123456789abcdef-fedcba9876543210\""}) {
-      CPPUNIT_ASSERT_MESSAGE(never, parse_precondition(never, "").kind == Kind::kNever);
+      CPPUNIT_ASSERT_MESSAGE(never, parse_precondition(never, {}).kind == Kind::kNever);
     }
-    for (const char* bad : {"x", "\"", "\"a\", \"b\"", "W/", "W/x", "**", "\"a\"b\""}) {
-      CPPUNIT_ASSERT_MESSAGE(bad, parse_precondition(bad, "").kind == Kind::kBad);
-      CPPUNIT_ASSERT(!parse_precondition(bad, "").error.empty());
+    for (const char* bad : {"", "x", "\"", "\"a\", \"b\"", "W/", "W/x", "**", "\"a\"b\""}) {
+      CPPUNIT_ASSERT_MESSAGE(bad, parse_precondition(bad, {}).kind == Kind::kBad);
+      CPPUNIT_ASSERT(!parse_precondition(bad, {}).error.empty());
     }
-    CPPUNIT_ASSERT(parse_precondition("", "\"x\"").kind == Kind::kBad);
+    CPPUNIT_ASSERT(parse_precondition({}, "\"x\"").kind == Kind::kBad);
+    CPPUNIT_ASSERT(parse_precondition({}, "").kind == Kind::kBad);
     CPPUNIT_ASSERT(parse_precondition("*", "*").kind == Kind::kBad);
+    CPPUNIT_ASSERT(parse_precondition("*", "").kind == Kind::kBad);
   }
 
   void a_read_knows_its_tag_in_a_list() {

@@ -115,6 +115,11 @@ std::uint64_t resident_bytes(pid_t pid) {
   return (kilobytes(*status, "RssAnon") + kilobytes(*status, "RssShmem")) << 10U;
 }
 
+std::uint64_t peak_resident_bytes(pid_t pid) {
+  const auto status = status_of(pid);
+  return status ? kilobytes(*status, "VmHWM") << 10U : 0;
+}
+
 std::uint16_t free_port() {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};

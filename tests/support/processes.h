@@ -33,6 +33,9 @@ void suspend(pid_t pid);
 /// Anonymous and shared memory that is resident, page cache of files left out. 0 where the process is gone.
 [[nodiscard]] std::uint64_t resident_bytes(pid_t pid);
 
+/// The most that ever was resident of it, files included.
+[[nodiscard]] std::uint64_t peak_resident_bytes(pid_t pid);
+
 /// A port that nothing listens on now.
 [[nodiscard]] std::uint16_t free_port();
 

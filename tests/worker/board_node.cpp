@@ -167,6 +167,10 @@ void BoardNode::await_durable() const {
   eventually("the log is durable", [this] { return state().marks.durable.load() >= tail(); });
 }
 
+std::uint64_t BoardNode::worker_peak_memory() const {
+  return peak_resident_bytes(worker_);
+}
+
 void BoardNode::stop_worker() const {
   suspend(worker_);
 }

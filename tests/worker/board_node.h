@@ -56,6 +56,8 @@ class BoardNode {
 
   void await_durable() const;  ///< all that is in the log
 
+  /// The most bytes that were ever resident of the worker.
+  [[nodiscard]] std::uint64_t worker_peak_memory() const;
   void stop_worker() const;  ///< SIGSTOP
   void continue_worker() const;
   /// SIGSTOP and SIGCONT for the syncing process: meanwhile nothing becomes durable.

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "common/cluster/range.h"
+#include "common/core/clock.h"
 #include "tests/support/frames.h"
+#include "tests/support/wait.h"
 #include "tests/worker/board_node.h"
 #include "tests/worker/sync_answers.h"
 
@@ -36,6 +38,8 @@ class CompareTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(CompareTest);
   CPPUNIT_TEST(a_crowd_is_told_in_pages);
   CPPUNIT_TEST(a_request_beyond_the_largest_ends_it);
+  CPPUNIT_TEST(it_is_opened_without_another_word);
+  CPPUNIT_TEST(what_comes_to_nothing_is_refused_for_a_while);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -89,6 +93,45 @@ class CompareTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string(), peer.raw().receive_until_close());
     FakePeer next(node.port());
     begin_comparison(next);
+  }
+
+  // The process that has the conversation would not see it.
+  void it_is_opened_without_another_word() {
+    const BoardNode node;
+    FakePeer peer(node.port());
+    (void)peer.hello();
+    assert_reply(Reply::kMalformed, peer.ask(cluster::kCompare, "word"));
+    const std::string opening = keyed_frame('\4', cluster::kCompare) + little_endian(0, 4) + '\0';
+    peer.raw().send(opening + "\xee");
+    assert_reply(Reply::kMalformed, peer.receive());
+    CPPUNIT_ASSERT_EQUAL(kError, peer.raw().receive_until_close());  // of what stood behind
+  }
+
+  // Of a client that asks nothing, or what nobody can ask: each is a process, and most of them a line.
+  void what_comes_to_nothing_is_refused_for_a_while() {
+    constexpr int kTries = 200;
+    const BoardNode node;
+    const std::uint64_t began_ms = monotonic_ms();
+    std::uint64_t opened = 0;
+    for (int i = 0; i < kTries; ++i) {
+      FakePeer peer(node.port());
+      (void)peer.hello();
+      const std::string answer = peer.ask(cluster::kCompare, "");
+      if (refusal_in(answer) == Reply::kBusy) continue;
+      ++opened;
+      if (i % 2 == 0) peer.raw().send(std::string(100, '\xee'));
+      peer.raw().finish_sending();
+      (void)peer.raw().receive_until_close();
+    }
+    const std::uint64_t lasted_ms = monotonic_ms() - began_ms;
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(opened), opened >= 10 && opened <= 11 + lasted_ms / 100);
+    // Lines are counted beyond the processes that write them; and who is honest finds room again.
+    CPPUNIT_ASSERT(node.board().vain_comparison_lines_due_ns.load() > 0);
+    eventually("a comparison is taken again", [&] {
+      FakePeer peer(node.port());
+      (void)peer.hello();
+      return refusal_in(peer.ask(cluster::kCompare, "")) != Reply::kBusy;
+    });
   }
 };
 

@@ -115,6 +115,14 @@ class HttpConditionsTest : public CppUnit::TestFixture {
       assert_refused(put(node, "k", kTwo, {wrong}), 400, "If-Match is * or one ETag in its quotes");
     }
     assert_refused(http(node.port(), http_upload("POST", "/k", kTwo, {"If-Match: *"})), 400);
+    // What a script sends whose variable was never set: it means a condition.
+    for (const char* empty : {"If-Match:", "If-Match: ", "If-None-Match:"}) {
+      assert_refused(put(node, "k", kTwo, {empty}), 400);
+      assert_refused(remove(node, "k", {empty}), 400);
+      assert_refused(http(node.port(), http_upload("POST", "/other", kTwo, {empty})), 400);
+    }
+    assert_refused(http(node.port(), http_request("GET", "/other")), 404);
+    assert_data(http(node.port(), http_request("GET", "/k", {"If-None-Match:"})), "1");  // names no tag
     assert_data(http(node.port(), http_request("GET", "/k")), "1");
   }
 };

@@ -64,6 +64,7 @@ class QuorumTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(health_tells_of_the_quorum);
   CPPUNIT_TEST(health_lists_every_member);
   CPPUNIT_TEST(every_figure_has_its_unit);
+  CPPUNIT_TEST(a_replicator_that_stands_still_reaches_nobody);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -312,6 +313,28 @@ class QuorumTest : public CppUnit::TestFixture {
     members.forget(FakePeer::kId);
     node.write_note(cluster::kMembersNote, members.encode());
     assert_done(http(node.port(), http_upload("PUT", "/k", large)));
+  }
+
+  // What it said last is still on the board, and means nothing.
+  void a_replicator_that_stands_still_reaches_nobody() {
+    const BoardNode node(with_timeout(kPatience));
+    node.set_peer(0, 7, "peer.example:3000");
+    node.set_needed(1);
+    node.board().reachable.store(1);
+    node.board().peers[0].acked.store(node.tail() - 1'000);
+    const auto figures_at = [&](std::uint64_t turn_ms) {
+      node.board().replicator_turn_ms.store(turn_ms);
+      std::this_thread::sleep_for(milliseconds(150));  // the report is made ten times a second at most
+      const auto json = parse_json(http(node.port(), http_request("GET", "/health")).body);
+      const int ready = http(node.port(), http_request("GET", "/_/ready")).status;
+      return std::string(json["status"].GetString()) + ' ' + std::to_string(ready) + ' ' +
+             std::to_string(json["quorum"]["reachable"].GetInt()) + ' ' +
+             (json["peers"][0]["lag_ms"].GetUint64() >= 5'000 ? "late" : "in time");
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("healthy 200 2 in time"), figures_at(monotonic_ms() + 60'000));
+    CPPUNIT_ASSERT_EQUAL(std::string("degraded 503 1 late"), figures_at(monotonic_ms() - 5'000));
+    CPPUNIT_ASSERT_EQUAL(1.0, Metrics(node.port())["minivault_quorum_reachable"]);
+    CPPUNIT_ASSERT_EQUAL(std::string("healthy 200 2 in time"), figures_at(0));  // there never was one
   }
 
   // Microseconds, milliseconds and HLC values on the board; seconds on the page.

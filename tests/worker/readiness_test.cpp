@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "common/core/clock.h"
 #include "common/shared/region.h"
 #include "tests/support/http.h"
 
@@ -57,6 +58,9 @@ class ReadinessTest : public CppUnit::TestFixture {
     state().cluster.reachable.store(1);
     assert_only("no quorum: 2 of the 3 nodes needed can be had");
     state().cluster.reachable.store(2);
+    state().cluster.replicator_turn_ms.store(monotonic_ms() - 5'000);
+    assert_only("no quorum: the replicator stands still");
+    state().cluster.replicator_turn_ms.store(monotonic_ms() + 60'000);
     state().cluster.complete.store(0);
     assert_only("this node is still being filled");
     state().base_damage.store(shared::kDamageNoted);

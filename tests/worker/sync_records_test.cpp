@@ -5,6 +5,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,7 @@ class SyncRecordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(what_the_log_does_not_believe_any_more_is_not_passed);
   CPPUNIT_TEST(the_largest_record_fits);
   CPPUNIT_TEST(what_is_larger_than_any_message_is_refused_by_name);
+  CPPUNIT_TEST(what_waits_for_room_in_the_log_is_bounded);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -191,6 +193,37 @@ class SyncRecordsTest : public CppUnit::TestFixture {
     StreamingPeer jumped(node, 900, true);
     CPPUNIT_ASSERT_EQUAL(since, node.note(name));
     CPPUNIT_ASSERT(first != version());
+  }
+
+  // Each of some tiny messages unfolds to 3 MB that wait until the log has room, and it has none.
+  void what_waits_for_room_in_the_log_is_bounded() {
+    constexpr std::size_t kPeers = 80;
+    constexpr std::uint64_t kEnough = 190
+                                      << 20;  // of 240 MB: 138 MB may be unfolded, and the ring is counted
+    Config config;
+    config.write_timeout = milliseconds(1'000);
+    const BoardNode node(config);
+    const std::string value(3'000'000, 'v');
+    node.await_durable();
+    node.hold_disk();
+    const std::uint64_t before = node.worker_peak_memory();
+    std::vector<std::unique_ptr<FakePeer>> peers;
+    for (std::size_t i = 0; i < kPeers; ++i) {
+      cluster::BatchWriter writer(0);
+      writer.add({store::Operation::kSet, 0, {hlc_now(), 9}, "k" + std::to_string(i), value});
+      const std::string message = zstd_frame(writer.finish_push());
+      peers.push_back(std::make_unique<FakePeer>(node.port()));
+      (void)peers.back()->hello(true);
+      peers.back()->raw().send(keyed_frame('\4', cluster::kPush) + little_endian(message.size(), 4) + '\1' +
+                               message);
+    }
+    // Who has waited for long enough is refused, and the next ones are unfolded.
+    assert_reply(Reply::kCannotWrite, peers[kPeers / 4]->receive());
+    assert_reply(Reply::kCannotWrite, peers.back()->receive());
+    const std::uint64_t most = node.worker_peak_memory();
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(before) + " -> " + std::to_string(most), most < before + kEnough);
+    node.release_disk();
+    assert_reply(Reply::kOk, peers.front()->receive());
   }
 
   void the_answer_waits_for_the_disk() {

@@ -6,7 +6,9 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,8 @@ class SyncSessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(reads_tell_tombstones_from_nothing);
   CPPUNIT_TEST(a_debt_is_told_to_whoever_it_is_with);
   CPPUNIT_TEST(what_is_malformed_is_named_and_does_nothing);
+  CPPUNIT_TEST(nothing_of_a_strangers_message_is_unfolded);
+  CPPUNIT_TEST(a_message_leaves_nothing_behind);
   CPPUNIT_TEST(a_pulse_tells_what_is_held);
   CPPUNIT_TEST(whoever_is_being_filled_compares_without_a_floor);
   CPPUNIT_TEST(whoever_found_damage_compares_without_a_floor);
@@ -400,6 +404,40 @@ class SyncSessionTest : public CppUnit::TestFixture {
     const cluster::CompareReply reply = compare();
     CPPUNIT_ASSERT(!reply.complete && reply.floor_hlc == 0);
     CPPUNIT_ASSERT_EQUAL(shared::kDamageFound + 0, node.state().base_damage.load());
+  }
+
+  // A few KB, of which a node that said hello may make it unfold 8 MB.
+  void nothing_of_a_strangers_message_is_unfolded() {
+    const BoardNode node;
+    const std::string bomb(8'000'000, '\0');
+    FakePeer stranger(node.port());
+    const std::string refused = stranger.ask(cluster::kHello, bomb, true);
+    assert_reply(Reply::kMalformed, refused);
+    CPPUNIT_ASSERT_MESSAGE(refused, refused.find("content exceeds 262144 bytes") != std::string::npos);
+    stranger.raw().send(keyed_frame('\4', cluster::kPush) + little_endian(1, 4) + "\1x");  // no frame at all
+    assert_reply(Reply::kSayHelloFirst, stranger.receive());
+    assert_reply(Reply::kOk, stranger.ask(cluster::kHello, cluster::encode(stranger.hello_message()), true));
+    // It is no stranger now: its message is unfolded, and is no hello of this version.
+    assert_reply(Reply::kOtherVersion, stranger.ask(cluster::kHello, bomb, true));
+  }
+
+  // Whatever becomes of it, and however many connections there are that say no more.
+  void a_message_leaves_nothing_behind() {
+    constexpr std::size_t kPeers = 24;
+    constexpr std::uint64_t kEnough = 64 << 20;
+    const BoardNode node;
+    const std::string bomb(8'000'000, '\0');
+    const std::uint64_t before = node.worker_peak_memory();
+    std::vector<std::unique_ptr<FakePeer>> peers;
+    for (std::size_t i = 0; i < kPeers; ++i) {
+      peers.push_back(std::make_unique<FakePeer>(node.port()));
+      (void)peers.back()->hello();
+      const std::string_view kind = std::array{cluster::kHello, cluster::kPulse, cluster::kRead,
+                                               cluster::kPush,  cluster::kBatch, cluster::kForget}[i % 6];
+      CPPUNIT_ASSERT(refusal_in(peers.back()->ask(kind, bomb, true)) != Reply::kOk);
+    }
+    const std::uint64_t after = node.worker_peak_memory();
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(before) + " -> " + std::to_string(after), after < before + kEnough);
   }
 
   void a_pulse_tells_what_is_held() {
