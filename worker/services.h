@@ -34,7 +34,7 @@ struct Services {
         access(context.config),
         rate(state.rate_due_ns, context.config.rate_limit),
         memory(memory_bytes),
-        writes(opened, meter, context.config.write_timeout, std::move(settled)),
+        writes(opened, meter, context.config, std::move(settled)),
         quorum(context.config, context.region, context.slot, std::move(quorum_settled)),
         health(context.config, opened),
         metrics(context.config, opened),

@@ -56,7 +56,7 @@ struct RecordView {
   [[nodiscard]] Version version() const { return {header.hlc, header.origin}; }
   /// Without what is true of this place in this log alone.
   [[nodiscard]] std::uint8_t value_flags() const {
-    return static_cast<std::uint8_t>(header.flags & ~kFlagReturned);
+    return static_cast<std::uint8_t>(header.flags & ~kFlagsDecided);
   }
 };
 
