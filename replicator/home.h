@@ -67,7 +67,8 @@ class Home {
   [[nodiscard]] Status agree();
 
   /// What became of the writes that end at or below this is decided, and nothing that a peer says changes it:
-  /// they were acknowledged, or given up, or nobody waits for peers. Needs no turn.
+  /// they were acknowledged, or given up, or nobody waits for peers. (Of one told at once, with -async, its
+  /// record says so: store::kFlagAtOnce.) Needs no turn.
   [[nodiscard]] Lsn told() const;
   /// Judges a peer's position in this node's stream. `answered`: how far its answers were taken; kNoLsn: not
   /// known.

@@ -44,7 +44,7 @@ Status Home::note_birth(std::uint64_t epoch_begin) {
 
 Lsn Home::told() const {
   const shared::ClusterBoard& board = state_->cluster;
-  if (board.needed.load(std::memory_order_relaxed) == 0 || context_->config.async) return shared::kNoLsn;
+  if (board.needed.load(std::memory_order_relaxed) == 0) return shared::kNoLsn;
   return std::max(board.quorum.load(std::memory_order_relaxed),
                   board.given_up.load(std::memory_order_acquire));
 }

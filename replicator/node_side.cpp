@@ -5,6 +5,8 @@ namespace {
 
 /// A page each: the node's disk syncs them together, and the next are fetched meanwhile.
 constexpr std::size_t kPushesUnderWay = 4;
+/// In place of a version: a delete, which nobody needs to delete.
+constexpr store::Version kNoValue{};
 
 }  // namespace
 
@@ -73,10 +75,16 @@ Result<cluster::RecordsPage> NodeSide::fetch(const std::vector<std::string>& key
 
 Status NodeSide::push(const std::vector<cluster::Record>& records) {
   cluster::BatchWriter writer(0);
-  for (const cluster::Record& record : records) writer.add(record);
-  while (pushes_.outstanding() >= kPushesUnderWay) {
-    if (Status before = told(pushes_); !before) return before;
+  Ghosts brought;
+  brought.reserve(records.size());
+  for (const cluster::Record& record : records) {
+    writer.add(record);
+    brought.emplace_back(record.key, record.operation == store::Operation::kSet ? record.version : kNoValue);
   }
+  while (pushes_.outstanding() >= kPushesUnderWay) {
+    if (Status before = push_told(); !before) return before;
+  }
+  under_way_.push_back(std::move(brought));
   const std::string message = writer.finish_push();
   bytes_ += message.size();
   return pushes_.queue_sync(cluster::kPush, message);
@@ -84,27 +92,43 @@ Status NodeSide::push(const std::vector<cluster::Record>& records) {
 
 Status NodeSide::settle() {
   while (pushes_.outstanding() > 0) {
-    if (Status done = told(pushes_); !done) return done;
+    if (Status done = push_told(); !done) return done;
   }
+  return {};
+}
+
+Status NodeSide::push_told() {
+  const Result<std::string> answer = told(pushes_);
+  if (!answer) return tl::unexpected(answer.error());
+  cluster::Reply refusal{};
+  const Result<cluster::BatchReply> reply = cluster::decode_batch_reply(*answer, refusal);
+  if (!reply) return tl::unexpected(reply.error());
+  Ghosts& brought = under_way_.front();
+  for (const cluster::Conflict& each : reply->conflicts) {
+    if (each.held.origin != 0 || each.index >= brought.size()) continue;
+    if (brought[each.index].second != kNoValue) refused_.push_back(std::move(brought[each.index]));
+  }
+  under_way_.pop_front();
   return {};
 }
 
 Status NodeSide::tell(client::Connection& connection, std::string_view kind, const std::string& message) {
   if (Status queued = connection.queue_sync(kind, message); !queued) return queued;
   bytes_ += message.size();
-  return told(connection);
+  const Result<std::string> answer = told(connection);
+  return answer ? Status() : tl::unexpected(answer.error());
 }
 
-/// The answer to a message that says nothing but whether it was taken.
-Status NodeSide::told(client::Connection& connection) {
-  const Result<std::string> answer = connection.receive();
+/// The answer to a message that was taken.
+Result<std::string> NodeSide::told(client::Connection& connection) {
+  Result<std::string> answer = connection.receive();
   if (!answer) return tl::unexpected(answer.error());
   bytes_ += answer->size();
   if (answer->empty()) return fail(Code::kCorrupt, "an empty answer between nodes");
   if (answer->front() != static_cast<char>(cluster::Reply::kOk)) {
     return fail(Code::kUnavailable, answer->substr(1));
   }
-  return {};
+  return answer;
 }
 
 }  // namespace minivault::replicator

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <deque>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/client/connection.h"
 #include "common/cluster/reconcile.h"
@@ -28,6 +31,7 @@ class NodeSide final : public cluster::Side {
   void look_ahead(const cluster::PageRequest& request) override;
   /// Returns while the node still works on it: what goes wrong the next push tells, or settle().
   Status push(const std::vector<cluster::Record>& records) override;
+  Ghosts take_refused() override { return std::exchange(refused_, {}); }
   Status settle() override;
 
   /// Messages in both directions, without their frames.
@@ -36,12 +40,15 @@ class NodeSide final : public cluster::Side {
  private:
   [[nodiscard]] Status tell(client::Connection& connection, std::string_view kind,
                             const std::string& message);
-  [[nodiscard]] Status told(client::Connection& connection);
+  [[nodiscard]] Result<std::string> told(client::Connection& connection);
+  [[nodiscard]] Status push_told();
   [[nodiscard]] Result<std::string_view> ask(std::string_view kind, std::string_view request);
   [[nodiscard]] Result<std::string_view> asked();
 
   client::Connection comparison_;
   client::Connection pushes_;
+  std::deque<Ghosts> under_way_;  ///< what each push brought that no answer has come to
+  Ghosts refused_;
   std::string answer_;  ///< what the views of a page look into
   std::uint64_t bytes_ = 0;
 };

@@ -23,8 +23,9 @@ Status OwnWrites::look(Lsn from) {
   if (from < from_ || to_ < marks.window.load(std::memory_order_acquire)) begin_at(from);
   const auto visit = [this](const store::Change& change) {
     const bool is_own = change.operation != store::Operation::kNote && change.version.origin == id_;
-    // What others brought back was written long before, wherever it lies.
-    if (!is_own || (change.flags & store::kFlagReturned) != 0 || is_again(change.lsn)) return true;
+    // What others brought back was written long before, wherever it lies; what was told at once stays beaten,
+    // and stands for nothing.
+    if (!is_own || (change.flags & store::kFlagsDecided) != 0 || is_again(change.lsn)) return true;
     const auto place = last_.lower_bound(change.key);
     if (place != last_.end() && place->first == change.key) {
       place->second = change.end;

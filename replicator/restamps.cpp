@@ -11,8 +11,9 @@ constexpr int kTries = 3;
 }  // namespace
 
 void Restamps::conflict(const store::Change& record, const store::Version& held, Lsn told) {
-  // What this node had forgotten and others brought back was answered long ago: whatever is newer was later.
-  if ((record.flags & store::kFlagReturned) != 0) return;
+  // What this node had forgotten and others brought back was answered long ago, and what was told at once
+  // (-async) before it was sent: whatever is newer was later.
+  if ((record.flags & store::kFlagsDecided) != 0) return;
   if (record.end <= told || own_.is_again(record.lsn)) return;
   if ((record.flags & store::kFlagConditional) != 0) return give_up(record);
   const auto [place, is_new] = writes_.try_emplace(record.lsn);

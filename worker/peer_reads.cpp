@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/core/clock.h"
+#include "worker/held_alone.h"
 #include "worker/peer_text.h"
 
 namespace minivault::worker {
@@ -210,6 +211,9 @@ PeerReads::Adopted PeerReads::adopt(PeerRead& read) {
   write.value = newest.value;
   write.condition = store::Condition::kNewerThanHeld;
   write.version = newest.version;
+  const Result<std::uint64_t> held = HeldAlone(services_->store).up_to(newest.version);
+  if (!held) return Adopted::kNotNow;
+  write.expected.hlc = *held;
   store::Batch batch;
   batch.add(write);
   if (!services_->store.commit(batch)) {

@@ -35,7 +35,7 @@ struct Services {
         rate(state.rate_due_ns, context.config.rate_limit),
         memory(memory_bytes),
         sync_memory(sync_bytes),
-        writes(opened, meter, context.config.write_timeout, std::move(settled)),
+        writes(opened, meter, context.config, std::move(settled)),
         quorum(context.config, context.region, context.slot, std::move(quorum_settled)),
         health(context.config, opened),
         metrics(context.config, opened),

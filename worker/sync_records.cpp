@@ -8,6 +8,7 @@
 #include "common/core/log.h"
 #include "common/store/node_clock.h"
 #include "common/store/record.h"
+#include "worker/held_alone.h"
 #include "worker/sync_session.h"
 
 namespace minivault::worker {
@@ -143,7 +144,17 @@ bool SyncSession::take_records(Client& client, std::vector<cluster::Record> reco
   }
   state.records = std::move(records);
   state.batch = std::exchange(spare_batch_, {});
-  for (const cluster::Record& record : state.records) state.batch.add(write_of(record));
+  HeldAlone held_alone(services_->store);
+  for (const cluster::Record& record : state.records) {
+    store::Write write = write_of(record);
+    const Result<std::uint64_t> held = held_alone.up_to(record.version);
+    if (!held) {
+      refuse(client, Reply::kCannotWrite, held.error().message);
+      return false;
+    }
+    write.expected.hlc = *held;
+    state.batch.add(write);
+  }
   return true;
 }
 

@@ -21,7 +21,9 @@ void WriteQueue::Part::clear() {
 void WriteQueue::add(Client& client, const store::Write& write, std::string&& kept) {
   MV_ASSERT(has_room());
   if (filling_.done.begun_ns == 0) filling_.done.begun_ns = meter_->turn_ns();
-  filling_.batch.add(write);
+  store::Write marked = write;
+  if (at_once_) marked.flags |= store::kFlagAtOnce;
+  filling_.batch.add(marked);
   filling_.clients.push_back(&client);
   // After the batch has looked: a short value was copied by it, a long string's bytes survive the move.
   if (kept.size() > store::Batch::kInlineValue) filling_.kept.push_back(std::move(kept));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/config/config.h"
 #include "common/core/error.h"
 #include "common/store/batch.h"
 #include "common/store/store.h"
@@ -40,10 +41,11 @@ class WriteQueue {
 
   using Settled = std::function<void(Client&, const WriteOutcome&)>;
 
-  WriteQueue(store::Store& store, Meter& meter, std::chrono::milliseconds timeout, Settled settled)
+  WriteQueue(store::Store& store, Meter& meter, const Config& config, Settled settled)
       : store_(&store),
         meter_(&meter),
-        timeout_ms_(static_cast<std::uint64_t>(timeout.count())),
+        timeout_ms_(static_cast<std::uint64_t>(config.write_timeout.count())),
+        at_once_(config.async),
         settled_(std::move(settled)) {}
 
   /// Whether one more write may be added.
@@ -85,6 +87,7 @@ class WriteQueue {
   store::Store* store_;
   Meter* meter_;
   std::uint64_t timeout_ms_;
+  bool at_once_;  ///< answers wait for no peer, and the log says so of each write
   Settled settled_;
   Part committing_;
   Part filling_;

@@ -6,6 +6,7 @@
 #include "common/admin/commands.h"
 #include "common/core/random.h"
 #include "common/store/base.h"
+#include "common/store/let_go.h"
 
 namespace minivault::admin {
 namespace {
@@ -29,6 +30,8 @@ Result<std::uint64_t> give_new_id(const std::string& directory) {
     change->meta().node_id = random_u64();
   } while (change->meta().node_id == before || change->meta().node_id == 0);
   const std::uint64_t id = change->meta().node_id;
+  const Status noted = store::note_in_commit(*change, store::was_note(before), change->meta().last_hlc);
+  if (!noted) return tl::unexpected(noted.error());
   if (Status done = change->commit(); !done) return tl::unexpected(done.error());
   return id;
 }

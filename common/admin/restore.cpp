@@ -16,6 +16,7 @@
 #include "common/core/file_system.h"
 #include "common/core/random.h"
 #include "common/store/base.h"
+#include "common/store/let_go.h"
 #include "common/store/ring.h"
 
 namespace minivault::admin {
@@ -131,6 +132,9 @@ class BaseFiller {
     meta.node_id = node_id;
     meta.checkpoint = kFirstLsn;
     meta.last_hlc = std::max(meta.last_hlc, header.last_hlc);
+    const Status noted =
+        store::note_in_commit(*transaction_, store::was_note(header.node_id), header.last_hlc);
+    if (!noted) return noted;
     meta.ring_bytes = kRingBytes;
     meta.starts = kStarts;
     keys = meta.keys;

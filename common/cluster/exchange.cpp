@@ -82,7 +82,21 @@ Status Exchange::move(Side& from, std::vector<std::string> keys) {
 Status Exchange::push(Side& to, const std::vector<Record>& records) {
   if (records.empty()) return {};
   (&to == &first_ ? task_.figures.to_first : task_.figures.to_second) += records.size();
-  return to.push(records);
+  if (Status pushed = to.push(records); !pushed) return pushed;
+  return bury(other(to), to.take_refused());
+}
+
+/// What is known to be refused only now is deleted now: that is refused by nobody.
+Status Exchange::finish() {
+  for (Side* side : {&first_, &second_}) {
+    if (Status settled = side->settle(); !settled) return settled;
+  }
+  for (Side* side : {&first_, &second_}) {
+    Side& bringer = other(*side);
+    if (Status buried = bury(bringer, side->take_refused()); !buried) return buried;
+    if (Status settled = bringer.settle(); !settled) return settled;
+  }
+  return {};
 }
 
 constexpr std::size_t kMostAroundKey = 32;

@@ -41,9 +41,11 @@ class Exchange {
   [[nodiscard]] Side& other(const Side& side) const { return &side == &first_ ? second_ : first_; }
   /// Errors: kTimedOut.
   [[nodiscard]] Status may_go_on(std::string_view reached) const;
+  /// Both sides have on disk what was pushed.
+  [[nodiscard]] Status finish();
 
  private:
-  using Ghosts = std::vector<std::pair<std::string, store::Version>>;
+  using Ghosts = Side::Ghosts;
 
   [[nodiscard]] std::uint64_t ghosts_up_to(const Side& side) const {
     return &side == &first_ ? task_.ghosts_of_first_up_to : task_.ghosts_of_second_up_to;

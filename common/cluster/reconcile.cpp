@@ -226,10 +226,7 @@ Status reconcile(Side& first, Side& second, std::uint64_t most_keys, Reconciliat
   Reconciler reconciler(first, second, task);
   const std::uint64_t chunk = std::max(kFewKeys, most_keys / kMostRanges);
   Status compared = reconciler.compare(first, {task.cut_off_hlc, "", ""}, chunk);
-  for (Side* side : {&first, &second}) {
-    if (compared) compared = side->settle();
-  }
-  return compared;
+  return compared ? Exchange(first, second, task).finish() : compared;
 }
 
 }  // namespace minivault::cluster

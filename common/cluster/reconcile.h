@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/cluster/range.h"
@@ -32,6 +33,9 @@ class Side {
   virtual void look_ahead(const PageRequest& /*request*/) {}
   /// Takes what is newer only, and of one version with two values the one with the larger checksum.
   [[nodiscard]] virtual Status push(const std::vector<Record>& records) = 0;
+  using Ghosts = std::vector<std::pair<std::string, store::Version>>;
+  /// Of the values that were pushed since the last call: those that it said it had deleted long ago.
+  [[nodiscard]] virtual Ghosts take_refused() { return {}; }
   /// Every record that was pushed is there on disk, or something newer, when this returns.
   [[nodiscard]] virtual Status settle() { return {}; }
 };

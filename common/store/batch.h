@@ -22,8 +22,8 @@ enum class Condition : std::uint8_t {
   kPresent,    ///< a value of any version
   kVersionIs,  ///< exactly Write::expected
   /// Write::version is larger than what the key holds (replicated records). Where this node holds everything
-  /// up to the stable floor and nothing of the key, one up to the floor is a ghost: refused, and the result's
-  /// version is the floor, of origin 0.
+  /// up to the stable floor, or expected.hlc, and nothing of the key, one up to that is a ghost: refused, and
+  /// the result's version is that value, of origin 0.
   kNewerThanHeld
 };
 
@@ -34,7 +34,7 @@ struct Write {
   std::string_view key;
   std::string_view value;
   Condition condition = Condition::kNone;
-  Version expected;  ///< kVersionIs
+  Version expected;  ///< kVersionIs; kNewerThanHeld: see there
   /// Zero: stamp it here and now. Without an origin: the same, above that HLC value. Else another node did.
   Version version;
 };

@@ -7,6 +7,7 @@
 #include "common/core/clock.h"
 #include "common/core/fault_point.h"
 #include "common/store/append_lock.h"
+#include "common/store/let_go.h"
 
 namespace minivault::store {
 namespace {
@@ -231,6 +232,12 @@ Status Checkpoint::apply(Lsn end, std::uint64_t bytes_of_log) {
     }
     BaseMeta& meta = transaction->meta();
     meta.last_hlc = std::max(meta.last_hlc, state_.append.last_hlc.load(std::memory_order_relaxed));
+    if (lets_go_) {
+      if (Status noted = note_let_go(*transaction, state_.append.last_hlc.load(std::memory_order_relaxed));
+          !noted)
+        return noted;
+    }
+    lets_go_ = false;
     meta.mid_checkpoint = next < items_.size();
     if (!meta.mid_checkpoint) meta.checkpoint = end;
     MV_FAULT_POINT("checkpoint.before_commit");
@@ -242,14 +249,16 @@ Status Checkpoint::apply(Lsn end, std::uint64_t bytes_of_log) {
   return {};
 }
 
-Status Checkpoint::apply_item(Base::Transaction& transaction, const Item& item) const {
+Status Checkpoint::apply_item(Base::Transaction& transaction, const Item& item) {
   RecordView record;
   if (!ring_.view(item.lsn, record)) {
     return fail(Code::kCorrupt, "the log has no record at LSN " + std::to_string(item.lsn));
   }
   const BaseRecord stored{record.header.operation, record.value_flags(), record.version(), record.value};
   if (item.is_note) return transaction.apply_note(record.key, stored);
-  return transaction.apply(record.key, stored, record.header.hlc > purgeable());
+  const std::uint64_t goes = purgeable();
+  lets_go_ = lets_go_ || (goes == kEverything && stored.operation == Operation::kDelete);
+  return transaction.apply(record.key, stored, record.header.hlc > goes);
 }
 
 /// Once they are on disk.
@@ -277,6 +286,9 @@ Status Checkpoint::sweep() {
   if (!swept) return tl::unexpected(swept.error());
   MV_FAULT_POINT("sweep.before_commit");
   if (swept->removed > 0) {
+    const bool alone = sweeping_up_to_ == kEverything;
+    const std::uint64_t last_hlc = state_.append.last_hlc.load(std::memory_order_relaxed);
+    if (Status ok = alone ? note_let_go(*transaction, last_hlc) : Status(); !ok) return ok;
     if (Status ok = transaction->commit(); !ok) return ok;
     tell_counts(transaction->meta());
   }

@@ -75,7 +75,7 @@ class Checkpoint {
   /// `bytes_of_log`: what the items were collected from.
   [[nodiscard]] Status apply(Lsn end, std::uint64_t bytes_of_log);
   void note_pace(std::uint64_t bytes, std::uint64_t ns, std::uint64_t behind);
-  [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item) const;
+  [[nodiscard]] Status apply_item(Base::Transaction& transaction, const Item& item);
   void tell_counts(const BaseMeta& meta);
   void publish(Lsn end);
   [[nodiscard]] std::uint64_t purgeable() const;
@@ -89,6 +89,7 @@ class Checkpoint {
   std::uint64_t largest_hlc_ = 0;  // of the keys' records
   std::size_t records_ = 0;        // that this checkpoint covers
   unsigned fruitless_ = 0;         // groups of keys since one of which the index told something
+  bool lets_go_ = false;           ///< the transaction under way drops deletes that only a node alone may
   std::string sweep_from_;         ///< where the walk under way goes on, as stored; empty: none is
   std::uint64_t sweeping_up_to_ = 0;
   std::uint64_t swept_up_to_ = 0;  ///< no tombstone up to this was left by the last walk

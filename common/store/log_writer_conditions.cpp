@@ -28,6 +28,12 @@ bool holds(Condition condition, bool known, bool present, const Version& held, c
   return false;
 }
 
+/// What is not here was deleted, if this node ever held it.
+bool is_authority(const shared::State& state) {
+  return state.cluster.complete.load(std::memory_order_acquire) != 0 &&
+         state.base_damage.load(std::memory_order_acquire) == shared::kNoDamage;
+}
+
 }  // namespace
 
 /// Looks up in the base, without the lock, what conditions will ask for when the index knows nothing. A
@@ -44,7 +50,7 @@ Status LogWriter::judge_by_base(Batch& batch) {
     if (entry.result.outcome == WriteResult::Outcome::kFailed) continue;
     // Up to the floor it matters whether the key is there at all.
     if (entry.condition == Condition::kNewerThanHeld &&
-        entry.header.hlc > std::max(base_hlc, ghost_floor())) {
+        entry.header.hlc > std::max({base_hlc, ghost_floor(), entry.expected.hlc})) {
       entry.judgement = {covered, false, false, {}, true};
       MV_FAULT_POINT("append.judged");
       continue;
@@ -97,7 +103,9 @@ LogWriter::Verdict LogWriter::decide(const Batch& batch, Batch::Entry& entry, co
   const bool may_be_ghost = entry.condition == Condition::kNewerThanHeld && !now.known &&
                             entry.header.operation != Operation::kNote;
   // Read after the lookup that found nothing: whatever tombstone a sweep had taken away by then lies below.
-  if (const std::uint64_t floor = may_be_ghost ? ghost_floor() : 0; floor != 0 && floor >= own.hlc) {
+  const std::uint64_t held_alone = is_authority(state_) ? entry.expected.hlc : 0;
+  const std::uint64_t floor = may_be_ghost ? std::max(ghost_floor(), held_alone) : 0;
+  if (floor != 0 && floor >= own.hlc) {
     // The floor has passed a record that was judged without a lookup.
     if (std::exchange(entry.judgement, {}).by_clock) return Verdict::kUnknown;
     refuse(entry, {.version = {floor, 0}});
@@ -130,8 +138,7 @@ void LogWriter::refuse(Batch::Entry& entry, const Held& held) const {
 /// What every member held once, and is not here now, was deleted so long ago that its tombstone is gone too
 /// (REPLICATION.md rule 5): records up to this are ghosts, 0: none is.
 std::uint64_t LogWriter::ghost_floor() const {
-  if (state_.cluster.complete.load(std::memory_order_acquire) == 0) return 0;
-  if (state_.base_damage.load(std::memory_order_acquire) != shared::kNoDamage) return 0;
+  if (!is_authority(state_)) return 0;
   const std::uint64_t floor = state_.limits.tombstone_floor_hlc.load(std::memory_order_acquire);
   return floor == kEverything ? 0 : floor;
 }

@@ -19,11 +19,17 @@ inline constexpr std::string_view kUntoldEndNote = "untold_end";
 /// Bits of a record's flags. Stored: never renumber.
 inline constexpr std::uint8_t kFlagJson = 1;  ///< the value is the text of one JSON value
 /// Of this node's own id, but not stamped at this place of the log: this node had forgotten it, others
-/// brought it back. No client waits for it. Of the log alone; the value's own flags are the others.
+/// brought it back.
 inline constexpr std::uint8_t kFlagReturned = 2;
 /// A client wrote it on a condition, which held here: beaten by what another node holds it is not written
 /// again. Of this node's log alone.
 inline constexpr std::uint8_t kFlagConditional = 4;
-inline constexpr std::uint8_t kFlagsOfLog = kFlagReturned | kFlagConditional;
+/// A client's write that is answered without waiting for other nodes (-async). Of the log alone, too.
+inline constexpr std::uint8_t kFlagAtOnce = 8;
+/// The log's own bits; the others are the value's.
+inline constexpr std::uint8_t kFlagsOfLog = kFlagReturned | kFlagConditional | kFlagAtOnce;
+/// Nobody waits for such a record: what became of it is decided, whatever others say of it, and whoever
+/// replicates it.
+inline constexpr std::uint8_t kFlagsDecided = kFlagReturned | kFlagAtOnce;
 
 }  // namespace minivault::store

@@ -17,6 +17,7 @@ class ConflictTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(of_two_that_came_too_late_the_later_stays_the_later);
   CPPUNIT_TEST(a_write_on_a_condition_that_came_too_late_is_not_done);
   CPPUNIT_TEST(what_was_told_when_nobody_was_needed_is_decided);
+  CPPUNIT_TEST(what_was_told_at_once_is_decided_after_a_reload);
   CPPUNIT_TEST(a_conflict_is_heard_though_its_answer_was_lost);
   CPPUNIT_TEST(a_replicator_that_dies_leaves_conflicts_undecided);
   CPPUNIT_TEST(a_conflict_of_what_the_ring_lost_is_no_acknowledgement);
@@ -114,6 +115,35 @@ class ConflictTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, records.size());
     CPPUNIT_ASSERT_EQUAL(std::string("l"), records.back().key);
     CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+  }
+
+  // With -async the writer was told before anybody was asked; then the node is told to wait for others, and
+  // the replicator that hears of the conflict is of a time in which writers wait.
+  void what_was_told_at_once_is_decided_after_a_reload() {
+    const TemporaryDirectory directory;
+    const std::string file = directory.file("minivault.conf");
+    std::ofstream(file) << "async = true\n";
+    FakeNode other;
+    Cluster cluster(one_node({"-write-timeout", "60s", "-config", file}));
+    start_beside(cluster, other);
+    other.say([](FakeNode::Words& words) { words.holds_answers = true; });
+    assert_done(put(cluster, 0, "k", "v"));
+    eventually("it was sent", [&] { return other.records().size() == 1; });
+    other.say([](FakeNode::Words& words) { words.holds_answers = false, words.conflicts_once = true; });
+    std::ofstream(file) << "async = false\n";
+    cluster.node(0).reload();
+    eventually("it says that it holds something newer", [&] { return other.conflicting().origin != 0; });
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    await_reachable(cluster, 2);
+    assert_done(put(cluster, 0, "l", "v"));
+    CPPUNIT_ASSERT_EQUAL(std::string("l"), other.records().back().key);
+    CPPUNIT_ASSERT_EQUAL(0U, cluster.health(0)["restamped"].GetUint());
+    // From now on they wait, and are judged.
+    other.say([](FakeNode::Words& words) { words.conflicts_once = true; });
+    auto waits = std::async(std::launch::async, [&] { return put(cluster, 0, "m", "v"); });
+    eventually("it goes out again", [&] { return cluster.health(0)["restamped"].GetUint() == 1; });
+    other.say([](FakeNode::Words& words) { words.holds_answers = false; });
+    assert_done(waits.get());
   }
 
   // The position in the next hello says that the write is held, and not that it lost there.

@@ -134,8 +134,6 @@ class HomeTest : public CppUnit::TestFixture {
     board.given_up.store(told);
     assert_begins(held, {.from = told});
     assert_begins({home_->epoch(), told - 8, 0}, {.from = told - 8});
-    engine_->config.async = true;
-    assert_begins(held, {.from = tail()});
   }
 
   // Nor may a ghost be forgotten, of which nobody waits to be told.

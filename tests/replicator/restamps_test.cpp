@@ -21,6 +21,7 @@ class RestampsTest : public test::RestampsFixture {
   CPPUNIT_TEST(what_was_written_on_a_condition_stays_beaten);
   CPPUNIT_TEST(what_was_told_is_not_beaten);
   CPPUNIT_TEST(what_others_brought_back_stays_what_it_was);
+  CPPUNIT_TEST(what_was_told_at_once_stays_and_stands_for_nothing);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -184,6 +185,27 @@ class RestampsTest : public test::RestampsFixture {
     engine_->move_to_base();
     CPPUNIT_ASSERT(version_of("k") == back.version);
     CPPUNIT_ASSERT_EQUAL(0U, flags_of("k"));
+  }
+
+  // A worker that acknowledges at once is still there, beside one that does not: of two that another node's
+  // write has beaten, that was told may stay so, and the other may not.
+  void what_was_told_at_once_stays_and_stands_for_nothing() {
+    const store::Change waits = put("k", "waits");
+    store::Write told;
+    told.key = "k";
+    told.value = "told";
+    told.flags = store::kFlagJson | store::kFlagAtOnce;
+    test::commit_one(*store_, told);
+    const store::Change at_once = last();
+    CPPUNIT_ASSERT_EQUAL(unsigned{store::kFlagJson}, flags_of("k"));
+    conflict(at_once, {at_once.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT(version_of("k") == at_once.version);
+    CPPUNIT_ASSERT_EQUAL(at_once.end, cap(at_once.end));
+    conflict(waits, {at_once.version.hlc + 5, 9}, 0);
+    CPPUNIT_ASSERT_EQUAL(std::string("waits"), test::value_of(*store_, "k").value());
+    CPPUNIT_ASSERT(version_of("k").hlc > at_once.version.hlc + 5);
+    CPPUNIT_ASSERT_EQUAL(waits.lsn, cap(last().lsn));
+    CPPUNIT_ASSERT_EQUAL(last().end, cap(last().end));
   }
 };
 
