@@ -66,11 +66,13 @@ bool Repairs::look(std::uint64_t now_ms, const WhenDone& when_done) {
     failed(now_ms);
     return false;
   }
-  accounts_[peer_] = {.last_ms = now_ms,
-                      .last_began_ms = began_ms_,
-                      .asked_seen = asked_at_start_,
-                      .lead_seen = lead_at_start_,
-                      .next_lead_ms = now_ms + 10 * (now_ms - began_ms_)};
+  accounts_[peer_] = {
+      .last_ms = now_ms,
+      .last_began_ms = began_ms_,
+      .asked_seen = asked_at_start_,
+      .lead_seen = lead_at_start_,
+      // Repairs for a lead alone wait for one another: a long fill keeps no dead node's copy back.
+      .next_lead_ms = lead_at_start_ == 0 ? 0 : now_ms + 10 * (now_ms - began_ms_)};
   place_->repairs.fetch_add(1, std::memory_order_relaxed);
   when_done({peer_, debt_, state == Repair::State::kDoneWithComplete});
   return true;
