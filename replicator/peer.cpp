@@ -125,9 +125,9 @@ void Peer::run(Link& link, std::uint64_t now_ms) {
 void Peer::tick(std::uint64_t now_ms) {
   tick(pulse_, now_ms);
   tick(stream_, now_ms);
+  const bool unanswered = !pulse_.expected.empty();
   if (pulse_.greeted && now_ms >= next_pulse_ms_) {
     next_pulse_ms_ = now_ms + (services_->home.is_changing() ? kChangingPulseMs : kPulseMs);
-    const bool unanswered = !pulse_.expected.empty();
     // What was held against it in the stream's hello may have passed, as a note that could not be written;
     // the stream is dialled again only once an answer said so.
     if (!unanswered && (digest_ != services_->home.digest() || !is_believed())) {
@@ -135,7 +135,8 @@ void Peer::tick(std::uint64_t now_ms) {
     }
     if (!unanswered) send(pulse_, Kind::kPulse, cluster::kPulse, cluster::encode(services_->home.pulse()));
   }
-  if (pulse_.greeted && now_ms >= next_debt_ms_) {
+  // With a pulse, or else one question would always be open where answers take their time, and no pulse sent.
+  if (pulse_.greeted && !unanswered && now_ms >= next_debt_ms_) {
     next_debt_ms_ = now_ms + kDebtMs;
     send(pulse_, Kind::kDebt, cluster::kDebt, {});
   }

@@ -6,6 +6,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "common/admin/claim.h"
@@ -119,6 +120,8 @@ class BaseFiller {
     if (Status begun = begin(); !begun) return begun;
     const store::BaseRecord stored{record.operation, record.flags, record.version, record.value};
     if (Status applied = transaction_->apply(record.key, stored, true); !applied) return applied;
+    std::uint64_t& last = last_of_[record.version.origin];
+    last = std::max(last, record.version.hlc);
     ++records_;
     bytes_ += record.key.size() + record.value.size();
     if (records_ < kRecordsATransaction && bytes_ < kBytesATransaction) return {};
@@ -132,8 +135,9 @@ class BaseFiller {
     meta.node_id = node_id;
     meta.checkpoint = kFirstLsn;
     meta.last_hlc = std::max(meta.last_hlc, header.last_hlc);
+    // Not what the header says: that is above all of them, and of what the node wrote meanwhile.
     const Status noted =
-        store::note_in_commit(*transaction_, store::was_note(header.node_id), header.last_hlc);
+        store::note_in_commit(*transaction_, store::was_note(header.node_id), last_of_[header.node_id]);
     if (!noted) return noted;
     meta.ring_bytes = kRingBytes;
     meta.starts = kStarts;
@@ -161,6 +165,7 @@ class BaseFiller {
   std::optional<store::Base::Transaction> transaction_;
   std::size_t records_ = 0;
   std::size_t bytes_ = 0;
+  std::map<std::uint64_t, std::uint64_t> last_of_;  ///< the largest HLC value that each origin stamped
 };
 
 struct Restored {

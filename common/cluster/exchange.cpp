@@ -99,20 +99,24 @@ Status Exchange::finish() {
   return {};
 }
 
-constexpr std::size_t kMostAroundKey = 32;
-static_assert(kMostKeys <= kMostRecords && kPageBytes + kMostKeys * kMostAroundKey <= kMostBytesOfMany,
-              "a delete for each item of a page is what a push may have");
-
-/// A delete right above the ghost's version: no later than the floor, so nobody needs to keep it.
+/// A delete right above the ghost's version: no later than the floor, so nobody needs to keep it. A page of
+/// them a push: those of several pages may have come together.
 Status Exchange::bury(Side& in, const Ghosts& ghosts) {
-  if (ghosts.empty()) return {};
+  constexpr std::size_t kMostAroundKey = 32;
+  static_assert(kMostKeys <= kMostRecords && 2 * kPageBytes + kMostKeys * kMostAroundKey <= kMostBytesOfMany,
+                "a delete for each item of a page is what a push may have");
+  task_.figures.ghosts += ghosts.size();
   std::vector<Record> deletes;
-  deletes.reserve(ghosts.size());
+  std::size_t bytes = 0;
   for (const auto& [key, version] : ghosts) {
     deletes.push_back({store::Operation::kDelete, 0, {version.hlc, ~std::uint64_t{0}}, key, {}});
+    bytes += key.size();
+    if (deletes.size() < kMostKeys && bytes < kPageBytes) continue;
+    if (Status pushed = in.push(deletes); !pushed) return pushed;
+    deletes.clear();
+    bytes = 0;
   }
-  task_.figures.ghosts += ghosts.size();
-  return in.push(deletes);
+  return deletes.empty() ? Status() : in.push(deletes);
 }
 
 }  // namespace minivault::cluster

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
@@ -295,27 +296,35 @@ Result<std::uint64_t> Environment::used_bytes(MDB_txn* transaction) const {
   return pages * tree.ms_psize;
 }
 
-/// LMDB does not say where its map is, but what it finds is in it: on a page that says which one it is.
+/// LMDB does not say where its map is, but what it finds is in it: on the root of its table of tables (three
+/// entries are one page), whose number the commit's meta page says, and the page itself too.
 Result<bool> Environment::find_records(MDB_txn* transaction, PageMap& map, PageTree& tree) const {
   constexpr MDB_dbi kTableOfTables = 1;
+  constexpr const char* kFinding = "finding the records";
   MDB_stat page{};
+  MDB_envinfo info{};
   ::mdb_env_stat(env_.get(), &page);
-  const auto own_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  if (page.ms_psize > own_page) return false;
-  MDB_val name = to_val(kData);
-  MDB_val value{};
-  if (const int code = ::mdb_get(transaction, kTableOfTables, &name, &value))
-    return failure("reading the tree", code);
-  if (value.mv_size != sizeof tree) return corrupt("reading the tree", "a table of another kind");
-  std::memcpy(&tree, value.mv_data, sizeof tree);
-  const char* const at = static_cast<const char*>(value.mv_data);
-  const char* const its_page = at - reinterpret_cast<std::uintptr_t>(at) % page.ms_psize;
+  ::mdb_env_info(env_.get(), &info);
+  if (page.ms_psize > static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))) return false;
   struct stat file {};
   if (::fstat(witness_.get(), &file) != 0) return fail_errno(path_, errno);
-  map = {its_page - load<PageHeader>(its_page).number * page.ms_psize, page.ms_psize,
-         static_cast<std::uint64_t>(file.st_size) / page.ms_psize};
-  if (tree.root != kNoPage && tree.depth == 0) return corrupt("reading the tree", "a tree without a level");
-  return true;
+  const auto file_bytes = static_cast<std::uint64_t>(file.st_size);
+  const Result<MetaPages> meta = read_meta_pages(witness_.get(), file_bytes);
+  const std::size_t commit = ::mdb_txn_id(transaction);
+  if (!meta) return false;  // one of the two is being written
+  const MetaPage& its = commit % 2 == 0 ? meta->first : meta->second;
+  if (its.transaction != commit) return false;  // gone already
+  MDB_val name = to_val(kData);
+  MDB_val value{};
+  if (const int code = ::mdb_get(transaction, kTableOfTables, &name, &value)) return failure(kFinding, code);
+  if (value.mv_size != sizeof tree) return corrupt(kFinding, "a table of another kind");
+  std::memcpy(&tree, value.mv_data, sizeof tree);
+  const char* const at = static_cast<const char*>(value.mv_data);
+  const char* const root = at - reinterpret_cast<std::uintptr_t>(at) % page.ms_psize;
+  if (load<PageHeader>(root).number != its.main.root || its.main.depth != 1) return false;
+  map = {root - its.main.root * page.ms_psize, page.ms_psize,
+         std::min<std::uint64_t>(file_bytes, info.me_mapsize) / page.ms_psize};
+  return tree.root == kNoPage || tree.depth > 0;
 }
 
 tl::unexpected<Error> Environment::failure(const char* doing, int lmdb_code) const {

@@ -70,7 +70,8 @@ class Environment {
   [[nodiscard]] std::uint64_t map_bytes() const;
   [[nodiscard]] Result<std::uint64_t> used_bytes(MDB_txn* transaction) const;
   /// Where a Descent finds the records that a read transaction sees. False: only LMDB can, for the file's
-  /// pages are larger than this machine's.
+  /// pages are larger than this machine's, or its commit is not the newest but one any more. Errors: kIo,
+  /// kCorrupt.
   [[nodiscard]] Result<bool> find_records(MDB_txn* transaction, PageMap& map, PageTree& tree) const;
   [[nodiscard]] Access access() const { return access_; }
 

@@ -93,7 +93,9 @@ Status Base::Snapshot::renew() {
   if (code != 0) [[unlikely]]
     code = impl_->environment->begin_reading(again);
   if (code != 0) return impl_->environment->failure("renewing a snapshot", code);
-  return impl_->see();
+  const Status seen = impl_->see();
+  if (!seen) reset();
+  return seen;
 }
 
 Result<std::optional<BaseRecord>> Base::Snapshot::get(std::string_view key) const {

@@ -282,11 +282,13 @@ Status Checkpoint::sweep() {
   Result<Base::Transaction> transaction = base_.begin();
   if (!transaction) return tl::unexpected(transaction.error());
   if (sweep_from_.empty()) sweeping_up_to_ = purgeable();
-  Result<Base::Transaction::Swept> swept = transaction->sweep(sweep_from_, kSweptTogether, sweeping_up_to_);
+  // Whoever was alone when the walk began may not be any more.
+  const std::uint64_t up_to = std::min(sweeping_up_to_, purgeable());
+  Result<Base::Transaction::Swept> swept = transaction->sweep(sweep_from_, kSweptTogether, up_to);
   if (!swept) return tl::unexpected(swept.error());
   MV_FAULT_POINT("sweep.before_commit");
   if (swept->removed > 0) {
-    const bool alone = sweeping_up_to_ == kEverything;
+    const bool alone = up_to == kEverything;
     const std::uint64_t last_hlc = state_.append.last_hlc.load(std::memory_order_relaxed);
     if (Status ok = alone ? note_let_go(*transaction, last_hlc) : Status(); !ok) return ok;
     if (Status ok = transaction->commit(); !ok) return ok;

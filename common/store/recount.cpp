@@ -39,6 +39,7 @@ bool Recount::begin() {
   if (count_) return true;
   Result<Base::Recount> begun = base_.begin_recount();
   if (begun) count_.emplace(std::move(*begun));
+  if (!begun && begun.error().code != Code::kUnavailable) give_up(begun.error());
   return begun.has_value();
 }
 

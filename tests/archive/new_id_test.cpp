@@ -1,6 +1,9 @@
 // Goal: `minivault new-id` makes another node of a directory, without touching what it holds; and so does a
 // restore.
 
+#include "common/archive/writer.h"
+#include "common/store/base.h"
+#include "common/store/let_go.h"
 #include "tests/archive/support.h"
 
 namespace minivault::test {
@@ -20,7 +23,19 @@ class NewIdTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(another_id_and_the_same_data);
   CPPUNIT_TEST(refused_where_there_is_no_node_or_one_runs);
   CPPUNIT_TEST(what_is_restored_is_another_node);
+  CPPUNIT_TEST(no_more_is_claimed_than_was_held);
   CPPUNIT_TEST_SUITE_END();
+
+  /// Up to which HLC value the directory says that it held what `id` stamped.
+  static std::uint64_t claimed(const std::string& directory, std::uint64_t id) {
+    const auto base = store::Base::open_offline(directory);
+    CPPUNIT_ASSERT(base.has_value());
+    const auto snapshot = base->snapshot();
+    CPPUNIT_ASSERT(snapshot.has_value());
+    const auto note = snapshot->note(store::was_note(id));
+    CPPUNIT_ASSERT(note.has_value() && note->has_value());
+    return std::stoull(std::string((*note)->value));
+  }
 
  public:
   void another_id_and_the_same_data() {
@@ -65,6 +80,40 @@ class NewIdTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(now != before && now != last);
       last = now;
     }
+  }
+
+  // What was stamped up to there and is not here was deleted, it says to whoever brings it (let_go.h): a
+  // claim too large deletes what others wrote.
+  void no_more_is_claimed_than_was_held() {
+    const TemporaryDirectory directory;
+    std::string archive;
+    archive::Writer writer([&](std::string_view bytes) {
+      archive.append(bytes);
+      return Status();
+    });
+    archive::Header header;
+    header.node_id = 7;
+    header.last_hlc = 900;  // written while the backup's last checkpoint ran, and not in it
+    header.records = 2;
+    CPPUNIT_ASSERT(writer.begin(header));
+    CPPUNIT_ASSERT(writer.add({store::Operation::kSet, 0, {500, 7}, "own", "v"}));
+    CPPUNIT_ASSERT(writer.add({store::Operation::kSet, 0, {800, 8}, "theirs", "v"}));
+    CPPUNIT_ASSERT(writer.finish());
+    must_do({"restore", directory.write("archive", archive), directory.file("data")});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{500}, claimed(directory.file("data"), 7));
+
+    Node node;
+    CPPUNIT_ASSERT(connect(node).set("key", "value"));
+    std::uint64_t id = std::stoull(id_of(node), nullptr, 16);
+    node.kill();  // its log may have lost what others hold
+    std::uint64_t next = std::stoull(must_do({"new-id", node.data()}).out, nullptr, 16);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, claimed(node.data(), id));
+    node.start();
+    id = next;
+    CPPUNIT_ASSERT(connect(node).set("key", "value"));
+    node.stop();
+    next = std::stoull(must_do({"new-id", node.data()}).out, nullptr, 16);
+    CPPUNIT_ASSERT(claimed(node.data(), id) > 0);
   }
 };
 

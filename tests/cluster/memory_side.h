@@ -57,6 +57,7 @@ class MemorySide : public Side {
     for (const Record& record : records) message += record.key.size() + record.value.size() + 24;
     bytes += message;
     if (records.size() > 1) largest_push = std::max(largest_push, message);
+    most_pushed = std::max(most_pushed, records.size());
     for (const Record& record : records) {
       Stored& held = content_[std::string(record.key)];
       // Of one version with two values everybody keeps the one with the larger checksum.
@@ -71,6 +72,7 @@ class MemorySide : public Side {
   std::function<void()> before_answer;  ///< each
   std::uint64_t bytes = 0;              ///< as they would cross the network
   std::uint64_t largest_push = 0;       ///< of several records
+  std::size_t most_pushed = 0;          ///< records of one push
   std::uint64_t largest_answer = 0;     ///< of the messages that a comparison consists of
   std::uint64_t largest_request = 0;
 

@@ -36,6 +36,9 @@ class OddSide final : public MemorySide {
     return page;
   }
 
+  Ghosts take_refused() override { return std::exchange(refused, {}); }
+
+  Ghosts refused;
   std::function<RangesPage(const SplitRequest&)> as_split;
   std::function<RangesPage(const SumsRequest&)> as_sums;
   std::function<void()> before_crowd;
@@ -51,6 +54,7 @@ class ReconcileFaultsTest final : public CppUnit::TestFixture {
   CPPUNIT_TEST(pages_that_lead_nowhere_end_it);
   CPPUNIT_TEST(splits_that_are_none_end_it);
   CPPUNIT_TEST(ranges_that_become_no_smaller_end_it);
+  CPPUNIT_TEST(many_refused_at_once_are_deleted_in_pushes_of_a_page);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -194,6 +198,25 @@ class ReconcileFaultsTest final : public CppUnit::TestFixture {
   }
 
   std::uint64_t origin_ = 0;
+
+  // Several pages' answers may come together, of keys as short as can be: more than one message may have.
+  void many_refused_at_once_are_deleted_in_pushes_of_a_page() {
+    constexpr unsigned kGhosts = 400'000;
+    Content first;
+    Content second;
+    for (unsigned i = 0; i < kGhosts; ++i) first["k" + std::to_string(i)] = set_at(20, "v");
+    second = first;
+    OddSide a(first, false);
+    OddSide b(second, false);
+    for (const auto& [key, held] : first) b.refused.emplace_back(key, held.version);
+    b.refused.emplace_back("another", store::Version{20, 1});
+    second["differs"] = set_at(30, "v");
+    Reconciliation task;
+    CPPUNIT_ASSERT(reconcile(a, b, second.size(), task));
+    CPPUNIT_ASSERT(a.most_pushed > 1'000 && a.most_pushed <= kMostKeys);
+    CPPUNIT_ASSERT(a.largest_push <= kMostBytesOfMany);
+    CPPUNIT_ASSERT(first["k0"].operation == store::Operation::kDelete);
+  }
 };
 
 CPPUNIT_TEST_SUITE_NAMED_REGISTRATION(ReconcileFaultsTest, "reconcile_faults_test");

@@ -25,6 +25,7 @@ class BaseDescentTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(each_snapshot_sees_its_commit);
   CPPUNIT_TEST(damage_is_told_by_its_page);
   CPPUNIT_TEST(one_damaged_page_fails_its_own_keys_alone);
+  CPPUNIT_TEST(where_the_map_is_not_said_lmdb_is_asked);
   CPPUNIT_TEST(flips_are_told_or_do_no_harm);
   CPPUNIT_TEST_SUITE_END();
 
@@ -229,6 +230,18 @@ class BaseDescentTest : public CppUnit::TestFixture {
     });
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, said.size());
     CPPUNIT_ASSERT_EQUAL(2'001 - static_cast<unsigned>(keys), said.at("found"));
+  }
+
+  /// LMDB does not look at the number that the table of tables' page says.
+  void where_the_map_is_not_said_lmdb_is_asked() {
+    for (const std::uint64_t number : {std::uint64_t{1}, std::uint64_t{1} << 40U}) {
+      const auto said = answers_after([&](BasePages& pages) {
+        const auto main = pages.at<std::uint64_t>(pages.meta() + 128);
+        pages.put(main * BasePages::kPage, number);
+      });
+      CPPUNIT_ASSERT_EQUAL(std::size_t{1}, said.size());
+      CPPUNIT_ASSERT_EQUAL(2'001U, said.at("found"));
+    }
   }
 
   void flips_are_told_or_do_no_harm() {
