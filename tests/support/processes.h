@@ -35,6 +35,16 @@ void suspend(pid_t pid);
 
 /// The most that ever was resident of it, files included.
 [[nodiscard]] std::uint64_t peak_resident_bytes(pid_t pid);
+/// What of freed memory is kept besides, for accesses to it to be seen.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr std::uint64_t kKeptFreed = std::uint64_t{256} << 20;
+#else
+inline constexpr std::uint64_t kKeptFreed = 0;
+#endif
+#else
+inline constexpr std::uint64_t kKeptFreed = 0;
+#endif
 
 /// A port that nothing listens on now.
 [[nodiscard]] std::uint16_t free_port();
